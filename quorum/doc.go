@@ -6,13 +6,13 @@
 // A quorum system says which sets of voters may decide. Any two quorums share a
 // server; that server remembers, and this is all the safety there is:
 //
-//	   old leader's quorum        new leader's quorum
-//	  +---------------------+
-//	  |  1     2     +------|--------------------+
-//	  |              |  3   |     4      5       |
-//	  +--------------|------+                    |
-//	                 +---------------------------+
-//	              server 3 knows every write the first quorum acknowledged
+//	 old leader's quorum        new leader's quorum
+//	+---------------------+
+//	|  1     2     +------|--------------------+
+//	|              |  3   |     4      5       |
+//	+--------------|------+                    |
+//	               +---------------------------+
+//	            server 3 knows every write the first quorum acknowledged
 //
 // # Terms
 //

@@ -1,6 +1,7 @@
 package quorum
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -64,7 +65,7 @@ func NewHierarchical(voters []int64, groups []Group, weights map[int64]int64) (*
 	seen := map[int64]bool{}
 	for _, g := range groups {
 		if seen[g.ID] {
-			return nil, fmt.Errorf("%w: group %d is declared twice", ErrInvalid, g.ID)
+			return nil, invalid(groupKey(g.ID), "group %d is declared twice", g.ID)
 		}
 		seen[g.ID] = true
 		wg, err := h.addGroup(g, weights, groupOf)
@@ -77,11 +78,11 @@ func NewHierarchical(voters []int64, groups []Group, weights map[int64]int64) (*
 	}
 	for _, id := range sorted {
 		if _, ok := groupOf[id]; !ok {
-			return nil, fmt.Errorf("%w: %w: server %d is not in a group (once there are groups or weights, every voter needs one)",
-				ErrRefused, ErrInvalid, id)
+			return nil, refused(fmt.Sprintf("server.%d", id),
+				"server %d is not in a group (once there are groups or weights, every voter needs one)", id)
 		}
 	}
-	slices.SortFunc(h.groups, func(a, b weightedGroup) int { return compareIDs(a.id, b.id) })
+	slices.SortFunc(h.groups, func(a, b weightedGroup) int { return cmp.Compare(a.id, b.id) })
 	h.needed = len(h.groups)/2 + 1
 	return h, nil
 }
@@ -91,7 +92,7 @@ func (h *Hierarchical) addGroup(g Group, weights map[int64]int64, groupOf map[in
 	wg := weightedGroup{id: g.ID}
 	for _, id := range g.Members {
 		if other, ok := groupOf[id]; ok {
-			return wg, fmt.Errorf("%w: %w: server %d is in multiple groups (%d and %d)", ErrRefused, ErrInvalid, id, other, g.ID)
+			return wg, refused(groupKey(g.ID), "server %d is in multiple groups (%d and %d)", id, other, g.ID)
 		}
 		groupOf[id] = g.ID
 		w, given := weights[id]
@@ -100,11 +101,11 @@ func (h *Hierarchical) addGroup(g Group, weights map[int64]int64, groupOf map[in
 		case voter && !given:
 			w = 1
 		case !given:
-			return wg, fmt.Errorf("%w: %w: group %d lists server %d, which is no voter and has no weight "+
-				"(zookeeper fails with a NullPointerException at start): take it out of the group", ErrRefused, ErrInvalid, g.ID, id)
+			return wg, refused(groupKey(g.ID), "group %d lists server %d, which is no voter and has no weight "+
+				"(zookeeper fails with a NullPointerException at start): take it out of the group", g.ID, id)
 		}
 		if wg.total > math.MaxInt64-w {
-			return wg, fmt.Errorf("%w: the weights of group %d add up beyond 64 bits at server %d (weight %d)", ErrInvalid, g.ID, id, w)
+			return wg, invalid(weightKey(id), "the weights of group %d add up beyond 64 bits at server %d (weight %d)", g.ID, id, w)
 		}
 		wg.total += w
 		if !voter {
@@ -116,7 +117,7 @@ func (h *Hierarchical) addGroup(g Group, weights map[int64]int64, groupOf map[in
 			wg.members = append(wg.members, weighted{id, w})
 		}
 	}
-	slices.SortFunc(wg.members, func(a, b weighted) int { return compareIDs(a.id, b.id) })
+	slices.SortFunc(wg.members, func(a, b weighted) int { return cmp.Compare(a.id, b.id) })
 	return wg, nil
 }
 
@@ -128,7 +129,7 @@ func checkWeights(weights map[int64]int64) error {
 	slices.Sort(ids) // so that the same input names the same server
 	for _, id := range ids {
 		if w := weights[id]; w < 0 {
-			return fmt.Errorf("%w: weight %d of server %d is negative: an acknowledgement would take votes away", ErrInvalid, w, id)
+			return invalid(weightKey(id), "weight %d of server %d is negative: an acknowledgement would take votes away", w, id)
 		}
 	}
 	return nil
@@ -165,13 +166,3 @@ func (h *Hierarchical) CanLead(id int64) bool { return h.weight[id] > 0 }
 
 // Weight returns the weight of a voter; 0 for any other id.
 func (h *Hierarchical) Weight(id int64) int64 { return h.weight[id] }
-
-func compareIDs(a, b int64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
-}

@@ -1,17 +1,8 @@
 package quorum
 
 import (
-	"errors"
 	"fmt"
 	"slices"
-)
-
-// ErrInvalid is wrapped by every error that says a system, a probability or
-// another argument cannot be what the caller says it is. ErrRefused is wrapped
-// by the errors for which Apache ZooKeeper would refuse to start; both may hold.
-var (
-	ErrInvalid = errors.New("invalid quorum system")
-	ErrRefused = errors.New("refused by zookeeper")
 )
 
 // System is a quorum system: which sets of servers are enough to elect a leader

@@ -1,0 +1,262 @@
+package zoocfg
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"zkctl/quorum"
+)
+
+// Ensemble is the membership that a configuration declares.
+type Ensemble struct {
+	Servers []Server        // ascending by ID, distinct
+	Groups  []quorum.Group  // ascending by ID; empty for majority quorums
+	Weights map[int64]int64 // as written; ids without a line are absent
+	Version int64           // the zxid of the reconfiguration that made it, 0 at first
+	Oracle  string          // oraclePath, which overrides groups and weights; empty: none
+
+	hierarchical bool           // some line started with group or weight
+	alone        bool           // standaloneEnabled, true unless the text says otherwise
+	lines        map[string]int // canonical key ("group.1") -> line, for messages
+}
+
+// Ensemble extracts the membership. Errors are *Error; they wrap
+// quorum.ErrRefused where ZooKeeper would refuse to start.
+//
+// A configuration without server lines gives an Ensemble without servers: that
+// is how a stand-alone server is configured.
+func (c *Config) Ensemble() (*Ensemble, error) { return c.ensemble(false) }
+
+// ensemble does the work; live says that the text comes from running servers,
+// where switches such as standaloneEnabled have had their say and are not shown.
+func (c *Config) ensemble(live bool) (*Ensemble, error) {
+	if err := c.checkStatic(); err != nil {
+		return nil, err
+	}
+	if path, ok := c.DynamicFile(); ok {
+		return nil, fmt.Errorf("the servers are in the dynamic file %s: read it too", path)
+	}
+	for _, e := range c.Contradictions() {
+		if key := c.entryAt(e.Line).Key; isServerKey(key) || isGroupKey(key) || key == "version" {
+			return nil, e
+		}
+	}
+	e := &Ensemble{Weights: map[int64]int64{}, lines: map[string]int{}}
+	e.Oracle, _ = c.Get("oraclePath")
+	standalone, given := c.Get("standaloneEnabled")
+	e.alone = !live && (!given || strings.EqualFold(standalone, "true"))
+	for _, entry := range c.All() {
+		if err := e.add(entry); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.checkMultiAddress(e.Servers); err != nil && !live {
+		return nil, err
+	}
+	slices.SortFunc(e.Servers, func(a, b Server) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(e.Groups, func(a, b quorum.Group) int { return cmp.Compare(a.ID, b.ID) })
+	for i := 1; i < len(e.Servers); i++ { // server.1 and server.01
+		if e.Servers[i].ID == e.Servers[i-1].ID {
+			return nil, &Error{Line: e.Servers[i].Line, Text: fmt.Sprintf("server %d is declared twice, the other time in line %d",
+				e.Servers[i].ID, e.Servers[i-1].Line)}
+		}
+	}
+	return e, nil
+}
+
+// ParseEnsemble reads a text that holds nothing but membership, as the value of
+// /zookeeper/config or the configuration in an election notification does.
+func ParseEnsemble(text []byte) (*Ensemble, error) {
+	c, err := Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	return c.ensemble(true)
+}
+
+func (e *Ensemble) add(entry Entry) error {
+	switch {
+	case isServerKey(entry.Key):
+		id, err := idOf(entry)
+		if err != nil {
+			return err
+		}
+		s, err := ParseServer(id, entry.Value)
+		if err != nil {
+			return &Error{Line: entry.Line, Text: err.Error(), Err: err}
+		}
+		s.Line = entry.Line
+		e.lines[fmt.Sprintf("server.%d", id)] = entry.Line
+		e.Servers = append(e.Servers, s)
+	case strings.HasPrefix(entry.Key, "group"):
+		e.hierarchical = true
+		return e.addGroup(entry)
+	case strings.HasPrefix(entry.Key, "weight"):
+		e.hierarchical = true
+		id, err := idOf(entry)
+		if err != nil {
+			return err
+		}
+		w, err := strconv.ParseInt(entry.Value, 10, 64)
+		if err != nil {
+			return refuse(entry.Line, "%s=%s: the weight is not a whole number of 64 bits%s", entry.Key, entry.Value, blankHint(entry.Value))
+		}
+		e.lines[fmt.Sprintf("weight.%d", id)] = entry.Line
+		e.Weights[id] = w
+	case entry.Key == "version":
+		v, err := strconv.ParseInt(entry.Value, 16, 64)
+		if err != nil {
+			return refuse(entry.Line, "version=%s is not a hexadecimal number", entry.Value)
+		}
+		e.Version = v
+	}
+	return nil
+}
+
+func (e *Ensemble) addGroup(entry Entry) error {
+	id, err := idOf(entry)
+	if err != nil {
+		return err
+	}
+	g := quorum.Group{ID: id}
+	for _, text := range javaSplit(entry.Value, ":") {
+		sid, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return refuse(entry.Line, "%s=%s: %q is not a server id%s", entry.Key, entry.Value, text, blankHint(text))
+		}
+		g.Members = append(g.Members, sid)
+	}
+	e.lines[fmt.Sprintf("group.%d", id)] = entry.Line
+	e.Groups = append(e.Groups, g)
+	return nil
+}
+
+// Server returns the server with an id.
+func (e *Ensemble) Server(id int64) (Server, bool) {
+	i, ok := slices.BinarySearchFunc(e.Servers, id, func(s Server, id int64) int { return cmp.Compare(s.ID, id) })
+	if !ok {
+		return Server{}, false
+	}
+	return e.Servers[i], true
+}
+
+// Voters returns the ids of the participants, ascending.
+func (e *Ensemble) Voters() []int64 { return e.idsOf(Participant) }
+
+// Observers returns the ids of the observers, ascending.
+func (e *Ensemble) Observers() []int64 { return e.idsOf(Observer) }
+
+func (e *Ensemble) idsOf(role Role) []int64 {
+	var ids []int64
+	for _, s := range e.Servers {
+		if s.Role == role {
+			ids = append(ids, s.ID)
+		}
+	}
+	return ids
+}
+
+// System builds the quorum system as ZooKeeper does: hierarchical as soon as any
+// key starts with group or weight, else majority; an oraclePath means majority
+// whatever the groups say (QuorumPeerConfig.createQuorumVerifier), and only with
+// two voters is the oracle ever asked.
+func (e *Ensemble) System() (quorum.System, error) {
+	voters := e.Voters()
+	if len(voters) == 0 {
+		if n := len(e.Servers); n > 0 {
+			return nil, refuse(e.Servers[0].Line, "%d observers and no participant: an ensemble needs voters", n)
+		}
+		return nil, refuse(0, "there is no server.N line")
+	}
+	if len(voters) == 1 && len(e.Servers) > 1 && e.alone {
+		return nil, refuse(e.lines[fmt.Sprintf("server.%d", voters[0])], "server %d is the only participant, and there are observers: "+
+			"zookeeper runs one voter stand-alone, where nobody can observe (unless standaloneEnabled=false)", voters[0])
+	}
+	var system quorum.System
+	var err error
+	if e.hierarchical && e.Oracle == "" {
+		system, err = quorum.NewHierarchical(voters, e.Groups, e.Weights)
+	} else {
+		system, err = quorum.NewMajority(voters...)
+	}
+	if err != nil {
+		var bad *quorum.ConfigError
+		if errors.As(err, &bad) {
+			return nil, &Error{Line: e.lines[bad.Key], Text: bad.Text, Err: err}
+		}
+		return nil, err
+	}
+	return system, nil
+}
+
+// Text renders the canonical text: a server.N line each, then groups
+// and weights, then version in hexadecimal, without a newline at the end. It is
+// what /zookeeper/config holds and what election notifications carry.
+func (e *Ensemble) Text() string {
+	var b strings.Builder
+	for _, s := range e.Servers {
+		fmt.Fprintf(&b, "server.%d=%s\n", s.ID, s)
+	}
+	for _, g := range e.Groups {
+		fmt.Fprintf(&b, "group.%d=", g.ID)
+		for i, id := range g.Members {
+			if i > 0 {
+				b.WriteByte(':')
+			}
+			b.WriteString(strconv.FormatInt(id, 10))
+		}
+		b.WriteByte('\n')
+	}
+	ids := make([]int64, 0, len(e.Weights))
+	for id := range e.Weights {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	for _, id := range ids {
+		fmt.Fprintf(&b, "weight.%d=%d\n", id, e.Weights[id])
+	}
+	fmt.Fprintf(&b, "version=%x", e.Version)
+	return b.String()
+}
+
+// idOf reads the number after the dot of server.N, group.N or weight.N.
+func idOf(entry Entry) (int64, error) {
+	text := entry.Key[strings.IndexByte(entry.Key, '.')+1:] // the whole key when there is no dot, as in Java
+	id, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, refuse(entry.Line, "%s=%s: %q is not a number", entry.Key, entry.Value, text)
+	}
+	return id, nil
+}
+
+func (c *Config) entryAt(line int) Entry {
+	for _, e := range c.entries {
+		if e.Line == line {
+			return e
+		}
+	}
+	return Entry{}
+}
+
+func isServerKey(key string) bool { return strings.HasPrefix(key, "server.") }
+
+// isGroupKey follows ZooKeeper, which tests the bare prefix: a line such as
+// "groupsize=3" makes it read the configuration as hierarchical, and fail.
+func isGroupKey(key string) bool {
+	return strings.HasPrefix(key, "group") || strings.HasPrefix(key, "weight")
+}
+
+func refuse(line int, format string, args ...any) *Error {
+	return &Error{Line: line, Text: fmt.Sprintf(format, args...), Err: quorum.ErrRefused}
+}
+
+func blankHint(text string) string {
+	if text != strings.TrimSpace(text) {
+		return " (remove the white space: zookeeper does not trim here)"
+	}
+	return ""
+}
