@@ -1,0 +1,113 @@
+package link
+
+import (
+	"cmp"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Channel is one of the two ports on which ZooKeeper servers talk to each other.
+type Channel uint8
+
+const (
+	// Quorum carries Zab: synchronisation, proposals, commits, pings.
+	Quorum Channel = iota + 1
+	// Election carries the votes of Fast Leader Election.
+	Election
+)
+
+// Channels lists every channel, in the order used everywhere for output.
+func Channels() []Channel { return []Channel{Quorum, Election} }
+
+func (c Channel) String() string {
+	switch c {
+	case Quorum:
+		return "quorum"
+	case Election:
+		return "election"
+	}
+	return fmt.Sprintf("channel(%d)", uint8(c))
+}
+
+// ParseChannels reads "quorum", "election" or "all".
+func ParseChannels(s string) ([]Channel, error) {
+	switch s {
+	case "all":
+		return Channels(), nil
+	case "quorum":
+		return []Channel{Quorum}, nil
+	case "election":
+		return []Channel{Election}, nil
+	}
+	return nil, fmt.Errorf("channel %q: want all, quorum or election", s)
+}
+
+// Lane names the bytes that flow from one member to another on one channel,
+// whichever of the two opened the connection.
+type Lane struct {
+	From, To int64
+	Channel  Channel
+}
+
+// String is the form "1>2/quorum"; ParseLane reads it back.
+func (l Lane) String() string {
+	return fmt.Sprintf("%d>%d/%s", l.From, l.To, l.Channel)
+}
+
+// ParseLane reads what Lane.String wrote.
+func ParseLane(s string) (Lane, error) {
+	pair, channel, ok1 := strings.Cut(s, "/")
+	from, to, ok2 := strings.Cut(pair, ">")
+	f, err1 := strconv.ParseInt(from, 10, 64)
+	t, err2 := strconv.ParseInt(to, 10, 64)
+	channels, err3 := ParseChannels(channel)
+	if !ok1 || !ok2 || err1 != nil || err2 != nil || err3 != nil || len(channels) != 1 {
+		return Lane{}, fmt.Errorf("lane %q: want FROM>TO/quorum or FROM>TO/election", s)
+	}
+	return Lane{From: f, To: t, Channel: channels[0]}, nil
+}
+
+// Compare orders lanes by sender, receiver and channel.
+func (l Lane) Compare(other Lane) int {
+	return cmp.Or(
+		cmp.Compare(l.From, other.From),
+		cmp.Compare(l.To, other.To),
+		cmp.Compare(l.Channel, other.Channel),
+	)
+}
+
+// Shape is how slow a lane is. The zero Shape is as fast as the machine.
+type Shape struct {
+	// Latency delays every byte on its way.
+	Latency time.Duration
+	// Jitter varies the latency by up to this much, both ways, uniformly.
+	// Bytes of one connection are never reordered by it.
+	Jitter time.Duration
+	// Rate limits the lane, all its connections together, to so many bytes a
+	// second. 0 is unlimited.
+	Rate int64
+}
+
+// Validate says what is wrong with a shape that came from outside.
+func (s Shape) Validate() error {
+	switch {
+	case s.Latency < 0:
+		return fmt.Errorf("latency %v: must not be negative", s.Latency)
+	case s.Jitter < 0:
+		return fmt.Errorf("jitter %v: must not be negative", s.Jitter)
+	case s.Jitter > s.Latency:
+		return fmt.Errorf("jitter %v: must not exceed the latency %v it varies", s.Jitter, s.Latency)
+	case s.Rate < 0:
+		return fmt.Errorf("rate %d: must not be negative", s.Rate)
+	}
+	return nil
+}
+
+// Condition is everything that can be wrong with a lane. The zero Condition is
+// a healthy lane.
+type Condition struct {
+	Cut   bool
+	Shape Shape
+}
