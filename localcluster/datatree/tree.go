@@ -1,0 +1,234 @@
+package datatree
+
+import (
+	"slices"
+
+	"github.com/tidwall/btree"
+
+	"zkctl/probe/wire"
+)
+
+// Tree is the state that transactions build: znodes, sessions, and where in the order of transactions it
+// stands. Equal sequences of transactions make equal trees.
+//
+// See the package documentation for who may call what at the same time.
+type Tree struct {
+	extended bool // TTL nodes are recognised
+
+	znodes   store
+	acls     aclTable
+	sessions *btree.Map[int64, int32] // session -> timeout in milliseconds
+
+	// Derived from the nodes' owners, to find them without a scan.
+	ephemerals map[int64]pathSet // sessions without any have no entry
+	containers pathSet
+	ttls       pathSet
+
+	lastZxid wire.Zxid // of the last transaction applied
+	digest   uint64    // sum of the nodes' digests, wrapping
+	bytes    int64     // of all paths and data
+	awaited  *awaited  // not nil while the tree comes from a fuzzy snapshot
+
+	hash hasher
+}
+
+type pathSet map[string]struct{}
+
+func (s pathSet) sorted() []string {
+	paths := make([]string, 0, len(s))
+	for p := range s {
+		paths = append(paths, p)
+	}
+	slices.Sort(paths)
+	return paths
+}
+
+// Option adjusts a new or decoded Tree.
+type Option func(*Tree)
+
+// WithExtendedTypes recognises TTL nodes: ZooKeeper's extendedTypesEnabled. All servers of an ensemble must
+// agree on it, because it decides which numbers in ephemeralOwner are sessions.
+func WithExtendedTypes(on bool) Option { return func(t *Tree) { t.extended = on } }
+
+func emptyTree(options []Option) *Tree {
+	t := &Tree{
+		znodes: newStore(), acls: newACLTable(), sessions: btree.NewMap[int64, int32](0),
+		ephemerals: make(map[int64]pathSet), containers: make(pathSet), ttls: make(pathSet),
+	}
+	for _, o := range options {
+		o(t)
+	}
+	return t
+}
+
+// New returns the tree of a new ensemble: the root and the nodes below /zookeeper. Every stat is zero but
+// the aversion of /zookeeper/config, -1, because Java makes that node with a setACL.
+func New(options ...Option) *Tree {
+	t := emptyTree(options)
+	t.insert(newZnode("", []byte{}, openACL, 0, 0, 0))
+	for _, path := range []string{zookeeperPath, quotaPath} {
+		t.addBuiltin(path, openACL)
+	}
+	t.addConfigNode()
+	return t
+}
+
+// addBuiltin adds a node that no transaction created. Its parent's cversion stays 0: that is why clients see
+// cversion -1 at the root, one child less than none created, and -2 at /zookeeper.
+func (t *Tree) addBuiltin(path string, a *acl) {
+	n := newZnode(path, []byte{}, a, 0, 0, 0)
+	parent := *t.znodes.get(n.parent())
+	parent.children++
+	t.replace(t.znodes.get(parent.path), t.hash.seal(parent))
+	t.insert(n)
+}
+
+func (t *Tree) addConfigNode() {
+	t.addBuiltin(configPath, t.acls.use(wire.ReadACL()))
+	n := t.znodes.get(configPath)
+	t.replace(n, t.hash.aclSet(n, n.acl, -1))
+}
+
+// SetConfig makes text, the quorum configuration, the data of /zookeeper/config. Every server does so for
+// itself, without a transaction (with reconfig disabled they may even differ), which is why the node is
+// outside the digest. Its stat says which configuration it is: mzxid is the version, data version is -1.
+func (t *Tree) SetConfig(text string, version, millis int64) {
+	if t.znodes.get(configPath) == nil {
+		if t.znodes.get(zookeeperPath) == nil { // a snapshot of ZooKeeper before 3.5 may lack both
+			t.addBuiltin(zookeeperPath, openACL)
+		}
+		t.addConfigNode()
+	}
+	n := t.znodes.get(configPath)
+	t.replace(n, t.hash.dataSet(n, []byte(text), -1, wire.Zxid(version), millis))
+}
+
+// insert adds a node that is not there yet; its parent must have been counted by the caller.
+func (t *Tree) insert(n *znode) {
+	n.digest = t.hash.digest(n)
+	t.znodes.put(n)
+	t.digest += n.digest
+	t.bytes += size(n)
+	switch owner := n.stat.EphemeralOwner; ownerKind(owner, t.extended) {
+	case OwnerSession:
+		if t.ephemerals[owner] == nil {
+			t.ephemerals[owner] = make(pathSet)
+		}
+		t.ephemerals[owner][n.path] = struct{}{}
+	case OwnerContainer:
+		t.containers[n.path] = struct{}{}
+	case OwnerTTL:
+		t.ttls[n.path] = struct{}{}
+	}
+}
+
+// replace puts next, which must be of the same path and owner, in the place of n.
+func (t *Tree) replace(n, next *znode) {
+	t.znodes.put(next)
+	t.digest += next.digest - n.digest
+	t.bytes += size(next) - size(n)
+}
+
+// remove takes out one node and everything that was derived from it; its parent is the caller's.
+func (t *Tree) remove(n *znode) {
+	t.znodes.remove(n)
+	t.acls.release(n.acl)
+	t.digest -= n.digest
+	t.bytes -= size(n)
+	switch owner := n.stat.EphemeralOwner; ownerKind(owner, t.extended) {
+	case OwnerSession:
+		delete(t.ephemerals[owner], n.path)
+		if len(t.ephemerals[owner]) == 0 {
+			delete(t.ephemerals, owner)
+		}
+	case OwnerContainer:
+		delete(t.containers, n.path)
+	case OwnerTTL:
+		delete(t.ttls, n.path)
+	}
+}
+
+func size(n *znode) int64 { return int64(len(n.path) + len(n.data)) }
+
+// lookup finds a node by the path a client uses; nil when there is none. It is a read.
+func (t *Tree) lookup(path string) *znode { return t.znodes.get(key(path)) }
+
+// LastZxid is the zxid of the last transaction applied. It is a read, as all below are.
+func (t *Tree) LastZxid() wire.Zxid { return t.lastZxid }
+
+// Digest identifies the contents: equal trees have equal digests, and different ones almost surely differ.
+// It covers paths, data and stats of all nodes but those below /zookeeper/; not ACLs, not sessions.
+func (t *Tree) Digest() wire.TxnDigest {
+	return wire.TxnDigest{Version: wire.DigestVersion, Digest: int64(t.digest)}
+}
+
+// Counts is how much is in a tree.
+type Counts struct {
+	// Nodes counts the root twice, once per name, because the numbers that ZooKeeper reports do: a new
+	// ensemble has "Node count: 5".
+	Nodes      int
+	Ephemerals int
+	Sessions   int
+	// Bytes is the length of all paths and data, ZooKeeper's approximate_data_size.
+	Bytes int64
+}
+
+// Counts reports how much is in the tree.
+func (t *Tree) Counts() Counts {
+	c := Counts{Nodes: t.znodes.len() + 1, Sessions: t.sessions.Len(), Bytes: t.bytes + int64(len("/"))}
+	for _, paths := range t.ephemerals {
+		c.Ephemerals += len(paths)
+	}
+	return c
+}
+
+// Stat returns what clients see of the node at path, without asking who wants to know.
+func (t *Tree) Stat(path string) (wire.Stat, bool) {
+	n := t.lookup(path)
+	if n == nil {
+		return wire.Stat{}, false
+	}
+	return n.visible(t.extended), true
+}
+
+// Data returns a node's data, which must not be changed; ok tells null data from no node.
+func (t *Tree) Data(path string) (data []byte, ok bool) {
+	n := t.lookup(path)
+	if n == nil {
+		return nil, false
+	}
+	return n.data, true
+}
+
+// Children returns the names of a node's children in order; nil when it has none or does not exist.
+func (t *Tree) Children(path string) []string {
+	n := t.lookup(path)
+	if n == nil || n.children == 0 {
+		return nil
+	}
+	names := make([]string, 0, n.children)
+	t.znodes.eachChild(n.path, func(c *znode) { names = append(names, c.name()) })
+	return names
+}
+
+// SessionTimeout returns the timeout of a session in milliseconds, and whether it exists in the replicated
+// state: created, not closed.
+func (t *Tree) SessionTimeout(session int64) (millis int32, ok bool) { return t.sessions.Get(session) }
+
+// EachSession calls f with every session and its timeout in milliseconds, by id.
+func (t *Tree) EachSession(f func(session int64, millis int32)) {
+	t.sessions.Scan(func(id int64, millis int32) bool { f(id, millis); return true })
+}
+
+// Ephemerals returns the paths of a session's ephemeral nodes, in order.
+func (t *Tree) Ephemerals(session int64) []string { return t.ephemerals[session].sorted() }
+
+// EphemeralOwners returns the sessions that have ephemeral nodes, by id: what the dump command lists.
+func (t *Tree) EphemeralOwners() []int64 {
+	ids := make([]int64, 0, len(t.ephemerals))
+	for id := range t.ephemerals {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
