@@ -1,0 +1,202 @@
+package peer
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"zkctl/probe/wire"
+)
+
+// errReplaced ends a link when the same server has opened a newer one.
+var errReplaced = errors.New("replaced by a newer connection")
+
+// link is one connection that both servers keep. Two goroutines serve it: the
+// one that reads owns the link from its first event to its last, and waits for
+// the one that writes.
+//
+// Links to the same server follow each other: each begins its events when the
+// one before has ended (prev), so a server's events never overlap.
+type link struct {
+	e     *Election
+	p     *peer
+	conn  net.Conn
+	r     *bufio.Reader
+	since time.Time
+
+	prev <-chan struct{} // the link before: nil, or closed when its events are over
+	done chan struct{}
+	work chan struct{} // cap 1: there may be something to write
+	stop chan struct{} // closed with the connection
+
+	mu     sync.Mutex
+	reason error // why it ended; set once
+}
+
+// attach makes a connection the link to p, in place of an older one. The caller
+// holds mu.
+func (e *Election) attach(p *peer, conn net.Conn, r *bufio.Reader) {
+	if e.closed {
+		conn.Close()
+		return
+	}
+	l := &link{
+		e: e, p: p, conn: conn, r: r, since: time.Now(),
+		prev: p.tail, done: make(chan struct{}),
+		work: make(chan struct{}, 1), stop: make(chan struct{}),
+	}
+	if p.link != nil {
+		p.link.close(errReplaced)
+	}
+	p.link, p.tail = l, l.done
+	p.mourned = false
+	p.heed()
+	e.wg.Go(l.run)
+}
+
+// close ends the link; the goroutine that owns it does the rest.
+func (l *link) close(reason error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.reason == nil {
+		l.reason = reason
+		close(l.stop)
+		l.conn.Close()
+	}
+}
+
+func (l *link) run() {
+	if l.prev != nil {
+		<-l.prev
+	}
+	if !l.p.up {
+		l.p.up = true
+		l.e.events.PeerUp(l.p.id)
+	}
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		l.close(l.writeFrames())
+	}()
+	l.close(l.readFrames())
+	<-written
+	l.finish()
+}
+
+// finish reports the end, unless another link has taken over.
+func (l *link) finish() {
+	e, p := l.e, l.p
+	e.mu.Lock()
+	last := p.link == l
+	if last {
+		p.link = nil
+		p.tried = time.Now()
+		switch {
+		case p.tried.Sub(l.since) < e.opts.RetryMax:
+			p.flaps++
+		case p.id > e.opts.Self:
+			p.flaps = 1 // the larger one goes first
+		default:
+			p.flaps = 0
+		}
+		e.ensureDialling(p)
+	}
+	e.mu.Unlock()
+	if last {
+		p.up = false
+		e.events.PeerDown(p.id, l.reason)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	close(l.done)
+	e.forget(p)
+}
+
+// readFrames delivers what comes, until the link breaks.
+func (l *link) readFrames() error {
+	remote := l.conn.RemoteAddr()
+	complained := false
+	for {
+		frame, err := wire.ReadFrame(l.r, wire.MaxElectionFrame)
+		switch {
+		case err == io.EOF:
+			return fmt.Errorf("%s closed the connection", remote)
+		case err != nil:
+			return fmt.Errorf("read from %s: %w", remote, err)
+		case len(frame) == 0:
+			return fmt.Errorf("read from %s: %w: frame of 0 bytes", remote, wire.ErrLength)
+		}
+		var n wire.Notification
+		if err := wire.Unmarshal(frame, &n); err != nil {
+			// A vote that cannot be read is no vote; ZooKeeper goes on too.
+			if !complained {
+				complained = true
+				l.e.events.Refused(remote.String(), fmt.Errorf("vote of server %d: %w", l.p.id, err))
+			}
+			continue
+		}
+		l.e.heard(l.p)
+		l.e.events.Notified(l.p.id, n)
+	}
+}
+
+// heard notes that the server has answered.
+func (e *Election) heard(p *peer) {
+	e.mu.Lock()
+	p.unanswered = false
+	e.mu.Unlock()
+}
+
+// poke says that there is something to write. It does not block.
+func (l *link) poke() {
+	select {
+	case l.work <- struct{}{}:
+	default:
+	}
+}
+
+// writeFrames sends the newest message whenever there is one. A new link that
+// has none begins with the last one sent: it may have been lost with the link
+// before (ZooKeeper's SendWorker does the same). So receivers must bear with
+// stale messages.
+func (l *link) writeFrames() error {
+	frame := l.e.take(l, true)
+	for {
+		if frame != nil {
+			if _, err := l.conn.Write(frame); err != nil {
+				return fmt.Errorf("write to %s: %w", l.conn.RemoteAddr(), err)
+			}
+		} else {
+			select {
+			case <-l.work:
+			case <-l.stop:
+				return ErrClosed // or whatever reason was given by who closed stop
+			}
+		}
+		frame = l.e.take(l, false)
+	}
+}
+
+// take hands the next message to a link, or nil. A link that was replaced gets
+// none: it would be lost there.
+func (e *Election) take(l *link, first bool) []byte {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	p := l.p
+	if p.link != l {
+		return nil
+	}
+	if p.next != nil {
+		p.last, p.next = p.next, nil
+		p.unanswered = true
+		return p.last
+	}
+	if first {
+		return p.last
+	}
+	return nil
+}
