@@ -2,7 +2,9 @@ package link
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -103,6 +105,32 @@ func (s Shape) Validate() error {
 		return fmt.Errorf("rate %d: must not be negative", s.Rate)
 	}
 	return nil
+}
+
+// shapeJSON has durations in seconds, as everything zkctl prints.
+type shapeJSON struct {
+	Latency float64 `json:"latency_seconds"`
+	Jitter  float64 `json:"jitter_seconds"`
+	Rate    int64   `json:"rate_bytes_per_second"`
+}
+
+// MarshalJSON writes durations as seconds.
+func (s Shape) MarshalJSON() ([]byte, error) {
+	return json.Marshal(shapeJSON{s.Latency.Seconds(), s.Jitter.Seconds(), s.Rate})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote, and refuses what is not valid.
+func (s *Shape) UnmarshalJSON(data []byte) error {
+	var read shapeJSON
+	if err := json.Unmarshal(data, &read); err != nil {
+		return fmt.Errorf("shape: %w", err)
+	}
+	*s = Shape{Latency: fromSeconds(read.Latency), Jitter: fromSeconds(read.Jitter), Rate: read.Rate}
+	return s.Validate()
+}
+
+func fromSeconds(s float64) time.Duration {
+	return time.Duration(math.Round(s * float64(time.Second)))
 }
 
 // Condition is everything that can be wrong with a lane. The zero Condition is

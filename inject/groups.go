@@ -1,0 +1,185 @@
+package inject
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"zkctl/inject/link"
+)
+
+const (
+	groupsGrammar = "SELECTOR|SELECTOR (members not named form one more group), " +
+		"a single SELECTOR (cut off from all the rest) or SELECTOR>SELECTOR (one direction), " +
+		"where SELECTOR is " + SelectorGrammar
+	linksGrammar = "SELECTOR>SELECTOR (one direction) or a single SELECTOR (all links of these members), " +
+		"where SELECTOR is " + SelectorGrammar
+)
+
+// Groups divide an ensemble for a partition.
+//
+//	groups = selector { "|" selector }
+type Groups struct {
+	selectors []Selector
+}
+
+// ParseGroups reads "1,2|3" or a bare selector. The error is a *SyntaxError.
+func ParseGroups(s string) (Groups, error) {
+	var g Groups
+	for part := range strings.SplitSeq(s, "|") {
+		selector, err := parsePart("partition", s, part, groupsGrammar)
+		if err != nil {
+			return Groups{}, err
+		}
+		g.selectors = append(g.selectors, selector)
+	}
+	if id, twice := g.namedTwice(); twice {
+		problem := fmt.Sprintf("member %d is in two groups", id)
+		return Groups{}, &SyntaxError{What: "partition", Input: s, Problem: problem, Grammar: groupsGrammar}
+	}
+	return g, nil
+}
+
+// namedTwice finds an id that stands in two groups; that is wrong whoever the
+// members are.
+func (g Groups) namedTwice() (int64, bool) {
+	group := make(map[int64]int)
+	for i, s := range g.selectors {
+		for _, t := range s.terms {
+			if t.byRole {
+				continue
+			}
+			if j, ok := group[t.id]; ok && j != i {
+				return t.id, true
+			}
+			group[t.id] = i
+		}
+	}
+	return 0, false
+}
+
+// parsePart reads a selector that is part of something larger, and blames the
+// whole.
+func parsePart(what, whole, part, grammar string) (Selector, error) {
+	selector, err := ParseSelector(part)
+	if err != nil {
+		problem := err.Error()
+		if syntax := new(SyntaxError); errors.As(err, &syntax) {
+			problem = syntax.Problem
+		}
+		return Selector{}, &SyntaxError{What: what, Input: whole, Problem: problem, Grammar: grammar}
+	}
+	return selector, nil
+}
+
+// Random reports whether a seed matters.
+func (g Groups) Random() bool { return slices.ContainsFunc(g.selectors, Selector.Random) }
+
+func (g Groups) String() string {
+	words := make([]string, len(g.selectors))
+	for i, s := range g.selectors {
+		words[i] = s.String()
+	}
+	return strings.Join(words, "|")
+}
+
+// Resolve returns the groups in the order they were named. A size chooses
+// among the members that no other group has named: one|one is two different
+// members. Members not named are not in the result; see Rest.
+func (g Groups) Resolve(members []Member, rng *rand.Rand) ([][]int64, error) {
+	return g.resolve(members, nil, rng)
+}
+
+// resolve is Resolve where members that are taken belong to no group.
+func (g Groups) resolve(members []Member, taken []int64, rng *rand.Rand) ([][]int64, error) {
+	groups := make([][]int64, len(g.selectors))
+	taken = slices.Clone(taken)
+	// What is named by id or role is settled first; the sizes get what is left.
+	for _, bySize := range []bool{false, true} {
+		for i, s := range g.selectors {
+			if (s.size != sizeNone) != bySize {
+				continue
+			}
+			ids, err := s.resolve(members, taken, rng)
+			if err != nil {
+				return nil, err
+			}
+			for _, id := range ids {
+				if slices.Contains(taken, id) {
+					return nil, &NoMatchError{Selector: g.String(), Reason: fmt.Sprintf("member %d would be in two places", id)}
+				}
+			}
+			groups[i] = ids
+			taken = append(taken, ids...)
+		}
+	}
+	return groups, nil
+}
+
+// Rest lists the members that are in none of the groups, sorted.
+func Rest(members []Member, groups ...[]int64) []int64 {
+	named := slices.Concat(groups...)
+	return idsOf(sortedByID(members), func(m Member) bool { return !slices.Contains(named, m.ID) })
+}
+
+// LinkSelector names connections between members.
+//
+//	links = selector ">" selector | selector
+type LinkSelector struct {
+	from Selector
+	// to is nil for a bare selector: all links of from's members, both ways.
+	to *Selector
+}
+
+// ParseLinkSelector reads "1>2" or a bare selector. The error is a *SyntaxError.
+func ParseLinkSelector(s string) (LinkSelector, error) {
+	return parseLinkSelector("links", s, linksGrammar)
+}
+
+// parseLinkSelector lets a partition, where only the arrow is different from groups,
+// blame its own grammar.
+func parseLinkSelector(what, s, grammar string) (LinkSelector, error) {
+	left, right, arrow := strings.Cut(s, ">")
+	from, err := parsePart(what, s, left, grammar)
+	if err != nil || !arrow {
+		return LinkSelector{from: from}, err
+	}
+	to, err := parsePart(what, s, right, grammar)
+	return LinkSelector{from: from, to: &to}, err
+}
+
+// Random reports whether a seed matters.
+func (l LinkSelector) Random() bool { return l.from.Random() || l.to != nil && l.to.Random() }
+
+func (l LinkSelector) String() string {
+	if l.to == nil {
+		return l.from.String()
+	}
+	return l.from.String() + ">" + l.to.String()
+}
+
+// Plan returns the lanes meant and the members named, both sorted.
+func (l LinkSelector) Plan(members []Member, channels []link.Channel, rng *rand.Rand) (Plan, error) {
+	from, err := l.from.Resolve(members, rng)
+	if err != nil {
+		return Plan{}, err
+	}
+	if l.to == nil {
+		everyone := Rest(members)
+		lanes := append(PlanLinks(from, everyone, channels), PlanLinks(everyone, from, channels)...)
+		return finish(l.String(), from, lanes)
+	}
+	// Both ends may name the same member (leader>all), but a choice made for
+	// the second end should not fall on the first: one>one is one link.
+	var taken []int64
+	if l.to.Random() {
+		taken = from
+	}
+	to, err := l.to.resolve(members, taken, rng)
+	if err != nil {
+		return Plan{}, err
+	}
+	return finish(l.String(), slices.Concat(from, to), PlanLinks(from, to, channels))
+}

@@ -1,0 +1,142 @@
+package inject
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"zkctl/inject/link"
+)
+
+// Ledger keeps the faults of one ensemble: who broke what, until when.
+//
+//	Add --> active --Expire, Heal or Recover--> ended (returned, and forgotten)
+//
+// It only keeps the books. Whoever owns it breaks and mends accordingly, and
+// wakes up at Next. The zero Ledger is ready; it is not safe for use by
+// several goroutines at a time.
+type Ledger struct {
+	issued int     // ids so far: f1 to f<issued>
+	active []Fault // in the order they were added
+}
+
+// Healing says which faults should end.
+type Healing struct {
+	// IDs are the faults to end. None means all of the kinds that a heal is
+	// about: network, disk and clock.
+	IDs []string `json:"ids,omitempty"`
+	// Processes, when no ids are given, ends faults of processes as well.
+	Processes bool `json:"processes,omitempty"`
+}
+
+// Add records a fault and returns the record. lease is how long it lasts; 0 is
+// until it is healed.
+func (l *Ledger) Add(f Fault, now time.Time, lease time.Duration) Fault {
+	f = f.clone()
+	slices.Sort(f.Members)
+	f.Links = normalLanes(f.Links)
+	l.issued++
+	f.ID = fmt.Sprintf("f%d", l.issued)
+	f.Since, f.Until = now, nil
+	if lease > 0 {
+		until := now.Add(lease)
+		f.Until = &until
+	}
+	l.active = append(l.active, f)
+	return f.clone()
+}
+
+// Expire ends the faults whose time is up, and returns them.
+func (l *Ledger) Expire(now time.Time) []Fault {
+	return l.end(func(f Fault) bool { return f.Until != nil && !now.Before(*f.Until) })
+}
+
+// Heal ends faults by request, and returns them. That a fault has ended
+// already is fine: its lease may have run out while the command was typed.
+// unknown lists the ids that no fault ever had.
+func (l *Ledger) Heal(h Healing) (ended []Fault, unknown []string) {
+	if len(h.IDs) == 0 {
+		return l.end(func(f Fault) bool { return h.Processes || !f.Kind.Process() }), nil
+	}
+	for _, id := range h.IDs {
+		if !l.known(id) {
+			unknown = append(unknown, id)
+		}
+	}
+	return l.end(func(f Fault) bool { return slices.Contains(h.IDs, f.ID) }), unknown
+}
+
+// known reports whether a fault was ever given this id.
+func (l *Ledger) known(id string) bool {
+	number, ok := strings.CutPrefix(id, "f")
+	n, err := strconv.Atoi(number)
+	return ok && err == nil && 1 <= n && n <= l.issued && number == strconv.Itoa(n)
+}
+
+// Recover takes a member out of all faults of a kind, as when a killed member
+// was started by hand. Faults that have no member left have ended, and are
+// returned.
+func (l *Ledger) Recover(kind Kind, member int64) []Fault {
+	for i, f := range l.active {
+		if f.Kind == kind && len(f.Members) > 1 {
+			l.active[i].Members = slices.DeleteFunc(f.Members, func(id int64) bool { return id == member })
+		}
+	}
+	return l.end(func(f Fault) bool { return f.Kind == kind && slices.Equal(f.Members, []int64{member}) })
+}
+
+// end removes and returns the faults that over accepts.
+func (l *Ledger) end(over func(Fault) bool) []Fault {
+	var ended, active []Fault
+	for _, f := range l.active {
+		if over(f) {
+			ended = append(ended, f)
+		} else {
+			active = append(active, f)
+		}
+	}
+	l.active = active
+	return ended
+}
+
+// Active lists the faults that have not ended, oldest first.
+func (l *Ledger) Active() []Fault {
+	active := make([]Fault, len(l.active))
+	for i, f := range l.active {
+		active[i] = f.clone()
+	}
+	return active
+}
+
+// Next is when the next lease runs out; false when none will.
+func (l *Ledger) Next() (time.Time, bool) {
+	var next time.Time
+	for _, f := range l.active {
+		if f.Until != nil && (next.IsZero() || f.Until.Before(next)) {
+			next = *f.Until
+		}
+	}
+	return next, !next.IsZero()
+}
+
+// Conditions adds up what the active faults want of the network. A lane that
+// two partitions cut stays cut until both are healed; of two faults that slow
+// a lane the newer one counts. It is what link.Mesh.Apply takes.
+func (l *Ledger) Conditions() map[link.Lane]link.Condition {
+	conditions := make(map[link.Lane]link.Condition)
+	for _, f := range l.active {
+		for _, lane := range f.Links {
+			condition := conditions[lane]
+			if f.Kind == Cut {
+				condition.Cut = true
+			}
+			if f.Kind == Slow && f.Shape != nil {
+				condition.Shape = *f.Shape
+			}
+			conditions[lane] = condition
+		}
+	}
+	return conditions
+}

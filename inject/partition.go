@@ -1,0 +1,218 @@
+package inject
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"zkctl/inject/link"
+)
+
+// Partition is a partition as it is asked for, before anybody is chosen. It
+// is text so that it can be sent to whoever knows the members' roles.
+type Partition struct {
+	// Groups is GROUPS of the command line: "1,2|3", "leader" or "1>2". It is
+	// empty for a ring, and may be empty for a bridge.
+	Groups string `json:"groups,omitempty"`
+	// OneWay lets bytes flow from later groups to earlier ones still.
+	OneWay bool `json:"one_way,omitempty"`
+	// Bridge selects the one member that both halves go on seeing.
+	Bridge string `json:"bridge,omitempty"`
+	// Ring lets each voter see a bare majority, no two the same.
+	Ring bool `json:"ring,omitempty"`
+	// Channel is "all", "quorum" or "election"; empty is all.
+	Channel string `json:"channel,omitempty"`
+}
+
+// Plan is what a partition or a selection of links comes down to.
+type Plan struct {
+	// Members are those that were named, sorted. The rest is affected only as
+	// their counterpart.
+	Members []int64
+	// Groups are the sides of a partition by groups or of a bridge, the
+	// members that were not named last. nil for other shapes.
+	Groups [][]int64
+	// Lanes are sorted and never empty.
+	Lanes []link.Lane
+}
+
+// partition is a Partition that has been read.
+type partition struct {
+	groups   *Groups
+	links    *LinkSelector
+	bridge   *Selector
+	channels []link.Channel
+}
+
+// Validate says what is wrong with the request whoever the members are. Such
+// an error is a wrong usage.
+func (p Partition) Validate() error {
+	_, err := p.parse()
+	return err
+}
+
+// Random reports whether a seed matters. It is false for a partition that is
+// not valid.
+func (p Partition) Random() bool {
+	read, err := p.parse()
+	if err != nil {
+		return false
+	}
+	return p.Ring ||
+		read.bridge != nil && (read.groups == nil || read.bridge.Random()) ||
+		read.groups != nil && read.groups.Random() ||
+		read.links != nil && read.links.Random()
+}
+
+func (p Partition) parse() (read partition, err error) {
+	switch {
+	case p.Ring && (p.Groups != "" || p.OneWay || p.Bridge != ""):
+		return read, errors.New("a ring takes in every voter: it goes with no groups, no one-way and no bridge")
+	case !p.Ring && p.Groups == "" && p.Bridge == "":
+		return read, errors.New("partition of what? give " + groupsGrammar + ", or ask for a ring or a bridge")
+	}
+	channel := p.Channel
+	if channel == "" {
+		channel = "all"
+	}
+	if read.channels, err = link.ParseChannels(channel); err != nil {
+		return read, err
+	}
+	if p.Bridge != "" {
+		bridge, err := ParseSelector(p.Bridge)
+		if err != nil {
+			return read, fmt.Errorf("bridge: %w", err)
+		}
+		read.bridge = &bridge
+	}
+	switch {
+	case p.Groups == "":
+	case strings.Contains(p.Groups, ">"):
+		links, err := parseLinkSelector("partition", p.Groups, groupsGrammar)
+		if err != nil {
+			return read, err
+		}
+		if read.bridge != nil {
+			return read, fmt.Errorf("partition %q: one direction of a link has no place for a bridge", p.Groups)
+		}
+		read.links = &links
+	default:
+		groups, err := ParseGroups(p.Groups)
+		if err != nil {
+			return read, err
+		}
+		read.groups = &groups
+	}
+	return read, nil
+}
+
+// Plan chooses the members and works out what to cut. rng makes the choices
+// left open; it may be nil when Random is false. Besides what Validate
+// returns, the error is a *NoMatchError.
+func (p Partition) Plan(members []Member, rng *rand.Rand) (Plan, error) {
+	read, err := p.parse()
+	if err != nil {
+		return Plan{}, err
+	}
+	switch {
+	case p.Ring:
+		return planRing(members, read.channels, rng)
+	case read.links != nil:
+		return read.links.Plan(members, read.channels, rng)
+	}
+	var bridge []int64
+	if read.bridge != nil {
+		if bridge, err = resolveBridge(*read.bridge, members, rng); err != nil {
+			return Plan{}, err
+		}
+	}
+	groups, named, err := read.sides(members, bridge, rng)
+	if err != nil {
+		return Plan{}, err
+	}
+	lanes := PlanGroups(groups, read.channels)
+	if p.OneWay {
+		lanes = PlanOneWay(groups, read.channels)
+	}
+	plan, err := finish(p.subject(), append(named, bridge...), lanes)
+	plan.Groups = groups
+	return plan, err
+}
+
+// sides are the groups named and, last, the members that were not. Without
+// groups, they are two halves. The bridge belongs to no side.
+func (r partition) sides(members []Member, bridge []int64, rng *rand.Rand) (groups [][]int64, named []int64, err error) {
+	if r.groups == nil {
+		return halves(without(members, bridge), rng), nil, nil
+	}
+	groups, err = r.groups.resolve(members, bridge, rng)
+	if err != nil {
+		return nil, nil, err
+	}
+	named = slices.Concat(groups...)
+	if rest := Rest(members, named, bridge); len(rest) > 0 {
+		groups = append(groups, rest)
+	}
+	return groups, named, nil
+}
+
+// halves deals the members out to two sides, voters first, so that the votes
+// are split as evenly as can be.
+func halves(members []Member, rng *rand.Rand) [][]int64 {
+	sorted := sortedByID(members)
+	voters := idsOf(sorted, isVoter)
+	observers := idsOf(sorted, func(m Member) bool { return m.Observer })
+	shuffle(voters, rng)
+	shuffle(observers, rng)
+	sides := make([][]int64, 2)
+	for i, id := range append(voters, observers...) {
+		sides[i%2] = append(sides[i%2], id)
+	}
+	for _, side := range sides {
+		slices.Sort(side)
+	}
+	return sides
+}
+
+func resolveBridge(s Selector, members []Member, rng *rand.Rand) ([]int64, error) {
+	ids, err := s.Resolve(members, rng)
+	if err != nil {
+		return nil, fmt.Errorf("bridge: %w", err)
+	}
+	if len(ids) != 1 {
+		return nil, &NoMatchError{Selector: s.String(), Reason: "a bridge is one member, not " + joinIDs(ids)}
+	}
+	return ids, nil
+}
+
+func planRing(members []Member, channels []link.Channel, rng *rand.Rand) (Plan, error) {
+	voters := idsOf(sortedByID(members), isVoter)
+	shuffle(voters, rng)
+	if len(voters) < 3 {
+		return Plan{}, &NoMatchError{Selector: "ring", Reason: "it takes at least 3 voters, and there are " + plural(len(voters), "voter")}
+	}
+	return finish("ring", voters, PlanRing(voters, channels))
+}
+
+// finish sorts what was planned and refuses a plan that cuts nothing.
+func finish(subject string, named []int64, lanes []link.Lane) (Plan, error) {
+	if len(lanes) == 0 {
+		return Plan{}, &NoMatchError{Selector: subject, Reason: "there is nothing between them to cut"}
+	}
+	slices.Sort(named)
+	return Plan{Members: slices.Compact(named), Lanes: normalLanes(lanes)}, nil
+}
+
+// subject is what an error calls the partition.
+func (p Partition) subject() string {
+	if p.Groups != "" {
+		return p.Groups
+	}
+	return "bridge " + p.Bridge
+}
+
+func without(members []Member, ids []int64) []Member {
+	return slices.DeleteFunc(slices.Clone(members), func(m Member) bool { return slices.Contains(ids, m.ID) })
+}
