@@ -1,0 +1,84 @@
+package commands
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/urfave/cli/v2"
+)
+
+// testApp is a tree with everything that parseArgs distinguishes.
+func testApp() *cli.App {
+	noop := func(*cli.Context) error { return nil }
+	return &cli.App{
+		Name: "zkctl",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}},
+			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}},
+		},
+		Commands: []*cli.Command{
+			{Name: "kill", ArgsUsage: "SELECTOR", Action: noop, Flags: []cli.Flag{
+				&cli.StringFlag{Name: "signal"}, &cli.DurationFlag{Name: "for"}}},
+			{Name: "quorum", Action: noop, Flags: []cli.Flag{&cli.IntFlag{Name: "nodes"}, &cli.Float64Flag{Name: "target"}},
+				Subcommands: []*cli.Command{{Name: "plan", Action: noop, Flags: []cli.Flag{&cli.StringFlag{Name: "from"}}}}},
+			{Name: "inspect", Subcommands: []*cli.Command{{Name: "log", ArgsUsage: "PATH", Action: noop}}},
+		},
+	}
+}
+
+func TestParseArgsPutsThingsInOrder(t *testing.T) {
+	for _, c := range []struct{ in, want string }{
+		{"kill leader --signal TERM -q", "zkctl --quiet=true kill --signal=TERM -- leader"},
+		{"-o json kill --for=10s 1,3", "zkctl --output=json kill --for=10s -- 1,3"},
+		{"kill -- -x --signal y", "zkctl kill -- -x --signal y"},
+		{"kill -", "zkctl kill -- -"},
+		{"quorum --nodes -3", "zkctl quorum --nodes=-3 --"},
+		{"quorum plan -o yaml --from a=b", "zkctl --output=yaml quorum plan --from=a=b --"},
+		{"inspect -q log f", "zkctl --quiet=true inspect log -- f"},
+	} {
+		app := testApp()
+		l, err := parseArgs(app, strings.Fields(c.in))
+		if err != nil {
+			t.Errorf("%s: %v", c.in, err)
+			continue
+		}
+		if got := strings.Join(l.canonical("zkctl"), " "); got != c.want {
+			t.Errorf("%s:\ngot  %s\nwant %s", c.in, got, c.want)
+		}
+	}
+}
+
+func TestParseArgsRefuses(t *testing.T) {
+	for _, c := range []struct{ in, says string }{
+		{"kil leader", `unknown command "kil"`},
+		{"quorum plam", `unknown command "plam" for zkctl quorum`},
+		{"quorum --nodes 3 plan", "--nodes=3 belongs to zkctl quorum"},
+		{"quorum --nodes three", `--nodes wants a whole number, got "three"`},
+		{"quorum --target x", `--target wants a number, got "x"`},
+		{"quorum --target", `--target wants a value`},
+		{"kill leader --for 10", `--for wants a duration such as 500ms, 10s or 2m, got "10"`},
+		{"kill leader --from x", "unknown flag --from for zkctl kill"},
+		{"inspect", "zkctl inspect needs a command: one of log"},
+		{"--nonsense", "unknown flag --nonsense for zkctl"},
+	} {
+		_, err := parseArgs(testApp(), strings.Fields(c.in))
+		if exitCode(err) != exitUsage || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: got %v (exit %d), want %q (exit 2)", c.in, err, exitCode(err), c.says)
+		}
+	}
+}
+
+func TestClosest(t *testing.T) {
+	known := []string{"partition", "pause", "probe", "quorum", "up"}
+	for word, want := range map[string]string{
+		"puase": "pause", "part": "partition", "qorum": "quorum", "uo": "up", "frobnicate": "", "x": "", "": "",
+	} {
+		if got := closest(word, known); got != want {
+			t.Errorf("closest(%q) = %q, want %q", word, got, want)
+		}
+	}
+	if !slices.Contains(known, closest("probee", known)) {
+		t.Error("one letter too many must still be recognised")
+	}
+}

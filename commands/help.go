@@ -1,0 +1,149 @@
+package commands
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// printHelp explains the program or one command on stdout.
+func (p *program) printHelp(app *cli.App, path []*cli.Command) error {
+	pg := &page{width: 80}
+	if len(path) == 0 {
+		programHelp(pg, app)
+	} else {
+		commandHelp(pg, app, path)
+	}
+	_, err := p.Out.Write(pg.buf.Bytes())
+	return wrapOutput(err)
+}
+
+func programHelp(pg *page, app *cli.App) {
+	pg.para("%s: %s", app.Name, app.Usage)
+	pg.para("usage: zkctl COMMAND [ARGUMENTS] [FLAGS]")
+	var categories []string
+	for _, c := range app.Commands {
+		if !c.Hidden && !slices.Contains(categories, c.Category) {
+			categories = append(categories, c.Category)
+		}
+	}
+	for _, category := range categories {
+		pg.para("%s:", category)
+		for _, c := range app.Commands {
+			if c.Category == category && !c.Hidden {
+				helpRow(pg, c.Name, c.Usage)
+			}
+		}
+	}
+	flagsHelp(pg, "flags of every command", app.Flags)
+	pg.para("exit codes: 0 done, healthy; 1 failed; 2 wrong usage; 3 unhealthy or a limit missed; 4 unknown; 5 timed out; 6 no such ensemble or member")
+	pg.para("zkctl COMMAND --help shows a command's flags and examples.")
+}
+
+func commandHelp(pg *page, app *cli.App, path []*cli.Command) {
+	c := path[len(path)-1]
+	pg.para("%s: %s", pathName(path), c.Usage)
+	usage := pathName(path)
+	if c.ArgsUsage != "" {
+		usage += " " + c.ArgsUsage
+	}
+	if len(c.Subcommands) > 0 && c.Action == nil {
+		usage += " COMMAND"
+	}
+	pg.para("usage: %s [FLAGS]", usage)
+	for _, text := range strings.Split(c.Description, "\n\n") {
+		if text != "" {
+			pg.para("%s", text)
+		}
+	}
+	if c.UsageText != "" {
+		pg.para("examples:")
+		for _, line := range strings.Split(c.UsageText, "\n") {
+			pg.raw("  " + line + "\n")
+		}
+	}
+	if len(c.Subcommands) > 0 {
+		pg.para("commands:")
+		for _, s := range c.Subcommands {
+			helpRow(pg, s.Name, s.Usage)
+		}
+	}
+	flagsHelp(pg, "flags", c.Flags)
+	flagsHelp(pg, "flags of every command", app.Flags)
+}
+
+func flagsHelp(pg *page, title string, flags []cli.Flag) {
+	if len(flags) == 0 {
+		return
+	}
+	pg.para("%s:", title)
+	for _, f := range flags {
+		helpRow(pg, flagSynopsis(f), flagUsage(f))
+	}
+}
+
+// flagSynopsis is "-o, --output VALUE". A usage text may name the value in
+// backquotes, as the flag package does it.
+func flagSynopsis(f cli.Flag) string {
+	var s []string
+	for _, n := range slices.Backward(f.Names()) {
+		if len(n) == 1 {
+			s = append(s, "-"+n)
+		} else {
+			s = append(s, "--"+n)
+		}
+	}
+	text := strings.Join(s, ", ")
+	if _, isBool := f.(*cli.BoolFlag); !isBool {
+		text += " " + placeholder(f)
+	}
+	return text
+}
+
+func placeholder(f cli.Flag) string {
+	if d, ok := f.(cli.DocGenerationFlag); ok {
+		if parts := strings.Split(d.GetUsage(), "`"); len(parts) == 3 {
+			return parts[1]
+		}
+	}
+	switch f.(type) {
+	case *cli.IntFlag, *cli.Int64Flag, *cli.UintFlag, *cli.Uint64Flag:
+		return "N"
+	case *cli.DurationFlag:
+		return "D"
+	}
+	return strings.ToUpper(f.Names()[0])
+}
+
+func flagUsage(f cli.Flag) string {
+	d, ok := f.(cli.DocGenerationFlag)
+	if !ok {
+		return ""
+	}
+	usage := strings.ReplaceAll(d.GetUsage(), "`", "")
+	if _, isBool := f.(*cli.BoolFlag); isBool {
+		return usage
+	}
+	if v := strings.Trim(d.GetDefaultText(), `"`); v != "" && v != "0" && v != "0s" && v != "[]" {
+		usage += fmt.Sprintf(" (default %s)", v)
+	}
+	return usage
+}
+
+// helpRow draws a name and its explanation, wrapped in the second column.
+func helpRow(pg *page, name, usage string) {
+	const indent = 24
+	first := "  " + name
+	if len(first) > indent-2 {
+		pg.raw(first + "\n")
+		first = ""
+	}
+	var b strings.Builder
+	wrap(&b, usage, 80-indent, "")
+	for line := range strings.Lines(b.String()) {
+		pg.raw(strings.TrimRight(fmt.Sprintf("%-*s%s", indent, first, line), " "))
+		first = ""
+	}
+}

@@ -1,0 +1,250 @@
+package commands
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/fatih/color"
+	"github.com/olekukonko/tablewriter"
+	"github.com/olekukonko/tablewriter/tw"
+	"sigs.k8s.io/yaml"
+)
+
+// format is a way to show a result.
+type format string
+
+const (
+	formatTable format = "table"
+	formatJSON  format = "json"
+	formatYAML  format = "yaml"
+)
+
+func parseFormat(s string) (format, error) {
+	switch f := format(s); f {
+	case formatTable, formatJSON, formatYAML:
+		return f, nil
+	}
+	return "", usagef("--output %q is none of table, json, yaml", s)
+}
+
+// schemaVersion stands at the top of every JSON and YAML document. It changes
+// when a field changes its meaning or goes away, not when one is added.
+const schemaVersion = 1
+
+// print shows a result on stdout: doc as JSON or YAML, or the page that draw
+// fills. doc must encode as a JSON object.
+func (p *program) print(doc any, draw func(*page)) error {
+	if p.output == formatTable {
+		pg := &page{color: p.color, width: p.width}
+		draw(pg)
+		_, err := p.Out.Write(pg.buf.Bytes())
+		return wrapOutput(err)
+	}
+	text, err := encodeDocument(doc)
+	if err != nil {
+		return err
+	}
+	if p.output == formatYAML {
+		text, err = yaml.JSONToYAML(text)
+	} else {
+		var indented bytes.Buffer
+		err = json.Indent(&indented, text, "", "  ")
+		indented.WriteByte('\n')
+		text = indented.Bytes()
+	}
+	if err != nil {
+		return fmt.Errorf("render %T: %w", doc, err)
+	}
+	_, err = p.Out.Write(text)
+	return wrapOutput(err)
+}
+
+// printLine writes one object of a stream as a line of JSON.
+func (p *program) printLine(doc any) error {
+	text, err := marshal(doc)
+	if err != nil {
+		return err
+	}
+	_, err = p.Out.Write(append(text, '\n'))
+	return wrapOutput(err)
+}
+
+// encodeDocument puts the schema's version in front of the object's fields.
+func encodeDocument(doc any) ([]byte, error) {
+	text, err := marshal(doc)
+	if err != nil {
+		return nil, err
+	}
+	if len(text) < 2 || text[0] != '{' {
+		return nil, fmt.Errorf("render %T: a document must be a JSON object", doc)
+	}
+	head := fmt.Sprintf(`{"version":%d`, schemaVersion)
+	if text[1] != '}' {
+		head += ","
+	}
+	return append([]byte(head), text[1:]...), nil
+}
+
+// marshal leaves <, > and & alone: they are read by people and programs, not by browsers.
+func marshal(doc any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(doc); err != nil {
+		return nil, fmt.Errorf("render %T: %w", doc, err)
+	}
+	return bytes.TrimRight(b.Bytes(), "\n"), nil
+}
+
+func wrapOutput(err error) error {
+	if err != nil {
+		return fmt.Errorf("write the result: %w", err)
+	}
+	return nil
+}
+
+// progress tells the human on stderr what is going on.
+func (p *program) progress(format string, args ...any) {
+	if !p.quiet {
+		fmt.Fprintf(p.Err, format+"\n", args...)
+	}
+}
+
+// hint tells the human on stderr what could be done next.
+func (p *program) hint(format string, args ...any) {
+	p.progress("hint: "+format, args...)
+}
+
+// page is a result drawn for people: blocks separated by blank lines.
+type page struct {
+	buf   bytes.Buffer
+	color bool
+	width int
+}
+
+// column is the head of a table's column; numbers are aligned to the right.
+type column struct {
+	title string
+	right bool
+}
+
+func left(title string) column  { return column{title, false} }
+func right(title string) column { return column{title, true} }
+
+// block separates what follows from what is there.
+func (pg *page) block() {
+	if pg.buf.Len() > 0 {
+		pg.buf.WriteByte('\n')
+	}
+}
+
+// table draws rows under a head, two blanks between columns and no lines: it
+// reads the same on a terminal, in a pipe and in a design review.
+func (pg *page) table(columns []column, rows [][]string) {
+	pg.block()
+	head := make([]string, len(columns))
+	align := make([]tw.Align, len(columns))
+	for i, c := range columns {
+		head[i] = strings.ToUpper(c.title)
+		align[i] = tw.AlignLeft
+		if c.right {
+			align[i] = tw.AlignRight
+		}
+	}
+	pg.grid(head, align, rows)
+}
+
+// fields draws names and values; rows with an empty value are left out.
+func (pg *page) fields(rows ...[2]string) {
+	pg.block()
+	var cells [][]string
+	for _, r := range rows {
+		if r[1] != "" {
+			cells = append(cells, []string{r[0], r[1]})
+		}
+	}
+	pg.grid(nil, []tw.Align{tw.AlignLeft, tw.AlignLeft}, cells)
+}
+
+func (pg *page) grid(head []string, align []tw.Align, rows [][]string) {
+	if len(rows) == 0 && head == nil {
+		return
+	}
+	gap := tw.CellPadding{Global: tw.Padding{Left: tw.Empty, Right: "  ", Overwrite: true}}
+	cell := func() tw.CellConfig {
+		return tw.CellConfig{
+			Formatting: tw.CellFormatting{AutoWrap: tw.WrapNone, AutoFormat: tw.Off},
+			Alignment:  tw.CellAlignment{PerColumn: align},
+			Padding:    gap,
+		}
+	}
+	var b bytes.Buffer
+	t := tablewriter.NewTable(&b,
+		tablewriter.WithRendition(tw.Rendition{
+			Borders:  tw.BorderNone,
+			Settings: tw.Settings{Lines: tw.LinesNone, Separators: tw.SeparatorsNone},
+		}),
+		tablewriter.WithConfig(tablewriter.Config{Header: cell(), Row: cell()}),
+	)
+	if head != nil {
+		t.Header(head)
+	}
+	// The table writes to memory and is given strings only: it cannot fail.
+	_ = t.Bulk(rows)
+	_ = t.Render()
+	for line := range strings.Lines(b.String()) {
+		pg.buf.WriteString(strings.TrimRight(line, " \n") + "\n")
+	}
+}
+
+// para writes a paragraph, wrapped to the page's width; later lines are
+// indented by as much as the first one's marker, such as "- ".
+func (pg *page) para(format string, args ...any) {
+	pg.block()
+	pg.line(format, args...)
+}
+
+// line is para without the blank line in front.
+func (pg *page) line(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	indent := ""
+	if strings.HasPrefix(text, "- ") {
+		indent = "  "
+	}
+	wrap(&pg.buf, text, min(pg.width, 80), indent)
+}
+
+// raw writes text as it is.
+func (pg *page) raw(text string) { pg.buf.WriteString(text) }
+
+func wrap(w io.Writer, text string, width int, indent string) {
+	line := ""
+	for _, word := range strings.Fields(text) {
+		switch {
+		case line == "":
+			line = word
+		case len([]rune(line))+1+len([]rune(word)) > width:
+			fmt.Fprintln(w, line)
+			line = indent + word
+		default:
+			line += " " + word
+		}
+	}
+	fmt.Fprintln(w, line)
+}
+
+func (pg *page) good(s string) string { return pg.paint(color.FgGreen, s) }
+func (pg *page) warn(s string) string { return pg.paint(color.FgYellow, s) }
+func (pg *page) bad(s string) string  { return pg.paint(color.FgRed, s) }
+
+func (pg *page) paint(a color.Attribute, s string) string {
+	if !pg.color {
+		return s
+	}
+	c := color.New(a)
+	c.EnableColor() // whether to colour is settled; the library need not guess from the process's stdout
+	return c.Sprint(s)
+}
