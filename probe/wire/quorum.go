@@ -122,7 +122,8 @@ func DecodeInt32(b []byte) (int32, error) {
 
 // ForwardedRequest is the data of REQUEST: a client's request that a learner passes
 // to the leader. The client's identities travel in the packet's AuthInfo, which is nil
-// for createSession and closeSession.
+// when it is the server itself that asks: for createSession, and for the closeSession
+// of a connection that is gone.
 type ForwardedRequest struct {
 	SessionID int64
 	Cxid      int32

@@ -6,21 +6,40 @@ import (
 	"strings"
 )
 
-// Srvr is the answer to srvr, and the part of stat's answer that equals it.
+// Srvr is the answer to srvr:
+//
+//	Zookeeper version: 3.8.0-5a02a05eddb59aee6ac762f7ea82e92a68eb9c0f, built on 2022-02-25 08:49 UTC
+//	Latency min/avg/max: 0/12.8462/113
+//	Received: 30
+//	Sent: 31
+//	Connections: 2
+//	Outstanding: 0
+//	Zxid: 0x10000000e
+//	Mode: follower
+//	Node count: 9
 type Srvr struct {
-	Version     string // as printed: 3.8.0-5a02a05eddb59aee6ac762f7ea82e92a68eb9c0f, built on ...
+	Version     string // as printed, with the build's hash and date
 	ReadOnly    bool
 	LatencyMin  float64 // milliseconds
 	LatencyAvg  float64
 	LatencyMax  float64
 	Received    int64
 	Sent        int64
-	Connections int64 // 0 from servers before 3.4, which do not tell
+	Connections int64 // 0 from servers before 3.4.4, which do not tell
 	Outstanding int64
 	Zxid        Zxid
-	Mode        string // standalone, leader, follower, observer or read-only
+	Mode        string // one of the Mode constants
 	NodeCount   int64
 }
+
+// What a server says it is, in srvr and in mntr's zk_server_state.
+const (
+	ModeStandalone = "standalone"
+	ModeLeader     = "leader"
+	ModeFollower   = "follower"
+	ModeObserver   = "observer"
+	ModeReadOnly   = "read-only"
+)
 
 // Release is the version's number alone, such as 3.8.0.
 func (s *Srvr) Release() string {
@@ -31,11 +50,33 @@ func (s *Srvr) Release() string {
 	return s.Version[:end]
 }
 
-// ParseSrvr reads the answer to srvr or to stat, of ZooKeeper 3.4 to 3.9. Lines that it
-// does not know are skipped, and the order does not matter; the version, the mode and
-// the zxid must be there. An answer without them is ErrHalfAnswer when it begins as it
-// should and ErrGarbage when it does not; a server that refused is ErrNotServing or
-// ErrNotWhitelisted.
+// srvrLine is one line of srvr's answer that has a meaning here.
+type srvrLine struct {
+	key string
+	// required: every version sends it, so its absence means that the answer was cut
+	// short. Node count is the last such line; with it the answer is complete.
+	required bool
+	set      func(*Srvr, string) error
+}
+
+var srvrLines = []srvrLine{
+	{"Zookeeper version", true, func(s *Srvr, v string) error { s.Version = v; return nil }},
+	{"Latency min/avg/max", false, (*Srvr).setLatency},
+	{"Received", false, number(func(s *Srvr) *int64 { return &s.Received })},
+	{"Sent", false, number(func(s *Srvr) *int64 { return &s.Sent })},
+	{"Connections", false, number(func(s *Srvr) *int64 { return &s.Connections })},
+	{"Outstanding", false, number(func(s *Srvr) *int64 { return &s.Outstanding })},
+	{"Zxid", true, func(s *Srvr, v string) (err error) { s.Zxid, err = ParseZxid(v); return err }},
+	{"Mode", true, (*Srvr).setMode},
+	{"Node count", true, number(func(s *Srvr) *int64 { return &s.NodeCount })},
+}
+
+// ParseSrvr reads the answer to srvr, of ZooKeeper 3.4 to 3.9 and of zkctl's own
+// server. Lines that it does not know are skipped and the order does not matter.
+//
+// What is not such an answer is told apart: ErrNotServing and ErrNotWhitelisted when
+// the server refused, ErrHalfAnswer when lines are missing that every version sends,
+// ErrGarbage when it is not ZooKeeper that answered.
 func ParseSrvr(text []byte) (Srvr, error) {
 	if err := CheckFourLetter(text); err != nil {
 		return Srvr{}, err
@@ -43,109 +84,70 @@ func ParseSrvr(text []byte) (Srvr, error) {
 	var s Srvr
 	seen := map[string]bool{}
 	for line := range strings.Lines(string(text)) {
-		complete := strings.HasSuffix(line, "\n")
+		if !strings.HasSuffix(line, "\n") {
+			break // cut off: the value may be half of itself
+		}
 		line = strings.TrimRight(line, "\r\n")
 		if line == ReadOnlyText {
 			s.ReadOnly = true
 			continue
 		}
-		key, value, ok := strings.Cut(line, ": ")
-		if !ok || !complete {
-			// A line that is cut off may hold half a number: better none than a wrong one.
-			continue
-		}
-		known, err := s.set(key, strings.TrimSpace(value))
-		if err != nil {
-			return Srvr{}, fmt.Errorf("%w: %q: %w", ErrGarbage, line, err)
-		}
-		if known {
-			seen[key] = true
+		key, value, _ := strings.Cut(line, ":")
+		for _, l := range srvrLines {
+			if !strings.EqualFold(l.key, key) {
+				continue
+			}
+			if err := l.set(&s, strings.TrimSpace(value)); err != nil {
+				return Srvr{}, fmt.Errorf("%w: line %q: %w", ErrGarbage, line, err)
+			}
+			seen[l.key] = true
 		}
 	}
-	for _, key := range []string{"Zookeeper version", "Zxid", "Mode"} {
-		if !seen[key] {
-			if strings.HasPrefix("Zookeeper version: ", firstBytes(text, 19)) {
-				return Srvr{}, fmt.Errorf("%w: no line %q", ErrHalfAnswer, key)
-			}
-			return Srvr{}, fmt.Errorf("%w: begins %q", ErrGarbage, firstBytes(text, 40))
+	for _, l := range srvrLines {
+		if l.required && !seen[l.key] {
+			return Srvr{}, incomplete(text, srvrLines[0].key, l.key)
 		}
 	}
 	return s, nil
 }
 
-// set stores the value of one line, and reports whether the line is known.
-func (s *Srvr) set(key, value string) (known bool, err error) {
-	switch key {
-	case "Zookeeper version":
-		s.Version = value
-	case "Latency min/avg/max":
-		err = s.setLatency(value)
-	case "Received":
-		s.Received, err = strconv.ParseInt(value, 10, 64)
-	case "Sent":
-		s.Sent, err = strconv.ParseInt(value, 10, 64)
-	case "Connections":
-		s.Connections, err = strconv.ParseInt(value, 10, 64)
-	case "Outstanding":
-		s.Outstanding, err = strconv.ParseInt(value, 10, 64)
-	case "Zxid":
-		s.Zxid, err = ParseZxid(value)
-	case "Mode":
-		s.Mode = value
-		switch value {
-		case "standalone", "leader", "follower", "observer", "read-only":
-		default:
-			err = fmt.Errorf("unknown mode")
-		}
-	case "Node count":
-		s.NodeCount, err = strconv.ParseInt(value, 10, 64)
-	default:
-		return false, nil
+func (s *Srvr) setMode(v string) error {
+	switch v {
+	case ModeStandalone, ModeLeader, ModeFollower, ModeObserver, ModeReadOnly:
+		s.Mode = v
+		return nil
 	}
-	return true, err
+	return fmt.Errorf("unknown mode")
 }
 
 // setLatency reads 0/0/0 (3.4, 3.5) or 0/0.1667/1 (from 3.6).
-func (s *Srvr) setLatency(value string) error {
-	parts := strings.Split(value, "/")
+func (s *Srvr) setLatency(v string) error {
+	parts := strings.Split(v, "/")
 	if len(parts) != 3 {
 		return fmt.Errorf("want three numbers")
 	}
 	for i, to := range []*float64{&s.LatencyMin, &s.LatencyAvg, &s.LatencyMax} {
-		v, err := strconv.ParseFloat(parts[i], 64)
+		f, err := strconv.ParseFloat(parts[i], 64)
 		if err != nil {
 			return err
 		}
-		*to = v
+		*to = f
 	}
 	return nil
 }
 
-func firstBytes(text []byte, n int) string { return string(text[:min(n, len(text))]) }
+func number(field func(*Srvr) *int64) func(*Srvr, string) error {
+	return func(s *Srvr, v string) (err error) {
+		*field(s), err = strconv.ParseInt(v, 10, 64)
+		return err
+	}
+}
 
-// ParseMntr reads the answer to mntr: lines of key, tab, value. Keys keep their zk_.
-func ParseMntr(text []byte) (map[string]string, error) {
-	if err := CheckFourLetter(text); err != nil {
-		return nil, err
+// incomplete says why text lacks what an answer that begins with start must have.
+func incomplete(text []byte, start, lacks string) error {
+	n := min(len(start), len(text))
+	if strings.EqualFold(start[:n], string(text[:n])) {
+		return fmt.Errorf("%w: %d bytes without %q", ErrHalfAnswer, len(text), lacks)
 	}
-	values := make(map[string]string)
-	for line := range strings.Lines(string(text)) {
-		if !strings.HasSuffix(line, "\n") {
-			break // cut off: the value may be half of itself
-		}
-		key, value, ok := strings.Cut(strings.TrimRight(line, "\r\n"), "\t")
-		if !ok || !strings.HasPrefix(key, "zk_") {
-			return nil, fmt.Errorf("%w: mntr line %q", ErrGarbage, firstBytes([]byte(line), 60))
-		}
-		values[key] = value
-	}
-	switch {
-	case values["zk_version"] == "" && len(values) > 0, len(text) > 0 && len(values) == 0 && text[0] == 'z':
-		return nil, fmt.Errorf("%w: no zk_version", ErrHalfAnswer)
-	case values["zk_version"] == "":
-		return nil, fmt.Errorf("%w: begins %q", ErrGarbage, firstBytes(text, 40))
-	case values["zk_server_state"] == "":
-		return nil, fmt.Errorf("%w: no zk_server_state", ErrHalfAnswer)
-	}
-	return values, nil
+	return fmt.Errorf("%w: it begins %q", ErrGarbage, text[:min(40, len(text))])
 }

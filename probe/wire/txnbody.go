@@ -168,8 +168,10 @@ type SubTxn struct {
 	Data []byte
 }
 
-// MultiTxn applies all its operations or none: of a failed multi every SubTxn is an
-// OpError, while the transaction's own type stays OpMulti.
+// MultiTxn applies all its operations or none. In a failed multi the culprit and what
+// comes after it are OpErrors, but the operations before it stand there as if they had
+// passed, bodies and all, and the transaction's own type stays OpMulti. So one OpError
+// anywhere means that nothing may be applied.
 type MultiTxn struct{ Txns []SubTxn }
 
 // Encode implements Record.
