@@ -1,6 +1,7 @@
 package datatree
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/tidwall/btree"
@@ -34,14 +35,7 @@ type Tree struct {
 
 type pathSet map[string]struct{}
 
-func (s pathSet) sorted() []string {
-	paths := make([]string, 0, len(s))
-	for p := range s {
-		paths = append(paths, p)
-	}
-	slices.Sort(paths)
-	return paths
-}
+func (s pathSet) sorted() []string { return slices.Sorted(maps.Keys(s)) }
 
 // Option adjusts a new or decoded Tree.
 type Option func(*Tree)
@@ -224,11 +218,4 @@ func (t *Tree) EachSession(f func(session int64, millis int32)) {
 func (t *Tree) Ephemerals(session int64) []string { return t.ephemerals[session].sorted() }
 
 // EphemeralOwners returns the sessions that have ephemeral nodes, by id: what the dump command lists.
-func (t *Tree) EphemeralOwners() []int64 {
-	ids := make([]int64, 0, len(t.ephemerals))
-	for id := range t.ephemerals {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	return ids
-}
+func (t *Tree) EphemeralOwners() []int64 { return sortedIDs(t.ephemerals) }

@@ -1,0 +1,156 @@
+package datatree
+
+import (
+	"slices"
+	"strings"
+
+	"zkctl/probe/wire"
+)
+
+// Reads are answered by any server from its own tree, without the leader: they may be behind, but never go
+// backwards on one connection. None of these functions changes anything. Data in the answers belongs to the
+// tree and must not be changed.
+
+// Exists answers exists. Permission is needed for a node that is there (since ZooKeeper 3.8.4, ZOOKEEPER-2590),
+// and none to learn that it is not.
+func (t *Tree) Exists(path string, c Caller) (wire.StatResponse, wire.ErrCode) {
+	if strings.IndexByte(path, 0) >= 0 {
+		return wire.StatResponse{}, wire.ErrBadArguments
+	}
+	n, code := t.readable(path, wire.PermRead, c)
+	if code != wire.OK {
+		return wire.StatResponse{}, code
+	}
+	return wire.StatResponse{Stat: n.visible(t.extended)}, wire.OK
+}
+
+// GetData answers getData.
+func (t *Tree) GetData(path string, c Caller) (wire.DataResponse, wire.ErrCode) {
+	n, code := t.readable(path, wire.PermRead, c)
+	if code != wire.OK {
+		return wire.DataResponse{}, code
+	}
+	return wire.DataResponse{Data: n.data, Stat: n.visible(t.extended)}, wire.OK
+}
+
+// GetChildren answers getChildren and getChildren2. The order, by name, is a courtesy: the protocol promises
+// none.
+func (t *Tree) GetChildren(path string, c Caller) (wire.Children2Response, wire.ErrCode) {
+	n, code := t.readable(path, wire.PermRead, c)
+	if code != wire.OK {
+		return wire.Children2Response{}, code
+	}
+	return wire.Children2Response{Children: t.Children(n.path), Stat: n.visible(t.extended)}, wire.OK
+}
+
+// GetACL answers getACL, which needs READ or ADMIN. Only an administrator sees password hashes.
+func (t *Tree) GetACL(path string, c Caller) (wire.ACLResponse, wire.ErrCode) {
+	n, code := t.readable(path, wire.PermRead|wire.PermAdmin, c)
+	if code != wire.OK {
+		return wire.ACLResponse{}, code
+	}
+	list := n.acl.list
+	if !c.May(wire.PermAdmin, list) {
+		list = maskDigests(list)
+	}
+	return wire.ACLResponse{ACL: list, Stat: n.visible(t.extended)}, wire.OK
+}
+
+// GetAllChildrenNumber answers getAllChildrenNumber: how many nodes are below path, at any depth.
+func (t *Tree) GetAllChildrenNumber(path string, c Caller) (wire.CountResponse, wire.ErrCode) {
+	n, code := t.readable(path, wire.PermRead, c)
+	if code != wire.OK {
+		return wire.CountResponse{}, code
+	}
+	if n.isRoot() {
+		return wire.CountResponse{Count: int32(t.znodes.len() - 1)}, wire.OK
+	}
+	return wire.CountResponse{Count: t.descendants(n)}, wire.OK
+}
+
+func (t *Tree) descendants(n *znode) int32 {
+	count := n.children
+	if count > 0 {
+		t.znodes.eachChild(n.path, func(c *znode) { count += t.descendants(c) })
+	}
+	return count
+}
+
+// GetEphemerals answers getEphemerals: a session's own ephemeral nodes whose path begins with prefix; "" and
+// "/" are all of them. No permission is needed to hear of what one created.
+func (t *Tree) GetEphemerals(session int64, prefix string) wire.ChildrenResponse {
+	paths := t.Ephemerals(session)
+	if trimmed := strings.TrimSpace(prefix); trimmed != "" && trimmed != "/" {
+		kept := paths[:0]
+		for _, p := range paths {
+			if strings.HasPrefix(p, prefix) {
+				kept = append(kept, p)
+			}
+		}
+		paths = kept
+	}
+	return wire.ChildrenResponse{Children: paths}
+}
+
+// MultiRead answers multiRead. Unlike in a multi, one operation's error is only its own.
+func (t *Tree) MultiRead(m *wire.MultiRequest, c Caller) (wire.MultiResponse, wire.ErrCode) {
+	r := wire.MultiResponse{Results: make([]wire.MultiResult, 0, len(m.Ops))}
+	for _, op := range m.Ops {
+		q, ok := op.Request.(*wire.PathWatchRequest)
+		if !ok {
+			return wire.MultiResponse{}, wire.ErrMarshalling
+		}
+		var response wire.Record
+		var code wire.ErrCode
+		if op.Op == wire.OpGetData {
+			var d wire.DataResponse
+			d, code = t.GetData(q.Path, c)
+			response = &d
+		} else {
+			var d wire.Children2Response
+			d, code = t.GetChildren(q.Path, c)
+			response = &wire.ChildrenResponse{Children: d.Children}
+		}
+		if code != wire.OK {
+			r.Results = append(r.Results, wire.MultiResult{Op: wire.OpError, Err: code})
+			continue
+		}
+		r.Results = append(r.Results, wire.MultiResult{Op: op.Op, Response: response})
+	}
+	return r, wire.OK
+}
+
+// readable finds a node and checks that the caller has one of the permissions.
+func (t *Tree) readable(path string, perm wire.Perm, c Caller) (*znode, wire.ErrCode) {
+	n := t.lookup(path)
+	if n == nil {
+		return nil, wire.ErrNoNode
+	}
+	if !c.May(perm, n.acl.list) {
+		return nil, wire.ErrNoAuth
+	}
+	return n, wire.OK
+}
+
+// Reapable lists, in order, the containers and TTL nodes that a leader should ask to be deleted, by op
+// deleteContainer, at this wall-clock time in milliseconds. A container qualifies when it has lost all its
+// children, or has never had one for longer than neverUsed milliseconds (0: keep it).
+func (t *Tree) Reapable(millis, neverUsed int64) []string {
+	var paths []string
+	for path := range t.containers {
+		n := t.znodes.get(path)
+		idle := neverUsed > 0 && millis-n.stat.Mtime > neverUsed
+		if n.children == 0 && (n.stat.Cversion > 0 || idle) {
+			paths = append(paths, path)
+		}
+	}
+	for path := range t.ttls {
+		n := t.znodes.get(path)
+		ttl := ownerTTL(n.stat.EphemeralOwner)
+		if n.children == 0 && ttl > 0 && millis-n.stat.Mtime > ttl {
+			paths = append(paths, path)
+		}
+	}
+	slices.Sort(paths)
+	return paths
+}

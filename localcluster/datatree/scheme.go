@@ -1,0 +1,99 @@
+package datatree
+
+import (
+	"crypto/sha1"
+	"encoding/base64"
+	"slices"
+	"strings"
+
+	"zkctl/probe/wire"
+)
+
+const (
+	digestScheme = "digest"
+	ipScheme     = "ip"
+	superScheme  = "super" // never in an ACL; whoever has it passes every check
+)
+
+// scheme is a way to say who somebody is.
+type scheme struct {
+	// proves: an id of this scheme identifies its bearer, so that "auth" in an ACL may mean it.
+	proves bool
+	// valid says which ids an ACL may name; nil: none, this server cannot authenticate anybody so.
+	valid func(id string) bool
+	// matches says whether a caller with id have is meant by an ACL that names want.
+	matches func(have, want string) bool
+}
+
+// schemeOf knows the schemes of a Java server with its default configuration. Identities of the two last come
+// only from Java servers that forward requests and have those providers configured.
+func schemeOf(name string) (scheme, bool) {
+	switch name {
+	case digestScheme:
+		return scheme{proves: true, valid: validDigest, matches: sameID}, true
+	case ipScheme:
+		return scheme{valid: validIP, matches: matchIP}, true
+	case "sasl", "x509":
+		return scheme{proves: true, matches: sameID}, true
+	}
+	return scheme{}, false
+}
+
+func sameID(have, want string) bool { return have == want }
+
+// AddAuth is what an auth request does to a connection: it returns ids with the identity that scheme and data
+// prove added, or ErrAuthFailed, after which the connection is closed. ids itself is not changed, so requests
+// already queued keep the identities they came with.
+//
+// superDigest is the property zookeeper.DigestAuthenticationProvider.superDigest, "super:hash", or "": whoever
+// knows the password behind it passes every ACL.
+func AddAuth(ids []wire.ID, scheme string, data []byte, superDigest string) ([]wire.ID, wire.ErrCode) {
+	switch scheme {
+	case digestScheme:
+		id := DigestID(string(data))
+		if superDigest != "" && id.ID == superDigest {
+			ids = withID(ids, wire.ID{Scheme: superScheme})
+		}
+		return withID(ids, id), wire.OK
+	case ipScheme:
+		return ids, wire.OK // every connection has its address already
+	}
+	return ids, wire.ErrAuthFailed
+}
+
+func withID(ids []wire.ID, id wire.ID) []wire.ID {
+	if slices.Contains(ids, id) {
+		return ids
+	}
+	return append(slices.Clip(ids), id)
+}
+
+// DigestID is the identity of whoever knows "user:password": its hash, which is what ACLs name.
+func DigestID(userPassword string) wire.ID {
+	sum := sha1.Sum([]byte(userPassword))
+	return wire.ID{Scheme: digestScheme, ID: digestUser(userPassword) + ":" + base64.StdEncoding.EncodeToString(sum[:])}
+}
+
+func digestUser(id string) string {
+	user, _, _ := strings.Cut(id, ":")
+	return user
+}
+
+// validDigest wants two parts with a colon in between, counted as Java's String.split does: empty parts at the
+// end do not count, so "user:" is refused and "user:hash:" is not.
+func validDigest(id string) bool {
+	return strings.Count(strings.TrimRight(id, ":"), ":") == 1
+}
+
+// WhoAmI answers whoAmI: the caller's identities, of a digest only the user.
+func WhoAmI(ids []wire.ID) *wire.WhoAmIResponse {
+	r := &wire.WhoAmIResponse{Infos: make([]wire.ClientInfo, 0, len(ids))}
+	for _, id := range ids {
+		user := id.ID
+		if id.Scheme == digestScheme {
+			user = digestUser(id.ID)
+		}
+		r.Infos = append(r.Infos, wire.ClientInfo{AuthScheme: id.Scheme, User: user})
+	}
+	return r
+}

@@ -1,0 +1,143 @@
+package datatree
+
+import (
+	"cmp"
+	"iter"
+	"slices"
+	"strings"
+)
+
+// watchModes is the set of ways in which one watcher watches one path. ZooKeeper 3.9 lets them coexist; in
+// 3.8 the last one set replaced the others.
+type watchModes uint8
+
+const (
+	onceMode       watchModes = 1 << iota // gone when it fires
+	persistentMode                        // stays, sees the path
+	recursiveMode                         // stays, sees the path and everything below
+	anyMode        = onceMode | persistentMode | recursiveMode
+)
+
+// watchEntry is one watcher of a path.
+type watchEntry struct {
+	watcher int64
+	modes   watchModes // not empty
+}
+
+// watchTable is a set of (path, watcher, modes), found by path when a node changes and by watcher when a
+// connection ends. A path has mostly one watcher, so its watchers are a sorted slice, which is also the order
+// in which they are notified.
+type watchTable struct {
+	byPath    map[string][]watchEntry
+	byWatcher map[int64]pathSet
+	pairs     int // of (path, watcher)
+	recursive int // pairs with recursiveMode: while 0, a change need not look at the paths above
+}
+
+func newWatchTable() watchTable {
+	return watchTable{byPath: make(map[string][]watchEntry), byWatcher: make(map[int64]pathSet)}
+}
+
+func byWatcher(e watchEntry, watcher int64) int { return cmp.Compare(e.watcher, watcher) }
+
+// modes returns how a watcher watches exactly this path.
+func (t *watchTable) modes(path string, watcher int64) watchModes {
+	entries := t.byPath[path]
+	if i, found := slices.BinarySearchFunc(entries, watcher, byWatcher); found {
+		return entries[i].modes
+	}
+	return 0
+}
+
+func (t *watchTable) add(path string, watcher int64, m watchModes) {
+	old := t.modes(path, watcher)
+	t.set(path, watcher, old, old|m)
+}
+
+// remove takes modes away and reports whether any of them was there.
+func (t *watchTable) remove(path string, watcher int64, m watchModes) bool {
+	old := t.modes(path, watcher)
+	t.set(path, watcher, old, old&^m)
+	return old&m != 0
+}
+
+// set is the one place that changes the table.
+func (t *watchTable) set(path string, watcher int64, old, modes watchModes) {
+	if old == modes {
+		return
+	}
+	if modes&recursiveMode != 0 {
+		t.recursive++
+	}
+	if old&recursiveMode != 0 {
+		t.recursive--
+	}
+	entries := t.byPath[path]
+	i, _ := slices.BinarySearchFunc(entries, watcher, byWatcher)
+	switch {
+	case old == 0:
+		t.byPath[path] = slices.Insert(entries, i, watchEntry{watcher, modes})
+		if t.byWatcher[watcher] == nil {
+			t.byWatcher[watcher] = make(pathSet)
+		}
+		t.byWatcher[watcher][path] = struct{}{}
+		t.pairs++
+	case modes == 0:
+		if t.byPath[path] = slices.Delete(entries, i, i+1); len(entries) == 1 {
+			delete(t.byPath, path)
+		}
+		if delete(t.byWatcher[watcher], path); len(t.byWatcher[watcher]) == 0 {
+			delete(t.byWatcher, watcher)
+		}
+		t.pairs--
+	default:
+		entries[i].modes = modes
+	}
+}
+
+// drop removes a watcher altogether.
+func (t *watchTable) drop(watcher int64) {
+	for _, path := range t.byWatcher[watcher].sorted() {
+		t.set(path, watcher, t.modes(path, watcher), 0)
+	}
+}
+
+// fire returns, in order, who is to be told of an event at path: everybody who watches it, and who watches a
+// path above recursively. Watches that are good for once are used up, whoever else is or is not told.
+func (t *watchTable) fire(path string) []int64 {
+	var told []int64
+	for _, e := range t.byPath[path] {
+		told = append(told, e.watcher)
+	}
+	for _, w := range told {
+		t.remove(path, w, onceMode)
+	}
+	if t.recursive == 0 {
+		return told
+	}
+	for above := range pathsAbove(path) {
+		for _, e := range t.byPath[above] {
+			if e.modes&recursiveMode != 0 {
+				told = append(told, e.watcher)
+			}
+		}
+	}
+	slices.Sort(told)
+	return slices.Compact(told)
+}
+
+// pathsAbove yields the proper ancestors of a path, the nearest first and "/" last.
+func pathsAbove(path string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for len(path) > 1 {
+			cut := strings.LastIndexByte(path, '/')
+			if cut < 0 {
+				return
+			}
+			path = display(path[:cut])
+			if !yield(path) {
+				return
+			}
+		}
+	}
+}
