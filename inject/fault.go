@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -121,8 +122,15 @@ func (l Lanes) Strings() []string {
 	return words
 }
 
-// MarshalJSON writes a list of strings, never null.
-func (l Lanes) MarshalJSON() ([]byte, error) { return json.Marshal(l.Strings()) }
+// MarshalJSON writes a list of strings, never null. It does not escape the
+// arrow, so that the encoder in use decides about that.
+func (l Lanes) MarshalJSON() ([]byte, error) {
+	words := l.Strings()
+	for i, word := range words {
+		words[i] = strconv.Quote(word)
+	}
+	return []byte("[" + strings.Join(words, ",") + "]"), nil
+}
 
 // UnmarshalJSON reads what MarshalJSON wrote.
 func (l *Lanes) UnmarshalJSON(data []byte) error {
