@@ -1,0 +1,178 @@
+package zab
+
+import (
+	"fmt"
+	"math"
+
+	"zkctl/probe/wire"
+)
+
+// bringUpToDate sends a learner the leader's history, then NEWLEADER, then
+// what is proposed but not committed; from here on it gets all that is new
+// (LearnerHandler.run, syncFollower, and Leader.startForwarding).
+//
+// NEWLEADER goes before the outstanding proposals. ZooKeeper sends it behind
+// them, and its own followers before 3.8.5 then fail on a COMMIT that comes
+// before UPTODATE (ZOOKEEPER-4394); this order suits all of them.
+func (n *Node) bringUpToDate(f *follower) {
+	plan := n.history.plan(f.lastZxid)
+	n.out.event(Event{Kind: SyncStarted, Peer: f.id, Sync: plan.mode, Zxid: plan.zxid})
+	n.out.Send = append(n.out.Send, Send{
+		Link: f.link, Snapshot: plan.mode == wire.PacketSnap,
+		Packet: wire.QuorumPacket{Type: plan.mode, Zxid: plan.zxid},
+	})
+	for _, p := range plan.tail {
+		n.out.send(f.link, wire.QuorumPacket{Type: wire.PacketProposal, Zxid: p.Zxid, Data: p.Data})
+		n.out.send(f.link, wire.QuorumPacket{Type: wire.PacketCommit, Zxid: p.Zxid})
+	}
+	n.out.send(f.link, wire.QuorumPacket{
+		Type: wire.PacketNewLeader, Zxid: wire.MakeZxid(n.leader.epoch, 0), Data: []byte(n.cfg.ConfigText),
+	})
+	f.stage = synchronized
+	if f.observer {
+		return
+	}
+	for _, p := range n.log {
+		n.out.send(f.link, wire.QuorumPacket{Type: wire.PacketProposal, Zxid: p.Zxid, Data: p.Data})
+	}
+}
+
+// fromLearner handles a packet from a learner.
+func (n *Node) fromLearner(f *follower, p wire.QuorumPacket) {
+	f.heard = n.now
+	switch p.Type {
+	case wire.PacketAckEpoch:
+		n.ackEpoch(f, p)
+	case wire.PacketAck:
+		n.ack(f, p.Zxid)
+	case wire.PacketPing, wire.PacketRequest, wire.PacketRevalidate:
+		n.out.Forward = append(n.out.Forward, Forward{Link: f.link, From: f.id, Packet: p})
+	default:
+		n.expel(f, fmt.Sprintf("unexpected packet %v", p.Type))
+	}
+}
+
+// ack takes an acknowledgement: of NEWLEADER (and again of UPTODATE) when the
+// counter is 0, else of a proposal. A Java follower's proposal ACKs may come
+// before or between those; they count once NEWLEADER is acknowledged.
+func (n *Node) ack(f *follower, z wire.Zxid) {
+	if f.stage < synchronized {
+		n.expel(f, fmt.Sprintf("ACK %v before it was synchronized", z))
+		return
+	}
+	if z.Counter() != 0 {
+		if z <= n.lastLogged {
+			f.acked = max(f.acked, z)
+		}
+		if f.stage >= ready {
+			n.commitAcked()
+		}
+		return
+	}
+	if f.stage != synchronized || z.Epoch() != n.leader.epoch {
+		return // the second one, for UPTODATE
+	}
+	f.stage = ready
+	if n.phase == Broadcast {
+		n.serve(f)
+		n.commitAcked()
+		return
+	}
+	n.establish()
+}
+
+// establish begins phase 3 once a quorum has the leader's history: all of it
+// is committed thereby (Zab paper, phase 2, "commit"; ZooKeeper's tree holds
+// it since start).
+func (n *Node) establish() {
+	l := n.leader
+	if !l.historyReady || n.phase == Broadcast || !n.quorumOf(ready) {
+		return
+	}
+	n.phase = Broadcast
+	n.committed = n.applied
+	l.checkAt = n.now + n.cfg.Tick
+	n.settle(l.epoch)
+	n.out.event(Event{Kind: Established, Peer: n.cfg.ID, Epoch: l.epoch, Zxid: n.lastLogged})
+	for _, f := range l.order {
+		if f.stage == ready {
+			n.serve(f)
+		}
+	}
+}
+
+func (n *Node) serve(f *follower) {
+	f.stage = serving
+	n.out.send(f.link, wire.QuorumPacket{Type: wire.PacketUpToDate, Zxid: -1})
+}
+
+// nextZxid numbers the transactions of an epoch from 1 without a gap.
+// Standalone servers go on from whatever the log ends with.
+func (n *Node) nextZxid() wire.Zxid {
+	if n.cfg.Standalone || n.lastLogged.Epoch() == n.leader.epoch {
+		return n.lastLogged + 1
+	}
+	return wire.MakeZxid(n.leader.epoch, 1)
+}
+
+// proposed broadcasts a transaction: log it here and send it to all who are
+// synchronized.
+func (n *Node) proposed(p wire.Proposal) {
+	if n.role != Leading || n.phase != Broadcast || p.Zxid != n.nextZxid() {
+		n.out.event(Event{Kind: ProposalRefused, Zxid: p.Zxid, Reason: fmt.Sprintf("%v in %v", n.role, n.phase)})
+		return
+	}
+	n.appendToLog(p)
+	if n.cfg.Standalone {
+		return
+	}
+	for _, f := range n.leader.order {
+		if f.stage >= synchronized && !f.observer {
+			n.out.send(f.link, wire.QuorumPacket{Type: wire.PacketProposal, Zxid: p.Zxid, Data: p.Data})
+		}
+	}
+	if p.Zxid.Counter() == math.MaxUint32 {
+		// The epoch is used up; only a new leader has new numbers.
+		n.look(fmt.Sprintf("zxid %v is the last of its epoch", p.Zxid))
+	}
+}
+
+// commitAcked commits, in the order of zxids, what a quorum has logged. The
+// leader's own log counts like any other; it need not be among the quorum.
+func (n *Node) commitAcked() {
+	count := 0
+	for count < len(n.log) && n.loggedByQuorum(n.log[count].Zxid) {
+		count++
+	}
+	if count == 0 {
+		return
+	}
+	committed := n.log[:count]
+	n.deliver(count)
+	for _, f := range n.leader.order {
+		if f.stage < synchronized {
+			continue
+		}
+		for _, p := range committed {
+			if f.observer {
+				n.out.send(f.link, wire.QuorumPacket{Type: wire.PacketInform, Zxid: p.Zxid, Data: p.Data})
+			} else {
+				n.out.send(f.link, wire.QuorumPacket{Type: wire.PacketCommit, Zxid: p.Zxid})
+			}
+		}
+	}
+}
+
+func (n *Node) loggedByQuorum(z wire.Zxid) bool {
+	l := n.leader
+	if n.cfg.Standalone {
+		return z <= l.ownAck
+	}
+	return n.isQuorum(func(id ServerID) bool {
+		if id == n.cfg.ID {
+			return z <= l.ownAck
+		}
+		f := l.byID[id]
+		return f != nil && !f.observer && f.stage >= ready && z <= f.acked
+	})
+}

@@ -1,0 +1,260 @@
+package zab
+
+import (
+	"time"
+
+	"zkctl/probe/wire"
+)
+
+// notificationVersion says that a notification carries a configuration.
+const notificationVersion = 2
+
+// election is Fast Leader Election, Zab's phase 0: find a server whose
+// history is as new as that of any server in some quorum.
+//
+//	              ┌────────── better vote, or a later round: adopt, tell all
+//	              ▼                                   │
+//	LOOKING ── tell all ── collect votes of the round ┤
+//	              ▲                                   │ a quorum votes alike
+//	              │ nobody answers: again             ▼
+//	              └── (interval doubles)      all reachable voters do too, or
+//	                                          finalizeWait passes without a better one
+//	                                                  │
+//	  a quorum of settled servers, its ───────────────┤
+//	  leader among them, names a leader               ▼
+//	                                       LEADING, FOLLOWING or OBSERVING
+//
+// Safety does not rest on it (discovery does that): a wrong guess costs time.
+// So a server that sees every voter it can reach agree decides at once, where
+// ZooKeeper waits out its 200 ms.
+type election struct {
+	round    int64 // logical clock; 0 at process start, in memory only
+	proposal vote  // while looking: the candidate; later: the settled vote
+
+	recvset  map[ServerID]vote // votes of this round
+	settled  map[ServerID]vote // votes of servers that are not looking ("outofelection")
+	decideAt time.Duration     // when finalizeWait ends; 0 while there is no quorum
+	resendAt time.Duration
+	interval time.Duration
+}
+
+// lookForLeader begins a new round.
+func (n *Node) lookForLeader() {
+	n.role, n.phase = Looking, Election
+	e := &n.election
+	e.round++
+	e.recvset, e.settled = map[ServerID]vote{}, map[ServerID]vote{}
+	e.interval = notificationInterval
+	n.out.event(Event{Kind: ElectionStarted, Round: e.round, Epoch: n.currentEpoch, Zxid: n.lastLogged})
+	n.propose(n.ownVote())
+	n.count()
+}
+
+// ownVote is a vote for this server; observers have none.
+func (n *Node) ownVote() vote {
+	if !n.isVoter(n.cfg.ID) {
+		v := noVote
+		v.round, v.state = n.election.round, wire.Looking
+		return v
+	}
+	return vote{
+		leader: n.cfg.ID, zxid: n.lastLogged, round: n.election.round,
+		peerEpoch: n.currentEpoch, state: wire.Looking,
+	}
+}
+
+// propose makes v this server's vote and tells every voter.
+func (n *Node) propose(v vote) {
+	e := &n.election
+	v.round, v.state, v.version = e.round, wire.Looking, 0
+	e.proposal = v
+	e.decideAt = 0
+	e.resendAt = n.now + e.interval
+	if n.isVoter(n.cfg.ID) {
+		e.recvset[n.cfg.ID] = v
+	}
+	n.notifyAll()
+}
+
+func (n *Node) notifyAll() {
+	for _, id := range n.voters {
+		if id != n.cfg.ID {
+			n.notify(id)
+		}
+	}
+}
+
+// notify sends this server's vote: the candidate while looking, the settled
+// vote afterwards.
+func (n *Node) notify(to ServerID) {
+	v := n.election.proposal
+	n.out.Notify = append(n.out.Notify, Notify{To: to, Notification: wire.Notification{
+		State: n.role.wireState(), Leader: int64(v.leader), Zxid: v.zxid,
+		ElectionEpoch: v.round, PeerEpoch: v.peerEpoch,
+		Version: notificationVersion, Config: []byte(n.cfg.ConfigText),
+	}})
+}
+
+// notified handles a vote from the election channel; the first half is what
+// ZooKeeper's receiver thread does, the second is the algorithm.
+func (n *Node) notified(from ServerID, x wire.Notification) {
+	if n.cfg.Standalone || from == n.cfg.ID {
+		return
+	}
+	if !n.isVoter(from) || n.role != Looking {
+		// Observers, and whoever is late, learn how things stand.
+		if !n.isVoter(from) || x.State == wire.Looking {
+			n.notify(from)
+		}
+		return
+	}
+	v := voteOf(x)
+	if !n.isVoter(v.leader) {
+		return // an observer's vote, or a server that this one does not know
+	}
+	switch x.State {
+	case wire.Looking:
+		n.lookingVote(from, v)
+	case wire.Following, wire.Leading:
+		n.settledVote(from, v)
+	}
+}
+
+// lookingVote takes a vote from a server that looks for a leader too.
+func (n *Node) lookingVote(from ServerID, v vote) {
+	e := &n.election
+	if v.zxid == -1 || n.lastLogged == -1 {
+		return // a database that is not initialized has no say
+	}
+	switch {
+	case v.round < e.round:
+		// So that it catches up. An observer's vote helps nobody, and two
+		// that answered each other's every word would never stop.
+		if n.isVoter(n.cfg.ID) {
+			n.notify(from)
+		}
+		return
+	case v.round > e.round:
+		e.round = v.round
+		clear(e.recvset)
+		own := n.ownVote()
+		if n.better(v, own) {
+			n.propose(v)
+		} else {
+			n.propose(own)
+		}
+		n.out.event(Event{Kind: VoteChanged, Peer: e.proposal.leader, Round: e.round, Zxid: e.proposal.zxid})
+	case n.better(v, e.proposal):
+		n.propose(v)
+		n.out.event(Event{Kind: VoteChanged, Peer: v.leader, Round: e.round, Zxid: v.zxid})
+	}
+	v.version = 0
+	e.recvset[from] = v
+	n.count()
+}
+
+// count decides, or begins to wait, when a quorum supports the proposal.
+func (n *Node) count() {
+	e := &n.election
+	if n.role != Looking || !n.isVoter(e.proposal.leader) || !n.supported(e.recvset, e.proposal) {
+		e.decideAt = 0
+		return
+	}
+	if e.decideAt == 0 {
+		e.decideAt = n.now + n.cfg.FinalizeWait
+	}
+	n.decideIfUnanimous()
+}
+
+// decideIfUnanimous ends the wait early when nobody is left to wait for.
+func (n *Node) decideIfUnanimous() {
+	e := &n.election
+	if e.decideAt == 0 {
+		return
+	}
+	for _, id := range n.voters {
+		if id == n.cfg.ID || !n.reachable[id] {
+			continue
+		}
+		if v, ok := e.recvset[id]; !ok || !v.agrees(e.proposal) {
+			return
+		}
+	}
+	n.decide(e.proposal)
+}
+
+// settledVote takes a vote from a server that follows or leads.
+func (n *Node) settledVote(from ServerID, v vote) {
+	e := &n.election
+	if v.round == e.round {
+		inRound := v
+		inRound.version = 0
+		e.recvset[from] = inRound
+		if n.supported(e.recvset, inRound) && n.leaderKnown(e.recvset, v) {
+			n.decide(v)
+			return
+		}
+	}
+	e.settled[from] = v
+	if n.supported(e.settled, v) && n.leaderKnown(e.settled, v) {
+		e.round = v.round
+		n.decide(v)
+	}
+}
+
+func (n *Node) supported(votes map[ServerID]vote, v vote) bool {
+	return n.isQuorum(func(id ServerID) bool {
+		w, ok := votes[id]
+		return ok && w.agrees(v)
+	})
+}
+
+// leaderKnown guards against following a server that others still believe in
+// but that has stopped leading: it must say itself that it leads
+// (FastLeaderElection.checkLeader).
+func (n *Node) leaderKnown(votes map[ServerID]vote, v vote) bool {
+	if v.leader == n.cfg.ID {
+		return v.round == n.election.round
+	}
+	w, ok := votes[v.leader]
+	return ok && w.state == wire.Leading
+}
+
+// decide ends the election.
+func (n *Node) decide(v vote) {
+	e := &n.election
+	e.proposal = v
+	e.decideAt = 0
+	e.recvset, e.settled = nil, nil
+	n.out.event(Event{Kind: LeaderElected, Peer: v.leader, Round: e.round, Epoch: v.peerEpoch, Zxid: v.zxid})
+	if v.leader == n.cfg.ID {
+		n.lead()
+		return
+	}
+	n.follow(v.leader)
+}
+
+func (n *Node) electionTick() {
+	e := &n.election
+	if e.decideAt != 0 && n.now >= e.decideAt {
+		n.decide(e.proposal)
+		return
+	}
+	if n.now >= e.resendAt {
+		e.interval = min(2*e.interval, n.cfg.MaxNotificationInterval)
+		e.resendAt = n.now + e.interval
+		n.notifyAll()
+	}
+}
+
+// settle makes the vote that others are told agree, among all who follow the
+// same leader, once the new epoch stands. Observers are told at once: nobody
+// waits for their vote, so they may be asking at long intervals.
+func (n *Node) settle(epoch int64) {
+	n.election.proposal.peerEpoch = epoch
+	for _, id := range n.cfg.Observers {
+		if id != n.cfg.ID {
+			n.notify(id)
+		}
+	}
+}

@@ -1,0 +1,318 @@
+package zab
+
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"time"
+
+	"zkctl/probe/wire"
+)
+
+// leader is the leader's side of phases 1 to 3.
+//
+//	collect FOLLOWERINFO from a quorum ── e = highest epoch seen + 1, durably ──►
+//	LEADERINFO(e) ── collect ACKEPOCH from a quorum: nobody is newer ──
+//	── currentEpoch = e, durably ──► DIFF | TRUNC | SNAP and NEWLEADER to each ──
+//	── ACK(e) from a quorum: established ──► UPTODATE to each, as it acknowledges ──
+//	──► PROPOSAL ── ACK from a quorum ──► COMMIT, in the order of zxids ──► …
+//
+// Whoever connects later goes through the same steps at its own pace.
+type leader struct {
+	epoch        int64 // 0 until a quorum has reported
+	epochDurable bool  // acceptedEpoch = epoch is on disk: LEADERINFO may be sent
+	chosen       bool  // a quorum acknowledged the epoch
+	historyReady bool  // currentEpoch = epoch is on disk: learners may synchronize
+
+	// The same learners three times: by connection, by server (the newest
+	// connection of each), and in a fixed order, so that equal inputs give
+	// equal outputs. order is replaced, never changed in place.
+	learners map[LinkID]*follower
+	byID     map[ServerID]*follower
+	order    []*follower
+
+	// Of the session before: what this server had when it was elected.
+	oldEpoch int64
+
+	ownAck   wire.Zxid     // the end of the own durable log, for this epoch's proposals
+	deadline time.Duration // for being established
+	pingAt   time.Duration
+	checkAt  time.Duration // when to look whether a quorum still follows
+}
+
+// stage is how far a learner has come, as its leader sees it.
+type stage int
+
+const (
+	reported     stage = iota // FOLLOWERINFO came
+	invited                   // LEADERINFO left
+	acknowledged              // ACKEPOCH came
+	synchronized              // history and NEWLEADER left; gets all that is new
+	ready                     // ACK(e) came: its votes count
+	serving                   // UPTODATE left
+)
+
+// follower is a learner, as its leader sees it; observers included.
+type follower struct {
+	id            ServerID
+	link          LinkID
+	observer      bool // gets INFORM instead of PROPOSAL and COMMIT
+	stage         stage
+	acceptedEpoch int64
+	lastZxid      wire.Zxid // from ACKEPOCH
+	promised      bool      // its ACKEPOCH counts: it had not promised this epoch before
+	acked         wire.Zxid // highest proposal acknowledged
+	heard         time.Duration
+	deadline      time.Duration // for getting ready
+}
+
+// lead begins discovery as its leader (Leader.lead).
+func (n *Node) lead() {
+	n.role, n.phase = Leading, Discovery
+	n.leader = &leader{
+		learners: map[LinkID]*follower{}, byID: map[ServerID]*follower{},
+		oldEpoch: n.currentEpoch,
+		deadline: n.now + n.ticks(n.cfg.InitLimit),
+	}
+	n.admitAll()
+	n.chooseEpoch() // alone, a single voter is a quorum
+}
+
+// leadAlone makes a standalone server serve. It has no epochs: transactions
+// are numbered on from whatever the log ends with (ZooKeeperServer without a
+// quorum peer).
+func (n *Node) leadAlone() {
+	n.role, n.phase = Leading, Broadcast
+	n.leader = &leader{epoch: n.lastLogged.Epoch()}
+	n.committed = n.applied
+	n.out.event(Event{Kind: Established, Peer: n.cfg.ID, Zxid: n.lastLogged})
+}
+
+func (l *leader) add(f *follower) {
+	l.learners[f.link], l.byID[f.id] = f, f
+	l.order = append(slices.Clone(l.order), f)
+	slices.SortStableFunc(l.order, func(a, b *follower) int { return cmp.Compare(a.id, b.id) })
+}
+
+func (l *leader) remove(f *follower) {
+	delete(l.learners, f.link)
+	if l.byID[f.id] == f {
+		delete(l.byID, f.id)
+	}
+	l.order = slices.DeleteFunc(slices.Clone(l.order), func(g *follower) bool { return g == f })
+}
+
+func (l *leader) describe(s *Status) {
+	s.Learners = len(l.learners)
+	for _, f := range l.learners {
+		if f.stage < ready {
+			continue
+		}
+		if f.observer {
+			s.SyncedObservers++
+		} else {
+			s.SyncedFollowers++
+		}
+	}
+}
+
+// welcome takes a learner that reports: FOLLOWERINFO or OBSERVERINFO.
+func (n *Node) welcome(link LinkID, p wire.QuorumPacket) {
+	var info wire.LearnerInfo
+	if err := wire.Unmarshal(p.Data, &info); err != nil {
+		n.out.event(Event{Kind: PeerMisbehaved, Reason: fmt.Sprintf("unreadable %v: %v", p.Type, err)})
+		n.close(link)
+		return
+	}
+	f := &follower{
+		id: ServerID(info.ServerID), link: link, observer: p.Type == wire.PacketObserverInfo,
+		acceptedEpoch: p.Zxid.Epoch(), heard: n.now, deadline: n.now + n.ticks(n.cfg.InitLimit),
+	}
+	l := n.leader
+	switch {
+	case f.id == n.cfg.ID || info.ConfigVersion > 0:
+		n.out.event(Event{Kind: PeerMisbehaved, Peer: f.id,
+			Reason: fmt.Sprintf("reported as server %d with configuration version %x", info.ServerID, info.ConfigVersion)})
+		n.close(link)
+		return
+	case l.epoch != 0 && f.acceptedEpoch > l.epoch && n.isVoter(f.id):
+		// It has promised a later epoch to a leader that never came to be
+		// and cannot go back. ZooKeeper leaves it outside until something
+		// else causes an election; a new epoch above its promise lets it in.
+		n.close(link)
+		n.look(fmt.Sprintf("server %d has promised epoch %d, above this one, %d", f.id, f.acceptedEpoch, l.epoch))
+		return
+	}
+	if old := l.byID[f.id]; old != nil {
+		n.close(old.link)
+		n.learnerGone(old, "connected anew")
+	}
+	l.add(f)
+	n.out.event(Event{Kind: LearnerJoined, Peer: f.id, Epoch: f.acceptedEpoch})
+	if l.epochDurable {
+		n.invite(f)
+		return
+	}
+	n.chooseEpoch()
+}
+
+// chooseEpoch ends the first half of discovery once a quorum has reported
+// (Leader.getEpochToPropose). The own promise comes first.
+func (n *Node) chooseEpoch() {
+	l := n.leader
+	if l.epoch != 0 || !n.quorumOf(reported) {
+		return
+	}
+	highest := n.acceptedEpoch
+	for _, f := range l.learners {
+		highest = max(highest, f.acceptedEpoch)
+	}
+	l.epoch = highest + 1
+	n.acceptedEpoch = l.epoch
+	n.write(Write{Kind: WriteAcceptedEpoch, Epoch: l.epoch})
+	n.out.event(Event{Kind: EpochProposed, Epoch: l.epoch})
+}
+
+// quorumOf tells whether this server and the voters that have come at least
+// as far as s form a quorum.
+func (n *Node) quorumOf(s stage) bool {
+	return n.isQuorum(func(id ServerID) bool {
+		if id == n.cfg.ID {
+			return true
+		}
+		f := n.leader.byID[id]
+		return f != nil && !f.observer && f.stage >= s
+	})
+}
+
+func (n *Node) invite(f *follower) {
+	f.stage = invited
+	n.out.send(f.link, wire.QuorumPacket{
+		Type: wire.PacketLeaderInfo, Zxid: wire.MakeZxid(n.leader.epoch, 0),
+		Data: int32Data(protocolVersion),
+	})
+}
+
+// leaderPersisted carries on what waited for an epoch file.
+func (n *Node) leaderPersisted(w Write) {
+	l := n.leader
+	switch w.Kind {
+	case WriteAcceptedEpoch:
+		l.epochDurable = true
+		for _, f := range l.order {
+			n.invite(f)
+		}
+		n.chooseHistory()
+	case WriteCurrentEpoch:
+		l.historyReady = true
+		n.phase = Synchronization
+		l.deadline = n.now + n.ticks(n.cfg.InitLimit)
+		for _, f := range l.order {
+			if f.stage == acknowledged {
+				n.bringUpToDate(f)
+			}
+		}
+		n.establish() // alone, a single voter is a quorum
+	}
+}
+
+// ackEpoch takes a learner's promise and the end of its history.
+func (n *Node) ackEpoch(f *follower, p wire.QuorumPacket) {
+	l := n.leader
+	if f.stage != invited || len(p.Data) < 4 {
+		n.expel(f, "ACKEPOCH out of turn")
+		return
+	}
+	epoch := int64(int32(binary.BigEndian.Uint32(p.Data)))
+	f.stage, f.lastZxid, f.promised = acknowledged, p.Zxid, epoch != alreadyPromised
+	if !l.chosen && !f.observer && f.promised && (epoch > l.oldEpoch || epoch == l.oldEpoch && p.Zxid > n.lastLogged) {
+		n.expel(f, fmt.Sprintf("its history, epoch %d to %v, is newer than the leader's, epoch %d to %v",
+			epoch, p.Zxid, l.oldEpoch, n.lastLogged))
+		return
+	}
+	if l.historyReady {
+		n.bringUpToDate(f)
+		return
+	}
+	n.chooseHistory()
+}
+
+// chooseHistory ends discovery once a quorum has promised this epoch, none of
+// it with a newer history (Leader.waitForEpochAck): the leader's history
+// becomes the history. Answers of servers that had promised this epoch before
+// do not count, since it may have been to another leader.
+func (n *Node) chooseHistory() {
+	l := n.leader
+	enough := n.isQuorum(func(id ServerID) bool {
+		if id == n.cfg.ID {
+			return true
+		}
+		f := l.byID[id]
+		return f != nil && !f.observer && f.stage >= acknowledged && f.promised
+	})
+	if l.chosen || !l.epochDurable || !enough {
+		return
+	}
+	l.chosen = true
+	n.currentEpoch = l.epoch
+	n.write(Write{Kind: WriteCurrentEpoch, Epoch: l.epoch})
+	n.out.event(Event{Kind: HistoryChosen, Epoch: l.epoch, Zxid: n.lastLogged})
+}
+
+// expel closes a learner's link because of what it did.
+func (n *Node) expel(f *follower, reason string) {
+	n.out.event(Event{Kind: PeerMisbehaved, Peer: f.id, Reason: reason})
+	n.close(f.link)
+	n.learnerGone(f, reason)
+}
+
+// learnerGone forgets a learner. Whether a quorum is left is looked at once a
+// tick, as in ZooKeeper, so that a follower may come back in between.
+func (n *Node) learnerGone(f *follower, reason string) {
+	n.leader.remove(f)
+	n.out.event(Event{Kind: LearnerLost, Peer: f.id, Reason: reason})
+}
+
+func (n *Node) leaderTick() {
+	if n.cfg.Standalone {
+		return
+	}
+	l := n.leader
+	for _, f := range l.order {
+		switch {
+		case f.stage < ready && n.now >= f.deadline:
+			n.expel(f, "not synchronized within initLimit")
+		case f.stage >= ready && n.now >= f.heard+n.ticks(n.cfg.SyncLimit):
+			n.expel(f, "no word within syncLimit")
+		}
+	}
+	switch {
+	case n.phase != Broadcast && n.now >= l.deadline:
+		n.look("no quorum of followers within initLimit")
+	case n.phase == Broadcast && n.now >= l.checkAt && !n.quorumOf(ready):
+		n.look("no quorum of followers left")
+	default:
+		if n.now >= l.checkAt {
+			l.checkAt = n.now + n.cfg.Tick
+		}
+		n.ping()
+	}
+}
+
+// ping keeps the learners that serve from giving this leader up, twice a tick.
+func (n *Node) ping() {
+	l := n.leader
+	if n.now < l.pingAt {
+		return
+	}
+	l.pingAt = n.now + n.cfg.Tick/2
+	for _, f := range l.order {
+		if f.stage == serving {
+			n.out.send(f.link, wire.QuorumPacket{Type: wire.PacketPing, Zxid: n.lastLogged})
+		}
+	}
+}
+
+// int32Data is the body of LEADERINFO (a version) and ACKEPOCH (an epoch).
+func int32Data(v int32) []byte { return binary.BigEndian.AppendUint32(nil, uint32(v)) }
