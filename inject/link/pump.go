@@ -2,6 +2,7 @@ package link
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -28,6 +29,18 @@ const (
 	// rst is an abrupt one: nobody is there any more.
 	rst
 )
+
+func (e end) String() string {
+	switch e {
+	case open:
+		return "open"
+	case fin:
+		return "fin"
+	case rst:
+		return "rst"
+	}
+	return fmt.Sprintf("end(%d)", uint8(e))
+}
 
 // segment is a piece of the stream on its way.
 type segment struct {
