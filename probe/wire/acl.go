@@ -40,7 +40,33 @@ type ID struct {
 func (i *ID) Encode(e *Encoder) { e.Text(i.Scheme); e.Text(i.ID) }
 
 // Decode implements Record.
-func (i *ID) Decode(d *Decoder) { i.Scheme, i.ID = d.Text(), d.Text() }
+func (i *ID) Decode(d *Decoder) { i.Scheme, i.ID = decodeWord(d), decodeWord(d) }
+
+// decodeWord is Text for the words that stand in nearly every request that creates or
+// is forwarded; it spares them an allocation each.
+func decodeWord(d *Decoder) string {
+	n := d.Int32()
+	if d.err == nil && n == -1 {
+		d.lossy = true
+		return ""
+	}
+	b := d.bytes("text", n)
+	switch string(b) { // compared without a copy
+	case "world":
+		return "world"
+	case "anyone":
+		return "anyone"
+	case "ip":
+		return "ip"
+	case "127.0.0.1":
+		return "127.0.0.1"
+	case "digest":
+		return "digest"
+	case "auth":
+		return "auth"
+	}
+	return string(b)
+}
 
 // ACL gives permissions to an ID.
 type ACL struct {

@@ -123,12 +123,12 @@ const maxHelloAddress = 2048
 // accepting one answers nothing. Write it in one call: a Java 3.8 server hangs up
 // when the address does not arrive together with what is before it.
 type ElectionHello struct {
-	// Version is HelloV1 or HelloV2, or 0, which is written as HelloV1 and was read in
-	// the form of before 3.5, without addresses.
+	// Version is HelloV1 or HelloV2; 0 is HelloV1 when there are addresses, and the form
+	// of before 3.5 when there are none.
 	Version  int64
 	ServerID int64
 	// Addresses are the host:port where the sender listens for elections. The receiver
-	// may dial them back.
+	// may dial them back, and refuses HelloV1 and HelloV2 without any.
 	Addresses []string
 }
 
@@ -136,6 +136,10 @@ type ElectionHello struct {
 func (h *ElectionHello) Encode(e *Encoder) {
 	version := h.Version
 	if version == 0 {
+		if len(h.Addresses) == 0 {
+			e.Int64(h.ServerID)
+			return
+		}
 		version = HelloV1
 	}
 	e.Int64(version)
@@ -152,7 +156,6 @@ func (h *ElectionHello) Decode(d *Decoder) {
 	}
 	if first >= 0 {
 		h.ServerID = first
-		d.lossy = true
 		return
 	}
 	if first != HelloV1 && first != HelloV2 {
