@@ -85,7 +85,8 @@ type Election struct {
 	mu        sync.Mutex
 	closed    bool
 	peers     map[int64]*peer
-	anonymous int64 // id of the last observer without one; <= 0, counts down
+	arrivals  uint64 // connections accepted
+	anonymous int64  // id of the last observer without one; <= 0, counts down
 }
 
 // ListenElection opens the election port.
@@ -143,7 +144,7 @@ func (e *Election) Addr() net.Addr { return e.ln.Addr() }
 // there is. A message to this server itself is dropped: it knows.
 //
 // An error says that the message can never go out: nobody has this id, or the
-// configuration text in it is too long for a frame.
+// configuration text in it is missing or too long for a frame.
 func (e *Election) Send(to int64, n wire.Notification) error {
 	if to == e.opts.Self {
 		return nil
@@ -170,6 +171,9 @@ func (e *Election) Send(to int64, n wire.Notification) error {
 }
 
 func encodeNotification(n wire.Notification) ([]byte, error) {
+	if n.Version >= wire.NotificationVersion && len(n.Config) == 0 {
+		return nil, errors.New("it has no configuration text, which a ZooKeeper 3.8 server does not survive")
+	}
 	payload := wire.Marshal(&n)
 	if len(payload) > wire.MaxElectionFrame {
 		return nil, fmt.Errorf("%d bytes are more than the %d of a frame", len(payload), wire.MaxElectionFrame)

@@ -50,16 +50,20 @@ func (w *witness) Read(p []byte) (int, error) {
 
 // accepted takes a connection from the election port.
 func (e *Election) accepted(conn net.Conn) {
-	e.wg.Go(func() { e.greet(conn) })
+	e.mu.Lock()
+	e.arrivals++
+	arrival := e.arrivals
+	e.mu.Unlock()
+	e.wg.Go(func() { e.greet(conn, arrival) })
 }
 
 // greet reads a caller's hello and applies the rule of the larger id.
-func (e *Election) greet(conn net.Conn) {
+func (e *Election) greet(conn net.Conn, arrival uint64) {
 	noDelay(conn)
 	r := newReader(conn)
 	hello, err := e.awaitHello(conn, r)
 	if err == nil {
-		err = e.admit(conn, r, hello)
+		err = e.admit(conn, r, hello, arrival)
 	}
 	if err != nil {
 		conn.Close()
@@ -112,7 +116,7 @@ func readHello(r io.Reader) (*wire.ElectionHello, error) {
 
 // admit keeps the connection of a larger server, and dials a smaller one back.
 // After an error the caller closes the connection.
-func (e *Election) admit(conn net.Conn, r *bufio.Reader, hello *wire.ElectionHello) error {
+func (e *Election) admit(conn net.Conn, r *bufio.Reader, hello *wire.ElectionHello, arrival uint64) error {
 	id := hello.ServerID
 	switch {
 	case id == e.opts.Self:
@@ -128,10 +132,10 @@ func (e *Election) admit(conn net.Conn, r *bufio.Reader, hello *wire.ElectionHel
 		e.anonymous--
 		id = e.anonymous
 		e.mu.Unlock()
-		return e.keep(conn, r, id)
+		return e.keep(conn, r, id, arrival)
 
 	case id > e.opts.Self:
-		return e.keep(conn, r, id)
+		return e.keep(conn, r, id, arrival)
 	}
 
 	addrs := dialable(hello.Addresses)
@@ -152,13 +156,21 @@ func (e *Election) admit(conn net.Conn, r *bufio.Reader, hello *wire.ElectionHel
 }
 
 // keep makes the caller's connection the link to it.
-func (e *Election) keep(conn net.Conn, r *bufio.Reader, id int64) error {
+//
+// Hellos are read at the same time, so the hello of a newer connection may be
+// read first. The newer one is the one that the caller counts on: it opens them
+// one after the other. To let the older take its place would leave none.
+func (e *Election) keep(conn net.Conn, r *bufio.Reader, id int64, arrival uint64) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	p, err := e.lookUp(id)
 	if err != nil {
 		return err
 	}
+	if arrival < p.arrival {
+		return conn.Close()
+	}
+	p.arrival = arrival
 	e.attach(p, conn, r)
 	return nil
 }

@@ -121,14 +121,12 @@ func (l *link) readFrames() error {
 	remote := l.conn.RemoteAddr()
 	complained := false
 	for {
-		frame, err := wire.ReadFrame(l.r, wire.MaxElectionFrame)
-		switch {
-		case err == io.EOF:
+		frame, err := readFrame(l.r)
+		if err == io.EOF {
 			return fmt.Errorf("%s closed the connection", remote)
-		case err != nil:
+		}
+		if err != nil {
 			return fmt.Errorf("read from %s: %w", remote, err)
-		case len(frame) == 0:
-			return fmt.Errorf("read from %s: %w: frame of 0 bytes", remote, wire.ErrLength)
 		}
 		var n wire.Notification
 		if err := wire.Unmarshal(frame, &n); err != nil {
@@ -142,6 +140,15 @@ func (l *link) readFrames() error {
 		l.e.heard(l.p)
 		l.e.events.Notified(l.p.id, n)
 	}
+}
+
+// readFrame reads the bytes of one vote. There is none of no bytes.
+func readFrame(r io.Reader) ([]byte, error) {
+	frame, err := wire.ReadFrame(r, wire.MaxElectionFrame)
+	if err == nil && len(frame) == 0 {
+		err = fmt.Errorf("%w: frame of 0 bytes", wire.ErrLength)
+	}
+	return frame, err
 }
 
 // heard notes that the server has answered.

@@ -34,7 +34,8 @@ var errNoDialBack = errors.New("takes this server's hello but does not dial back
 //	id < self:  dial ── connected ──▶ link          and dial whenever it says hello
 //	id > self:  dial ── connected ──▶ hello, hang up, wait for it to dial back
 //
-// A server is dialled while it has no link and there is something to tell it.
+// A server is dialled while it has no link and there is something to tell it; one
+// that is not in the configuration only when it says hello, once each time.
 type peer struct {
 	id    int64
 	known bool     // in the configuration; others are forgotten when their link ends
@@ -48,6 +49,7 @@ type peer struct {
 	wanted bool
 
 	link    *link
+	arrival uint64          // number of the newest accepted connection that became a link
 	tail    <-chan struct{} // closed when the events of the newest link are over; nil before the first
 	dialing bool            // a goroutine runs dialUntilLinked
 	nudge   chan struct{}   // cap 1: ends a pause between two attempts
@@ -69,6 +71,9 @@ func newPeer(id int64, known bool, addrs ...string) *peer {
 func (p *peer) wantsDial() bool {
 	if p.wanted {
 		return true // even with a link: the server says that it has none
+	}
+	if !p.known {
+		return false // it knows us and will say hello again, if it is still there
 	}
 	return p.link == nil && (p.next != nil || p.unanswered && p.flaps <= giveUpFlaps)
 }

@@ -1,0 +1,477 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"zkctl/probe/wire"
+)
+
+// ensemble is a few Elections on one network in memory.
+type ensemble struct {
+	net   *memNet
+	peers map[int64]string
+	nodes map[int64]*Election
+	logs  map[int64]*electionLog
+}
+
+func newEnsemble(ids ...int64) *ensemble {
+	s := &ensemble{
+		net: newMemNet(), peers: map[int64]string{},
+		nodes: map[int64]*Election{}, logs: map[int64]*electionLog{},
+	}
+	for _, id := range ids {
+		s.peers[id] = fmt.Sprintf("server%d:3888", id)
+	}
+	return s
+}
+
+func (s *ensemble) start(t *testing.T, id int64) *Election {
+	t.Helper()
+	log := newElectionLog(t)
+	e, err := ListenElection(ElectionOptions{
+		Self: id, Listener: s.net.listen(s.peers[id]), Peers: s.peers,
+		Events: log, Dial: s.net.dial,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.nodes[id], s.logs[id] = e, log
+	return e
+}
+
+// tellAll makes a server vote, as an election does.
+func (s *ensemble) tellAll(t *testing.T, id int64, z wire.Zxid) {
+	t.Helper()
+	for to := range s.peers {
+		if err := s.nodes[id].Send(to, vote(z)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func (s *ensemble) close() {
+	for _, e := range s.nodes {
+		e.Close()
+	}
+	s.net.wg.Wait() // the last bytes arrive nowhere
+}
+
+// settled says what is wrong with the links, once all is quiet: between each
+// pair there must be one, at both ends the same, opened by the larger id.
+func (s *ensemble) settled() error {
+	for id, e := range s.nodes {
+		links := e.Links()
+		if len(links) != len(s.nodes)-1 {
+			return fmt.Errorf("server %d has the links %v", id, links)
+		}
+		for _, l := range links {
+			if id < l.Peer {
+				continue
+			}
+			if got := l.Remote.String(); got != s.peers[l.Peer] {
+				return fmt.Errorf("the link of %d to %d was opened by the smaller one: %v", id, l.Peer, l)
+			}
+			if !hasMirror(s.nodes[l.Peer], id, l) {
+				return fmt.Errorf("%d and %d do not have the same link: %v", id, l.Peer, l)
+			}
+		}
+	}
+	pairs := len(s.nodes) * (len(s.nodes) - 1) / 2
+	if got := s.net.openConns(); got != 2*pairs {
+		return fmt.Errorf("%d connection ends are open, want %d for %d pairs", got, 2*pairs, pairs)
+	}
+	return nil
+}
+
+func hasMirror(e *Election, id int64, l LinkInfo) bool {
+	for _, m := range e.Links() {
+		if m.Peer == id && m.Remote.String() == l.Local.String() && m.Local.String() == l.Remote.String() {
+			return true
+		}
+	}
+	return false
+}
+
+// heardAll says which votes have not arrived.
+func (s *ensemble) heardAll(z wire.Zxid) error {
+	for id, log := range s.logs {
+		for from := range s.nodes {
+			if from != id && log.vote(from) != z {
+				return fmt.Errorf("server %d holds vote %s of %d, want %s", id, log.vote(from), from, z)
+			}
+		}
+	}
+	return nil
+}
+
+func permutations(ids []int64) [][]int64 {
+	if len(ids) <= 1 {
+		return [][]int64{ids}
+	}
+	var all [][]int64
+	for i := range ids {
+		rest := append(append([]int64{}, ids[:i]...), ids[i+1:]...)
+		for _, p := range permutations(rest) {
+			all = append(all, append([]int64{ids[i]}, p...))
+		}
+	}
+	return all
+}
+
+// Whoever starts and speaks first, two servers end with one link.
+func TestOneLinkInEveryOrder(t *testing.T) {
+	for _, ids := range [][]int64{{1, 2}, {1, 2, 3}} {
+		for _, order := range permutations(ids) {
+			t.Run(fmt.Sprint(order), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s := newEnsemble(ids...)
+					defer s.close()
+					for _, id := range order {
+						s.start(t, id)
+						s.tellAll(t, id, 7)
+						synctest.Wait() // dials what is not there yet
+					}
+					pass(t.Context(), time.Minute)
+					synctest.Wait()
+					if err := errors.Join(s.settled(), s.heardAll(7)); err != nil {
+						t.Error(err)
+					}
+				})
+			})
+		}
+	}
+}
+
+// Only one of two servers has something to say: the link comes all the same,
+// and the larger one opens it.
+func TestLinkWhenOnlyOneSpeaks(t *testing.T) {
+	for _, speaker := range []int64{1, 2} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newEnsemble(1, 2)
+			defer s.close()
+			s.start(t, 1)
+			s.start(t, 2)
+			if err := s.nodes[speaker].Send(3-speaker, vote(9)); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			if err := s.settled(); err != nil {
+				t.Error(err)
+			}
+			if got := s.logs[3-speaker].vote(speaker); got != 9 {
+				t.Errorf("server %d holds vote %s, want 0x9", 3-speaker, got)
+			}
+		})
+	}
+}
+
+// All call all at once, over a network with any delay, again and again; some
+// restart. In the end there is one link for each pair and the newest vote of
+// each has arrived.
+func TestOneLinkUnderRandomDelays(t *testing.T) {
+	for seed := range uint64(60) {
+		synctest.Test(t, func(t *testing.T) {
+			rnd := rand.New(rand.NewPCG(seed, 1))
+			slowest := []time.Duration{time.Microsecond, time.Millisecond, 30 * time.Millisecond, 150 * time.Millisecond}[seed%4]
+			s := newEnsemble(1, 2, 3, 4, 5)
+			delays := rand.New(rand.NewPCG(seed, 2))
+			s.net.latency = func() time.Duration { return time.Duration(delays.Int64N(int64(slowest))) }
+			defer s.close()
+			var latest wire.Zxid
+			for id := int64(1); id <= 5; id++ {
+				s.start(t, id)
+			}
+			for range 4 {
+				latest++
+				for id := int64(1); id <= 5; id++ {
+					s.tellAll(t, id, latest)
+				}
+				pass(t.Context(), time.Duration(rnd.Int64N(int64(100*time.Millisecond))))
+				victim := 1 + rnd.Int64N(5)
+				s.nodes[victim].Close()
+				s.start(t, victim)
+			}
+			latest++
+			for id := int64(1); id <= 5; id++ {
+				s.tellAll(t, id, latest)
+			}
+			pass(t.Context(), time.Minute)
+			synctest.Wait()
+			if err := errors.Join(s.settled(), s.heardAll(latest)); err != nil {
+				t.Errorf("seed %d: %v", seed, err)
+			}
+		})
+	}
+}
+
+// The same over real sockets, for the race detector and for what the kernel
+// does that the network in memory does not.
+func TestOneLinkOverLoopback(t *testing.T) {
+	for range 5 {
+		const n = 4
+		peers, listeners := map[int64]string{}, map[int64]net.Listener{}
+		for id := int64(1); id <= n; id++ {
+			ln, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			listeners[id], peers[id] = ln, ln.Addr().String()
+		}
+		s := &ensemble{net: newMemNet(), peers: peers, nodes: map[int64]*Election{}, logs: map[int64]*electionLog{}}
+		for id, ln := range listeners {
+			s.logs[id] = newElectionLog(t)
+			e, err := ListenElection(ElectionOptions{Self: id, Listener: ln, Peers: peers, Events: s.logs[id]})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.nodes[id] = e
+		}
+		for id := range s.nodes {
+			go s.tellAll(t, id, 5)
+		}
+		for id, log := range s.logs {
+			for from := range s.nodes {
+				if from != id {
+					log.until(t, fmt.Sprintf("the vote of %d at %d", from, id), func() bool { return log.vote(from) == 5 })
+				}
+			}
+		}
+		// Each vote has come, but a hello may still be on its way and have a
+		// link replaced. Links that agree at both ends are the end of it.
+		for id, e := range s.nodes {
+			s.logs[id].until(t, "links that agree at both ends", func() bool {
+				for _, l := range e.Links() {
+					if !hasMirror(s.nodes[l.Peer], id, l) {
+						return false
+					}
+				}
+				return len(e.Links()) == n-1
+			})
+		}
+		s.close()
+		for id, log := range s.logs {
+			for peer, up := range log.up {
+				if up {
+					t.Errorf("server %d still believes in %d after Close", id, peer)
+				}
+			}
+		}
+	}
+}
+
+// A server that is not there is dialled fast while it may be starting, and
+// then at the longest pause for as long as there is something to tell it.
+func TestRetryPauses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var attempts []time.Time
+		done := make(chan struct{})
+		s := newEnsemble(1, 2)
+		log := newElectionLog(t)
+		e, err := ListenElection(ElectionOptions{
+			Self: 1, Listener: s.net.listen(s.peers[1]), Peers: s.peers, Events: log,
+			Dial: func(context.Context, string, string) (net.Conn, error) {
+				if attempts = append(attempts, time.Now()); len(attempts) == 40 {
+					close(done)
+				}
+				return nil, errors.New("nobody there")
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer e.Close()
+		if err := e.Send(2, vote(1)); err != nil {
+			t.Fatal(err)
+		}
+		<-done
+		for i := 1; i <= fastRetries; i++ {
+			if gap := attempts[i].Sub(attempts[i-1]); gap != defaultRetryMin {
+				t.Errorf("pause %d is %s, want %s", i, gap, defaultRetryMin)
+			}
+		}
+		for i := fastRetries + 1; i < len(attempts); i++ {
+			before, gap := attempts[i-1].Sub(attempts[i-2]), attempts[i].Sub(attempts[i-1])
+			if want := min(2*before, defaultRetryMax); gap != want {
+				t.Errorf("pause %d is %s, want %s", i, gap, want)
+			}
+		}
+		if got := log.count("unreachable 2: "); got != 1 {
+			t.Errorf("an outage was told %d times, want once: %q", got, log.all())
+		}
+	})
+}
+
+// Servers that start within some tens of milliseconds have exchanged votes soon
+// after the last is up.
+func TestLateStarterIsFoundAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newEnsemble(1, 2, 3)
+		defer s.close()
+		for _, id := range []int64{2, 3, 1} {
+			s.start(t, id)
+			s.tellAll(t, id, 3)
+			pass(t.Context(), 45*time.Millisecond)
+		}
+		// The last one started 45 ms ago.
+		synctest.Wait()
+		if err := s.heardAll(3); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Behind a link that accepts for a server that is not up, a connection says
+// nothing about the server: the vote must arrive when the server is there.
+func TestVoteSurvivesAForwarderWithoutServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newEnsemble(1, 2)
+		defer s.close()
+		front := s.net.listen("front-of-1")
+		go forward(s.net, front, s.peers[1])
+		defer front.Close()
+
+		peers := map[int64]string{1: "front-of-1", 2: s.peers[2]}
+		s.logs[2] = newElectionLog(t)
+		e, err := ListenElection(ElectionOptions{Self: 2, Listener: s.net.listen(s.peers[2]),
+			Peers: peers, Events: s.logs[2], Dial: s.net.dial})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.nodes[2] = e
+		if err := e.Send(1, vote(4)); err != nil {
+			t.Fatal(err)
+		}
+		pass(t.Context(), time.Minute)
+		if got, limit := s.logs[2].count("down 1"), giveUpFlaps+2; got < 1 || got > limit {
+			t.Errorf("%d links came and went, want 1 to %d: it tries again and gives up", got, limit)
+		}
+		s.start(t, 1)
+		if err := s.nodes[1].Send(2, vote(4)); err != nil { // says hello, as a starting server does
+			t.Fatal(err)
+		}
+		pass(t.Context(), 10*time.Millisecond)
+		synctest.Wait()
+		if err := s.heardAll(4); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// forward is what a fault-injecting link does: it accepts first and dials then.
+func forward(n *memNet, ln net.Listener, to string) {
+	for {
+		c, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		d, err := n.dial(context.Background(), "mem", to)
+		if err != nil {
+			c.Close()
+			continue
+		}
+		go func() { copyAll(c, d); c.Close(); d.Close() }()
+		go func() { copyAll(d, c); c.Close(); d.Close() }()
+	}
+}
+
+func copyAll(dst, src net.Conn) {
+	buf := make([]byte, 4096)
+	for {
+		n, err := src.Read(buf)
+		if n > 0 {
+			if _, err := dst.Write(buf[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// While there is no link only the newest vote waits; a new link begins with the
+// last vote, even if that was sent before.
+func TestNewestVoteOnlyAndLastVoteAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newEnsemble(1, 2)
+		defer s.close()
+		s.start(t, 2)
+		for z := wire.Zxid(1); z <= 10; z++ {
+			if err := s.nodes[2].Send(1, vote(z)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.start(t, 1)
+		pass(t.Context(), time.Second)
+		synctest.Wait()
+		if got := s.logs[1].count("vote 2 "); got != 1 || s.logs[1].vote(2) != 10 {
+			t.Errorf("server 1 heard %q, want vote 0xa alone", s.logs[1].all())
+		}
+
+		s.nodes[1].Close()
+		s.start(t, 1)
+		if err := s.nodes[1].Send(2, vote(1)); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if got := s.logs[1].vote(2); got != 10 {
+			t.Errorf("restarted server 1 heard %q, want vote 0xa again", s.logs[1].all())
+		}
+	})
+}
+
+func TestPeerDownWhenAServerStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newEnsemble(1, 2, 3)
+		defer s.close()
+		for id := int64(1); id <= 3; id++ {
+			s.start(t, id)
+		}
+		for id := int64(1); id <= 3; id++ {
+			s.tellAll(t, id, 1)
+		}
+		synctest.Wait()
+		s.nodes[3].Close()
+		synctest.Wait() // no time passes
+		for _, id := range []int64{1, 2} {
+			if !strings.HasPrefix(s.logs[id].await(t, "down 3"), "down 3") || s.logs[id].count("down") != 1 {
+				t.Errorf("server %d saw %q, want 3 down and nobody else", id, s.logs[id].all())
+			}
+		}
+	})
+}
+
+func TestSendErrors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newEnsemble(1, 2)
+		e := s.start(t, 1)
+		if err := e.Send(7, vote(1)); err == nil {
+			t.Error("a vote for a server that nobody knows was taken")
+		}
+		if err := e.Send(1, vote(1)); err != nil {
+			t.Errorf("a vote for oneself: %v", err)
+		}
+		big := vote(1)
+		big.Config = make([]byte, wire.MaxElectionFrame)
+		if err := e.Send(2, big); err == nil {
+			t.Error("a vote larger than a frame was taken")
+		}
+		empty := vote(1)
+		empty.Config = nil
+		if err := e.Send(2, empty); err == nil {
+			t.Error("a vote without configuration was taken: it kills the receiver of a Java server")
+		}
+		e.Close()
+		if err := e.Send(2, vote(1)); !errors.Is(err, ErrClosed) {
+			t.Errorf("after Close: %v", err)
+		}
+	})
+}
