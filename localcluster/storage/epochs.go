@@ -1,0 +1,142 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+
+	"zkctl/probe/wire"
+)
+
+// The two epoch files hold a number in decimal, and are replaced as a whole:
+//
+//	acceptedEpoch  f.p in the Zab paper (section 4): the latest epoch whose leader this server promised
+//	               to follow. It refuses every earlier one, so a deposed leader finds no quorum.
+//	currentEpoch   f.a: the latest epoch whose leader this server synchronized with. Together with the
+//	               last zxid it says how recent its history is, and decides elections.
+//
+//	0 <= epoch(last zxid) <= currentEpoch <= acceptedEpoch
+//
+// The protocol writes acceptedEpoch, then history, then currentEpoch, each durable before the next. A crash
+// in between leaves history that is ahead of currentEpoch and not ahead of acceptedEpoch, which is repaired
+// here (ZOOKEEPER-2354; Java refuses to start). Every other violation was not made by a crash.
+type epochs struct {
+	accepted, current int64
+}
+
+// epochFile is the contents of one file.
+type epochFile struct {
+	value int64
+	there bool
+}
+
+const maxEpoch = 1<<31 - 1 // what fits above a zxid's counter
+
+func (l layout) readEpoch(name string) (epochFile, error) {
+	path := l.data(name)
+	text, err := readSmall(l.fs, path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return epochFile{}, nil
+	}
+	if err != nil {
+		return epochFile{}, fmt.Errorf("read %s: %w", path, err)
+	}
+	// A newline is allowed for: people repair these files with an editor.
+	v, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+	if err != nil || v < 0 || v > maxEpoch {
+		return epochFile{}, &Damage{Path: path, Offset: -1, Expected: "an epoch, a decimal number",
+			Found: fmt.Sprintf("%q", text)}
+	}
+	return epochFile{v, true}, nil
+}
+
+// readSmall returns a short file's contents, and not much of a long one's.
+func readSmall(fsys FS, path string) (string, error) {
+	f, err := fsys.Open(path, ReadOnly)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	size, err := f.Size()
+	if err != nil {
+		return "", err
+	}
+	w := window{file: f, size: size}
+	b, err := w.at(0, int(min(size, 64)))
+	return string(b), err
+}
+
+func (l layout) writeEpoch(name string, epoch int64) error {
+	path := l.data(name)
+	err := writeDurably(l.fs, path+epochTempSuffix, path, func(f File) error {
+		_, err := f.WriteAt([]byte(strconv.FormatInt(epoch, 10)), 0)
+		return err
+	})
+	if err != nil {
+		return explain(fmt.Sprintf("write epoch %d to", epoch), path, err)
+	}
+	return nil
+}
+
+// epochFiles is everything about epochs in a data folder.
+type epochFiles struct {
+	accepted, current epochFile
+	acceptedTemp      epochFile // of an interrupted write
+}
+
+func (l layout) readEpochs() (files epochFiles, err error) {
+	if files.accepted, err = l.readEpoch(acceptedEpochName); err != nil {
+		return files, err
+	}
+	if files.current, err = l.readEpoch(currentEpochName); err != nil {
+		return files, err
+	}
+	files.acceptedTemp, err = l.readEpoch(acceptedEpochName + epochTempSuffix)
+	// What is left of an interrupted write may be anything; an unreadable one is as good as none.
+	if d := (*Damage)(nil); errors.As(err, &d) {
+		err = nil
+	}
+	return files, err
+}
+
+// settle finds the epochs of a history that ends at last. notes say what differs from the files.
+func (l layout) settle(files epochFiles, last wire.Zxid) (e epochs, notes []string, err error) {
+	note := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
+	e = epochs{files.accepted.value, files.current.value}
+	reached := last.Epoch()
+
+	if !files.current.there {
+		e.current = reached
+		if last != 0 || files.accepted.there {
+			note("%s is missing: taken from the last transaction %s as %d", l.data(currentEpochName), last, reached)
+		}
+	}
+	// Adopting a promise that was about to be made binds this server, which never hurts.
+	if t := files.acceptedTemp; t.there && t.value > e.accepted && e.accepted < max(e.current, reached) {
+		note("%s was being set to %d when the server stopped: completed", l.data(acceptedEpochName), t.value)
+		e.accepted, files.accepted.there = t.value, true
+	}
+	if !files.accepted.there {
+		e.accepted = max(reached, e.current)
+		if e.accepted > 0 {
+			note("%s is missing: taken as %d", l.data(acceptedEpochName), e.accepted)
+		}
+	}
+	if e.accepted < e.current {
+		return e, nil, &Damage{Path: l.data(acceptedEpochName), Offset: -1,
+			Expected: fmt.Sprintf("at least %d, which %s says", e.current, currentEpochName), Found: fmt.Sprint(e.accepted)}
+	}
+	if e.current < reached {
+		if e.accepted < reached {
+			return e, nil, &Damage{Path: l.data(acceptedEpochName), Offset: -1,
+				Expected: fmt.Sprintf("at least %d, the epoch of the last transaction %s", reached, last),
+				Found:    fmt.Sprint(e.accepted)}
+		}
+		note("%s is %d and the last transaction is %s: the server stopped between storing the history of epoch %d and "+
+			"saying so; completed", l.data(currentEpochName), e.current, last, reached)
+		e.current = reached
+	}
+	return e, notes, nil
+}

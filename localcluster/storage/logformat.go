@@ -1,0 +1,88 @@
+package storage
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/adler32"
+
+	"zkctl/probe/wire"
+)
+
+// A log file, byte by byte; every number is big-endian.
+//
+//	 0  int32  0x5a4b4c47, "ZKLG"
+//	 4  int32  2, the version
+//	 8  int64  0, the database id
+//	16  entry, entry, ...
+//	    zeros, if the file was extended ahead of use; or nothing
+//
+//	entry:
+//	 0    int64  Adler-32 of the payload (the upper half is zero)
+//	 8    int32  n, the payload's length
+//	12    n bytes, a transaction: wire.Txn
+//	12+n  0x42, 'B'
+//
+// The last byte is there because a checksum alone cannot tell a torn write from a changed one: a length of
+// zero, an entry that reaches beyond the end of the file, and one without its 'B' are a write that a crash
+// has interrupted. Nobody was told that it is durable, so it may be dropped, and the entries before it are
+// all there is. A complete entry with a wrong checksum was durable once and has changed since: damage.
+const (
+	fileHeaderSize = 16
+	logMagic       = 0x5a4b4c47
+	formatVersion  = 2
+	logDBID        = 0
+
+	entryHeaderSize = 12
+	entryEnd        = 0x42
+	entryOverhead   = entryHeaderSize + 1
+
+	// A transaction is at least its header, in which the zxid stands behind session and cxid.
+	minPayload = 32
+	zxidOffset = 12
+)
+
+func appendFileHeader(dst []byte, magic uint32, dbID int64) []byte {
+	dst = binary.BigEndian.AppendUint32(dst, magic)
+	dst = binary.BigEndian.AppendUint32(dst, formatVersion)
+	return binary.BigEndian.AppendUint64(dst, uint64(dbID))
+}
+
+func appendEntry(dst, payload []byte) []byte {
+	dst = binary.BigEndian.AppendUint64(dst, uint64(adler32.Checksum(payload)))
+	dst = binary.BigEndian.AppendUint32(dst, uint32(len(payload)))
+	dst = append(dst, payload...)
+	return append(dst, entryEnd)
+}
+
+// payloadZxid reads the zxid of a marshalled transaction without decoding the rest.
+func payloadZxid(payload []byte) wire.Zxid {
+	return wire.Zxid(binary.BigEndian.Uint64(payload[zxidOffset:]))
+}
+
+// checkProposal refuses what a reader would refuse later, while the caller can still be told.
+func checkProposal(p wire.Proposal) error {
+	if len(p.Data) < minPayload {
+		return fmt.Errorf("proposal %s has %d bytes, less than the header of a transaction", p.Zxid, len(p.Data))
+	}
+	if z := payloadZxid(p.Data); z != p.Zxid {
+		return fmt.Errorf("proposal %s carries transaction %s", p.Zxid, z)
+	}
+	return nil
+}
+
+// follows tells whether next may stand right behind prev in a history: the next number of the same epoch,
+// or the first of a later one. Zxids leave no other choice (Zab section 3.1): a leader numbers its
+// transactions from 1 without gaps.
+func follows(prev, next wire.Zxid) bool {
+	if next.Epoch() == prev.Epoch() {
+		return next == prev+1
+	}
+	return next.Epoch() > prev.Epoch() && next.Counter() == 1
+}
+
+func successors(z wire.Zxid) string {
+	if z.Counter() == 1<<32-1 {
+		return "the first transaction of an epoch after " + fmt.Sprint(z.Epoch())
+	}
+	return fmt.Sprintf("%s or the first transaction of a later epoch", z+1)
+}

@@ -1,0 +1,170 @@
+package storage
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"zkctl/probe/wire"
+)
+
+// The names in a data folder. Java reads a zxid out of whatever stands between the first and the second
+// dot of a name that begins with "log." or "snapshot."; temporary names therefore begin differently, so
+// that a Java server on the same folder never takes half a file for a whole one.
+const (
+	versionDir = "version-2"
+
+	logPrefix      = "log."
+	snapshotPrefix = "snapshot."
+
+	// installPrefix marks a snapshot that is to replace everything else; see InstallSnapshot.
+	installPrefix = "install."
+
+	snapshotTemp = "tmp.snapshot"
+	installTemp  = "tmp.install"
+
+	acceptedEpochName = "acceptedEpoch"
+	currentEpochName  = "currentEpoch"
+	// epochTempSuffix is Java's, which looks for such files after a crash, as we do.
+	epochTempSuffix = ".tmp"
+)
+
+func hexName(prefix string, z wire.Zxid) string {
+	return prefix + strconv.FormatUint(uint64(z), 16)
+}
+
+// numbered is a file whose name says which transaction it begins with (a log) or ends with (a snapshot).
+type numbered struct {
+	name string
+	zxid wire.Zxid
+	ext  string // what follows the number: "" or ".gz" and the like
+}
+
+// parseName takes a name apart; ok is false for files of other kinds and for temporary ones.
+func parseName(name, prefix string) (n numbered, ok bool) {
+	rest, ok := strings.CutPrefix(name, prefix)
+	if !ok {
+		return n, false
+	}
+	digits, ext := rest, ""
+	if dot := strings.IndexByte(rest, '.'); dot >= 0 {
+		digits, ext = rest[:dot], rest[dot:]
+	}
+	z, err := strconv.ParseUint(digits, 16, 63)
+	if err != nil || ext == epochTempSuffix {
+		return n, false
+	}
+	return numbered{name, wire.Zxid(z), ext}, true
+}
+
+// layout says where the files are.
+type layout struct {
+	fs      FS
+	dataDir string // .../version-2: snapshots and epochs
+	logDir  string // .../version-2: logs; often the same
+}
+
+func newLayout(fsys FS, dataDir, logDir string) layout {
+	if logDir == "" {
+		logDir = dataDir
+	}
+	return layout{fsys, filepath.Join(dataDir, versionDir), filepath.Join(logDir, versionDir)}
+}
+
+func (l layout) log(z wire.Zxid) string { return filepath.Join(l.logDir, hexName(logPrefix, z)) }
+func (l layout) snapshot(z wire.Zxid) string {
+	return filepath.Join(l.dataDir, hexName(snapshotPrefix, z))
+}
+func (l layout) install(z wire.Zxid) string {
+	return filepath.Join(l.dataDir, hexName(installPrefix, z))
+}
+func (l layout) data(name string) string { return filepath.Join(l.dataDir, name) }
+
+// make creates both folders.
+func (l layout) make() error {
+	if err := makeDirs(l.fs, l.dataDir); err != nil {
+		return err
+	}
+	return makeDirs(l.fs, l.logDir)
+}
+
+// listing is what a data folder holds, in order of zxid.
+type listing struct {
+	logs      []numbered
+	snapshots []numbered
+	installs  []numbered // at most one, unless somebody copied files about
+	stray     []string   // paths of temporary files that a crash has left
+}
+
+// list reads both folders. A folder that does not exist holds nothing.
+func (l layout) list() (listing, error) {
+	var found listing
+	inData, err := l.names(l.dataDir)
+	if err != nil {
+		return found, err
+	}
+	inLogs := inData
+	if l.logDir != l.dataDir {
+		if inLogs, err = l.names(l.logDir); err != nil {
+			return found, err
+		}
+		if err := l.checkSwapped(inData, inLogs); err != nil {
+			return found, err
+		}
+	}
+	for _, name := range inData {
+		if n, ok := parseName(name, snapshotPrefix); ok {
+			found.snapshots = append(found.snapshots, n)
+		} else if n, ok := parseName(name, installPrefix); ok {
+			found.installs = append(found.installs, n)
+		} else if isTemp(name) {
+			found.stray = append(found.stray, l.data(name))
+		}
+	}
+	for _, name := range inLogs {
+		if n, ok := parseName(name, logPrefix); ok && n.ext == "" {
+			found.logs = append(found.logs, n)
+		}
+	}
+	byZxid := func(a, b numbered) int { return cmp.Compare(a.zxid, b.zxid) }
+	slices.SortStableFunc(found.logs, byZxid)
+	slices.SortStableFunc(found.snapshots, byZxid)
+	return found, nil
+}
+
+func (l layout) names(dir string) ([]string, error) {
+	names, err := l.fs.List(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return names, err
+}
+
+// checkSwapped refuses two folders that were mixed up (ZOOKEEPER-2967): a server that found no logs where
+// it looks for them would start with a tree that lacks them.
+func (l layout) checkSwapped(inData, inLogs []string) error {
+	for _, name := range inData {
+		if _, ok := parseName(name, logPrefix); ok {
+			return fmt.Errorf("%s: a transaction log in the folder for snapshots, while %s is the one for logs: "+
+				"check dataDir and dataLogDir, or move the log files", l.data(name), l.logDir)
+		}
+	}
+	for _, name := range inLogs {
+		if _, ok := parseName(name, snapshotPrefix); ok {
+			return fmt.Errorf("%s: a snapshot in the folder for logs, while %s is the one for snapshots: "+
+				"check dataDir and dataLogDir, or move the snapshots", filepath.Join(l.logDir, name), l.dataDir)
+		}
+	}
+	return nil
+}
+
+// isTemp recognises files that were never finished: ours, and those that Java renames at the end.
+func isTemp(name string) bool {
+	return name == snapshotTemp || name == installTemp ||
+		strings.HasPrefix(name, snapshotPrefix) && strings.HasSuffix(name, epochTempSuffix)
+}

@@ -1,0 +1,319 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"path/filepath"
+
+	"zkctl/localcluster/datatree"
+	"zkctl/probe/wire"
+)
+
+// Recovered is what the files say this server knows.
+type Recovered struct {
+	Tree     *datatree.Tree
+	LastZxid wire.Zxid
+	// Recent are the newest proposals of the history, without gaps; the last is LastZxid. It is empty when
+	// the history ends with a snapshot that the log does not lead up to.
+	Recent                      []wire.Proposal
+	AcceptedEpoch, CurrentEpoch int64
+
+	Snapshot wire.Zxid // the snapshot that replay began with
+	Backlog  Backlog   // what was replayed onto it
+	History  History   // for SaveSnapshot
+	// Notes say what was not as it should be, and has been repaired.
+	Notes []string
+}
+
+// Backlog is how much log there is behind the newest snapshot: when it is much, it is time for another.
+type Backlog struct {
+	Entries int
+	Bytes   int64
+}
+
+// found is the outcome of reading a data folder: what it holds, and what should be done to the files so
+// that the next reader finds the same without asking. Reading changes nothing, so a folder that is refused
+// is left as it was.
+type found struct {
+	Recovered
+	repairs []repair
+}
+
+// repair is one change to the files that leaves what they mean as it is.
+type repair struct {
+	note string // empty when it is not worth telling
+	do   func() error
+}
+
+func (f *found) repair(note string, do func() error) {
+	f.repairs = append(f.repairs, repair{note, do})
+}
+
+const noLimit = wire.Zxid(math.MaxInt64)
+
+// reader reads a data folder.
+type reader struct {
+	layout
+	options Options
+}
+
+// read finds the state up to limit.
+func (r *reader) read(limit wire.Zxid) (*found, error) {
+	files, err := r.list()
+	if err != nil {
+		return nil, err
+	}
+	f := &found{}
+	if len(files.installs) > 0 {
+		err = r.readInstall(f, &files)
+	} else {
+		err = r.readHistory(f, files, limit)
+	}
+	if err != nil {
+		return nil, r.withHint(err)
+	}
+	for _, path := range files.stray {
+		f.repair(path+": left over from an interrupted write: removed", func() error { return removeDurably(r.fs, path) })
+	}
+	if limit == noLimit {
+		if err := r.readEpochsInto(f); err != nil {
+			return nil, r.withHint(err)
+		}
+	}
+	return f, nil
+}
+
+// readHistory loads the newest snapshot that is whole and replays the log onto it.
+func (r *reader) readHistory(f *found, files listing, limit wire.Zxid) error {
+	var broken []error // of snapshots newer than the one that is tried
+	var through wire.Zxid
+	for i := len(files.snapshots) - 1; i >= 0; i-- {
+		s := files.snapshots[i]
+		if s.zxid > limit {
+			continue
+		}
+		err := r.tryFrom(f, s, files.logs, limit, through)
+		if err == nil {
+			for _, e := range broken {
+				f.Notes = append(f.Notes, fmt.Sprintf("%v; the snapshot before it and the log make up for it", e))
+			}
+			return nil
+		}
+		var bad *badSnapshot
+		if !errors.As(err, &bad) {
+			// What is wrong with the newer snapshots belongs to the story.
+			return errors.Join(append(broken, err)...)
+		}
+		broken = append(broken, bad.err)
+		if through == 0 && s.zxid.Counter() != 0 {
+			through = s.zxid
+		}
+	}
+	if len(broken) > 0 {
+		return fmt.Errorf("no usable snapshot in %s: %w", r.dataDir, errors.Join(broken...))
+	}
+	if limit != noLimit {
+		return fmt.Errorf("%w: no snapshot at or before %s in %s", ErrNoHistory, limit, r.dataDir)
+	}
+	return r.readWithoutSnapshot(f, files)
+}
+
+// badSnapshot says that a snapshot cannot be used and an older one may be.
+type badSnapshot struct{ err error }
+
+func (b *badSnapshot) Error() string { return b.err.Error() }
+
+// tryFrom rebuilds the state from one snapshot. through is the transaction up to which a newer, damaged
+// snapshot proves that the history reached.
+func (r *reader) tryFrom(f *found, s numbered, logs []numbered, limit, through wire.Zxid) error {
+	path := r.data(s.name)
+	tree, info, err := readSnapshot(r.fs, path, r.options.Tree)
+	if d := (*Damage)(nil); errors.As(err, &d) {
+		return &badSnapshot{err}
+	}
+	if err != nil {
+		return err
+	}
+	if r.options.IgnoreDigests {
+		tree.AwaitDigest(info.DigestZxid, nil)
+	} else if err := checkDigest(tree, info); err != nil {
+		return err
+	}
+	rp := r.replayOnto(tree, info, limit)
+	rp.base, rp.known, rp.through = s.zxid, true, through
+	if err := rp.run(logs); err != nil {
+		return err
+	}
+	if through != 0 && !rp.passed {
+		return &Damage{Path: path, Offset: -1,
+			Expected: fmt.Sprintf("transactions up to %s in the log behind this snapshot, because the newer one of that name is damaged", through),
+			Found:    fmt.Sprintf("a log that ends with %s", rp.last())}
+	}
+	if info.Fuzzy() && rp.last() < info.DigestZxid {
+		return &badSnapshot{&Damage{Path: path, Offset: -1,
+			Expected: fmt.Sprintf("a log up to %s, whose effects this fuzzy snapshot shows in part", info.DigestZxid),
+			Found:    fmt.Sprintf("one that ends with %s", rp.last())}}
+	}
+	r.adopt(f, tree, rp)
+	return nil
+}
+
+// replayOnto prepares a replay that applies to tree.
+func (r *reader) replayOnto(tree *datatree.Tree, info SnapshotInfo, limit wire.Zxid) *replay {
+	return &replay{
+		layout: r.layout, limit: limit, recent: recent{limit: r.options.Recent},
+		apply: func(path string, e LogEntry) error {
+			txn, err := wire.UnmarshalTxn(e.Proposal.Data)
+			if err != nil {
+				return &Damage{Path: path, Offset: e.Offset, Expected: "a transaction that this version knows", Found: err.Error()}
+			}
+			result, err := tree.Apply(txn)
+			if err != nil {
+				return &Damage{Path: path, Offset: e.Offset, Expected: "a transaction that can be applied", Found: err.Error()}
+			}
+			if !result.Diverged || r.options.IgnoreDigests {
+				return nil
+			}
+			want := info.Digest.Digest
+			if txn.Digest != nil {
+				want = txn.Digest.Digest
+			}
+			return &DigestError{Path: path, Zxid: txn.Header.Zxid, Expected: want, Found: tree.Digest().Digest}
+		},
+	}
+}
+
+// adopt makes the outcome of a replay the state, and lists what a crash has left in the logs.
+func (r *reader) adopt(f *found, tree *datatree.Tree, rp *replay) {
+	f.Tree, f.LastZxid, f.Recent = tree, rp.last(), rp.newest()
+	f.Snapshot, f.Backlog = rp.base, rp.stats
+	f.Notes = append(f.Notes, rp.notes...)
+	for _, path := range rp.empty {
+		f.repair(path+": no transaction in it, the server stopped right after creating it: removed",
+			func() error { return removeDurably(r.fs, path) })
+	}
+	if torn := rp.torn; torn != nil {
+		f.repair(fmt.Sprintf("%v: %d bytes cut off; the last transaction before them is %s", torn, torn.Bytes, rp.prev),
+			func() error { return cutFile(r.fs, torn.Path, torn.Offset) })
+	}
+}
+
+// cutFile shortens a file durably.
+func cutFile(fsys FS, path string, size int64) error {
+	f, err := fsys.Open(path, Modify)
+	if err != nil {
+		return err
+	}
+	if err = f.Truncate(size); err == nil {
+		err = f.Sync()
+	}
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+// readWithoutSnapshot is for a folder without snapshots: a new one, or one that lost them.
+func (r *reader) readWithoutSnapshot(f *found, files listing) error {
+	tree := datatree.New(r.options.Tree...)
+	rp := r.replayOnto(tree, SnapshotInfo{}, noLimit)
+	rest, err := rp.dropEmpty(files.logs)
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(rest) == 0:
+		if err := r.refuseAmnesia(); err != nil {
+			return err
+		}
+	case !r.options.TrustEmpty:
+		return &Damage{Path: r.dataDir, Offset: -1, Expected: "a snapshot, because there is a log",
+			Found: "none (a log alone, of ZooKeeper before 3.5.3, is accepted with snapshot.trust.empty)"}
+	default:
+		rp.empty = nil
+		if err := rp.run(files.logs); err != nil {
+			return err
+		}
+		f.Notes = append(f.Notes, fmt.Sprintf("%s: no snapshot; the tree was rebuilt from the log alone", r.dataDir))
+	}
+	r.adopt(f, tree, rp)
+	f.Snapshot, f.Backlog = f.LastZxid, Backlog{}
+	// The snapshot comes before anything else: Java, too, refuses a folder with logs and without one.
+	f.repairs = append([]repair{{do: func() error {
+		return r.saveSnapshot(tree.Snapshot(), func() error { return nil })
+	}}}, f.repairs...)
+	return nil
+}
+
+// refuseAmnesia refuses to begin anew in a folder whose epoch says that there was a history.
+func (r *reader) refuseAmnesia() error {
+	current, err := r.readEpoch(currentEpochName)
+	if err != nil {
+		return err
+	}
+	if current.value > 0 {
+		return &Damage{Path: r.data(currentEpochName), Offset: -1,
+			Expected: fmt.Sprintf("snapshots, because this server was in epoch %d", current.value), Found: "none, and no log"}
+	}
+	return nil
+}
+
+// saveSnapshot makes a snapshot a durable file of its name.
+func (l layout) saveSnapshot(snap *datatree.Snapshot, stop func() error) error {
+	path := l.snapshot(snap.Zxid())
+	err := writeDurably(l.fs, l.data(snapshotTemp), path, func(f File) error { return writeSnapshot(f, snap, stop) })
+	if err != nil {
+		return explain("write", path, err)
+	}
+	return nil
+}
+
+// readEpochsInto adds the epochs and the repairs that they need.
+func (r *reader) readEpochsInto(f *found) error {
+	files, err := r.readEpochs()
+	if err != nil {
+		return err
+	}
+	e, notes, err := r.settle(files, f.LastZxid)
+	if err != nil {
+		return err
+	}
+	f.AcceptedEpoch, f.CurrentEpoch = e.accepted, e.current
+	f.Notes = append(f.Notes, notes...)
+	if want := (epochFile{e.accepted, true}); files.accepted != want {
+		f.repair("", func() error { return r.writeEpoch(acceptedEpochName, e.accepted) })
+	}
+	if want := (epochFile{e.current, true}); files.current != want {
+		f.repair("", func() error { return r.writeEpoch(currentEpochName, e.current) })
+	}
+	// Only now: until the files say it, an unfinished one may be all there is.
+	for _, name := range []string{acceptedEpochName, currentEpochName} {
+		path := r.data(name + epochTempSuffix)
+		if _, err := readSmall(r.fs, path); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		f.repair(path+": left over from an interrupted write: removed", func() error {
+			if err := removeIfThere(r.fs, path); err != nil {
+				return err
+			}
+			return r.fs.SyncDir(filepath.Dir(path))
+		})
+	}
+	return nil
+}
+
+// apply makes the repairs and adds their notes.
+func (f *found) apply(dir string) error {
+	for _, r := range f.repairs {
+		if err := r.do(); err != nil {
+			return fmt.Errorf("repair what a crash has left in %s: %w", dir, err)
+		}
+		if r.note != "" {
+			f.Notes = append(f.Notes, r.note)
+		}
+	}
+	f.repairs = nil
+	return nil
+}

@@ -1,0 +1,208 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"zkctl/probe/wire"
+)
+
+// replay reads the log files behind a snapshot as one history.
+//
+//	              base                             limit
+//	 log.1          |        log.8          log.f    |
+//	[1 2 3 4 5 6 7] | [8 9 a | b c d e] [f 10 11 12 | 13 14]
+//	                         ^ not applied, but    ^ applied, in order, without gaps
+//	                           checked and recent
+//
+// A log file begins with the transaction of its name; the first to be read is the last that begins at or
+// before base+1. What is found must be a history: each transaction follows the one before it. A hole means
+// that a file was lost, and is refused.
+type replay struct {
+	layout
+	base    wire.Zxid // what the tree holds
+	known   bool      // whether the first transaction must follow base; not for a tree without snapshot
+	limit   wire.Zxid // stop behind it
+	through wire.Zxid // a transaction above base that must be there, 0 if none
+	apply   func(path string, e LogEntry) error
+
+	recent recent
+	prev   wire.Zxid // of the last entry read
+	read   bool      // whether there is one
+	passed bool      // through was seen
+	stats  Backlog
+	notes  []string
+	torn   *TornTail // in the last file
+	empty  []string  // files at the end without a whole entry
+}
+
+// run reads files, which are in order.
+func (r *replay) run(files []numbered) error {
+	files, err := r.dropEmpty(files)
+	if err != nil {
+		return err
+	}
+	first := 0
+	for i, f := range files {
+		if f.zxid <= r.base+1 {
+			first = i
+		}
+	}
+	files = files[first:]
+	for i, f := range files {
+		var next wire.Zxid // 0: this is the last
+		if i+1 < len(files) {
+			next = files[i+1].zxid
+		}
+		if done, err := r.file(f, next); done || err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dropEmpty takes files without a whole entry from the end. A crash leaves one when it strikes between
+// the creation of a log file and the first sync (ZOOKEEPER-2332).
+func (r *replay) dropEmpty(files []numbered) ([]numbered, error) {
+	for len(files) > 0 {
+		path := filepath.Join(r.logDir, files[len(files)-1].name)
+		log, err := OpenLog(r.fs, path)
+		if err != nil {
+			return nil, err
+		}
+		_, err = log.Next()
+		log.Close()
+		var torn *TornTail
+		switch {
+		case err == nil:
+			return files, nil
+		case errors.Is(err, io.EOF), errors.As(err, &torn):
+			r.empty = append(r.empty, path)
+			files = files[:len(files)-1]
+		default:
+			return nil, err
+		}
+	}
+	return files, nil
+}
+
+// file reads one file; next is the name of the one behind it.
+func (r *replay) file(f numbered, next wire.Zxid) (done bool, err error) {
+	path := filepath.Join(r.logDir, f.name)
+	log, err := OpenLog(r.fs, path)
+	if err != nil {
+		return false, err
+	}
+	defer log.Close()
+	for {
+		at := log.off
+		entry, err := log.Next()
+		if err != nil {
+			return false, r.ended(log, f, next, err)
+		}
+		if at <= fileHeaderSize && entry.Proposal.Zxid != f.zxid {
+			return false, &Damage{Path: path, Offset: at, Expected: fmt.Sprintf("transaction %s, after which the file is named", f.zxid),
+				Found: entry.Proposal.Zxid.String()}
+		}
+		if entry.Proposal.Zxid > r.limit {
+			return true, nil
+		}
+		if err := r.entry(path, entry); err != nil {
+			return false, err
+		}
+	}
+}
+
+// entry takes one transaction.
+func (r *replay) entry(path string, e LogEntry) error {
+	z := e.Proposal.Zxid
+	before, known := r.prev, r.read
+	if z > r.base && (!r.read || r.prev < r.base) {
+		// The first one that the snapshot does not include. The log may lack the ones before it: a
+		// snapshot can be ahead of the log that a crash has left.
+		before, known = r.base, r.known
+		r.recent.reset()
+	}
+	if known && !follows(before, z) {
+		return &Damage{Path: path, Offset: e.Offset, Expected: "transaction " + successors(before), Found: z.String()}
+	}
+	r.prev, r.read = z, true
+	r.passed = r.passed || z == r.through
+	r.recent.push(e.Proposal)
+	if z <= r.base {
+		return nil
+	}
+	r.stats.Entries++
+	r.stats.Bytes += e.End() - e.Offset
+	return r.apply(path, e)
+}
+
+// ended judges the way in which a file ended.
+//
+// An interrupted write in a file that is not the last was left by a Java server, which does not cut it off
+// but begins another file. That is believed only if the other file begins with the very transaction that
+// was not written. Where a new epoch begins instead, nobody can tell it from damage to a transaction that
+// was safe before.
+func (r *replay) ended(log *LogReader, f numbered, next wire.Zxid, err error) error {
+	var torn *TornTail
+	switch {
+	case errors.Is(err, io.EOF):
+		if log.off <= fileHeaderSize {
+			r.notes = append(r.notes, log.path+": holds no transaction: skipped")
+		}
+		return nil
+	case !errors.As(err, &torn):
+		return err
+	case next == 0:
+		r.torn = torn
+		return nil
+	case log.last != 0 && next == log.last+1:
+		r.notes = append(r.notes, fmt.Sprintf("%v; %s begins with the transaction that was lost, so nothing is missing",
+			torn, hexName(logPrefix, next)))
+		return nil
+	}
+	missing := f.zxid
+	if log.last != 0 {
+		missing = log.last + 1
+	}
+	return &Damage{Path: torn.Path, Offset: torn.Offset,
+		Expected: fmt.Sprintf("a whole entry, because %s, which follows, does not begin with transaction %s", hexName(logPrefix, next), missing),
+		Found:    torn.Reason}
+}
+
+// last is the last transaction of the history.
+func (r *replay) last() wire.Zxid { return max(r.base, r.prev) }
+
+// newest returns the recent proposals, if they lead up to the last transaction.
+func (r *replay) newest() []wire.Proposal {
+	if !r.read || r.prev != r.last() {
+		return nil
+	}
+	return r.recent.list()
+}
+
+// recent keeps the newest proposals of a history, without gaps: a server that offered them to another one
+// with a hole in them would lose data (ZOOKEEPER-4925).
+type recent struct {
+	limit int
+	kept  []wire.Proposal
+}
+
+func (r *recent) reset() { r.kept = nil }
+
+func (r *recent) push(p wire.Proposal) {
+	if r.limit <= 0 {
+		return
+	}
+	// Dropping half at twice the limit keeps pushing O(1).
+	if len(r.kept) >= 2*r.limit {
+		r.kept = append(make([]wire.Proposal, 0, 2*r.limit), r.kept[len(r.kept)-r.limit:]...)
+	}
+	r.kept = append(r.kept, p)
+}
+
+func (r *recent) list() []wire.Proposal {
+	return r.kept[max(0, len(r.kept)-r.limit):]
+}
