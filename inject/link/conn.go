@@ -104,7 +104,8 @@ func (c *conn) establish() bool {
 		return false
 	}
 	c.far = far
-	c.forward.dst, c.backward.dst = far, c.near
+	c.forward.start(far)
+	c.backward.start(c.near)
 	return true
 }
 

@@ -61,17 +61,20 @@ type pump struct {
 	dir  *Direction
 	done <-chan struct{}
 
-	// dst is set before drain starts and never changes after.
+	// dst is set by start and never changes after.
 	dst net.Conn
 	// interrupted is guarded by dir.mu: dst's write deadline lies in the past.
 	interrupted bool
 
-	mu     sync.Mutex
-	queue  []segment
-	held   int       // bytes in queue; held <= maxHeld + maxChunk
-	shaped uint64    // the shape under which queue was scheduled
-	last   time.Time // due of the last segment queued; dues never decrease
-	ended  end       // the strongest end queued
+	mu sync.Mutex
+	// started is false while there is no connection yet: what is queued then
+	// has not been sent, so it has no due time.
+	started bool
+	queue   []segment
+	held    int       // bytes in queue; held <= maxHeld + maxChunk
+	shaped  uint64    // the shape under which queue was scheduled
+	last    time.Time // due of the last segment queued; dues never decrease
+	ended   end       // the strongest end queued
 
 	// Signals, not messages: each has room for one.
 	filled chan struct{}
@@ -85,6 +88,15 @@ func newPump(dir *Direction, done <-chan struct{}) *pump {
 		filled: make(chan struct{}, 1),
 		room:   make(chan struct{}, 1),
 	}
+}
+
+// start lets the pump deliver to dst. What was queued before is sent now.
+func (p *pump) start(dst net.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dst, p.started = dst, true
+	p.shaped = p.dir.shapes()
+	p.reschedule()
 }
 
 // fill reads src into the queue until it ends. filter, when not nil, may
@@ -146,16 +158,21 @@ func (p *pump) push(data []byte, e end) {
 	signal(p.filled)
 }
 
-// refresh brings what is queued in line with a shape that changed: as if all
-// of it had been sent just now. Otherwise bytes sent during an hour of latency
-// would still be an hour away after the heal. The caller holds mu.
+// refresh brings what is queued in line with a shape that changed. Otherwise
+// bytes sent during an hour of latency would still be an hour away after the
+// heal. The caller holds mu.
 func (p *pump) refresh() {
-	shaped := p.dir.shapes()
-	if shaped == p.shaped {
-		return
+	if shaped := p.dir.shapes(); p.started && shaped != p.shaped {
+		p.shaped = shaped
+		p.reschedule()
 	}
+}
+
+// reschedule treats the whole queue as if it had been sent just now. The
+// caller holds mu.
+func (p *pump) reschedule() {
 	old := p.queue
-	p.queue, p.shaped, p.last = nil, shaped, time.Time{}
+	p.queue, p.last = nil, time.Time{}
 	for _, s := range old {
 		p.enqueue(s)
 	}
@@ -164,11 +181,13 @@ func (p *pump) refresh() {
 // enqueue gives s its due time, never before that of its predecessor: jitter
 // must not reorder a stream. The caller holds mu.
 func (p *pump) enqueue(s segment) {
-	s.due = p.dir.schedule(len(s.data))
-	if s.due.Before(p.last) {
-		s.due = p.last
+	if p.started {
+		s.due = p.dir.schedule(len(s.data))
+		if s.due.Before(p.last) {
+			s.due = p.last
+		}
+		p.last = s.due
 	}
-	p.last = s.due
 	p.queue = append(p.queue, s)
 }
 
