@@ -102,8 +102,9 @@ func (n *Node) notified(from ServerID, x wire.Notification) {
 		return
 	}
 	if !n.isVoter(from) || n.role != Looking {
-		// Observers, and whoever is late, learn how things stand.
-		if !n.isVoter(from) || x.State == wire.Looking {
+		// Observers, and whoever is late, learn how things stand; but
+		// observers have nothing to tell each other.
+		if x.State == wire.Looking && (n.isVoter(from) || n.isVoter(n.cfg.ID)) {
 			n.notify(from)
 		}
 		return
@@ -252,6 +253,9 @@ func (n *Node) electionTick() {
 // waits for their vote, so they may be asking at long intervals.
 func (n *Node) settle(epoch int64) {
 	n.election.proposal.peerEpoch = epoch
+	if n.role == Observing {
+		return
+	}
 	for _, id := range n.cfg.Observers {
 		if id != n.cfg.ID {
 			n.notify(id)

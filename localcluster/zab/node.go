@@ -222,7 +222,7 @@ func (n *Node) tick() {
 
 func (n *Node) peerUp(peer ServerID) {
 	n.reachable[peer] = true
-	if n.role == Looking {
+	if n.role == Looking && n.isVoter(peer) {
 		n.notify(peer) // it may have missed the vote
 	}
 }
