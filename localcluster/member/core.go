@@ -1,0 +1,155 @@
+package member
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"zkctl/localcluster/zab"
+	"zkctl/probe/wire"
+)
+
+// step gives the core one input and carries out what it answers, in the order
+// that zab.Output asks for. Everything the core says passes through here.
+func (s *server) step(in zab.Input) {
+	before := s.status
+	out := s.node.Step(s.now(), in)
+	s.status = s.node.Status()
+	for _, e := range out.Events {
+		s.logEvent(e)
+	}
+	// Whoever leaves a role lets its clients go first: what happens to the
+	// tree from here on is nothing they may see.
+	if before.Serving && !s.status.Serving {
+		s.stopServing()
+	}
+	s.changeTree(&out)
+	for _, p := range out.Deliver {
+		s.deliver(p)
+	}
+	if s.status.Serving && !before.Serving {
+		s.startServing()
+	}
+	s.writer.enqueue(out.Persist, s.tree)
+	s.send(&out)
+	for _, f := range out.Forward {
+		s.forwarded(f)
+	}
+	if len(out.Deliver) > 0 {
+		s.wakeWaiters()
+		s.snapshotIfDue()
+	}
+}
+
+// changeTree does what the core asks for beside delivering.
+func (s *server) changeTree(out *zab.Output) {
+	if out.Install != nil {
+		s.tree, s.arrived = s.arrived, nil
+		s.treeReplaced()
+	}
+	if out.Rollback != nil {
+		s.rollBack(out.Rollback.To)
+	}
+	for _, p := range out.FastForward {
+		s.fastForward(p)
+	}
+}
+
+// rollBack cuts the log and rebuilds the tree from disk. The loop waits for
+// it: there is nothing that this server could do meanwhile.
+func (s *server) rollBack(to wire.Zxid) {
+	tree, recent, err := s.writer.truncate(to)
+	if err != nil {
+		s.fail(fmt.Errorf("truncate the log to %v, as the leader asks: %w", to, err))
+		return
+	}
+	s.tree = tree
+	s.treeReplaced()
+	s.step(zab.RolledBack{Last: tree.LastZxid(), Recent: recent})
+}
+
+// send does the part of an Output that goes out.
+func (s *server) send(out *zab.Output) {
+	for _, n := range out.Notify {
+		if err := s.peers.election.Send(int64(n.To), n.Notification); err != nil {
+			s.log.Debug("vote not sent", "to", int64(n.To), "error", err)
+		}
+	}
+	for _, d := range out.Dial {
+		s.peers.dial(d)
+	}
+	for i := range out.Send {
+		s.sendOne(&out.Send[i])
+	}
+	for _, link := range out.Close {
+		s.peers.hangUp(link)
+	}
+}
+
+func (s *server) sendOne(o *zab.Send) {
+	conn := s.peers.conns[o.Link]
+	switch {
+	case conn == nil: // broken; the core will hear of it
+	case o.Snapshot:
+		snapshot := s.tree.Snapshot()
+		conn.SendSnapshot(o.Packet, snapshot.Encode)
+	default:
+		if o.Packet.Type == wire.PacketPing && s.status.Role != zab.Leading {
+			o.Packet.Data = s.touchTable()
+		}
+		conn.SendPacket(o.Packet)
+	}
+}
+
+// linkOpened, linkReceived and linkClosed pass on what quorum connections say,
+// as long as the core knows of the link.
+func (s *server) linkOpened(m linkOpened) {
+	if !s.peers.opened(m) {
+		return
+	}
+	s.step(zab.Connected{Link: m.link})
+}
+
+func (s *server) linkReceived(m linkReceived) {
+	if s.peers.conns[m.link] == nil {
+		return
+	}
+	if m.tree != nil {
+		s.arrived = m.tree
+	}
+	s.step(zab.Received{Link: m.link, Packet: m.packet})
+}
+
+func (s *server) linkClosed(m linkClosed) {
+	if !s.peers.gone(m.link) {
+		return
+	}
+	s.log.Debug("quorum connection ended", "link", m.link, "reason", m.reason)
+	s.step(zab.Disconnected{Link: m.link})
+}
+
+// logEvent writes the core's events. Only the shell logs; see package zab.
+func (s *server) logEvent(e zab.Event) {
+	level := slog.LevelInfo
+	switch e.Kind {
+	case zab.VoteChanged:
+		level = slog.LevelDebug
+	case zab.PeerMisbehaved, zab.ProposalRefused, zab.Resigned, zab.LearnerLost:
+		level = slog.LevelWarn
+	}
+	attrs := []slog.Attr{
+		slog.String("role", s.status.Role.String()), slog.String("phase", s.status.Phase.String()),
+	}
+	add := func(present bool, key string, value any) {
+		if present {
+			attrs = append(attrs, slog.Any(key, value))
+		}
+	}
+	add(e.Peer != 0, "peer", int64(e.Peer))
+	add(e.Round != 0, "round", e.Round)
+	add(e.Epoch != 0, "epoch", e.Epoch)
+	add(e.Sync != 0, "sync", e.Sync.String())
+	add(e.Zxid != 0, "zxid", e.Zxid.String())
+	add(e.Reason != "", "reason", e.Reason)
+	s.log.LogAttrs(context.Background(), level, e.Kind.String(), attrs...)
+}

@@ -1,0 +1,98 @@
+package member
+
+import (
+	"zkctl/localcluster/datatree"
+	"zkctl/localcluster/zab"
+	"zkctl/probe/wire"
+)
+
+// forwarded handles the packets of the quorum channel that are no part of Zab:
+//
+//	learner ── REQUEST: a client's write, or sync ──► leader ──► proposal, or SYNC
+//	learner ── REVALIDATE: is this session alive? ──► leader ──► REVALIDATE
+//	learner ── PING: these sessions were heard from ─► leader
+func (s *server) forwarded(f zab.Forward) {
+	switch {
+	case s.leading != nil:
+		s.fromLearner(f)
+	case s.learning != nil && s.learning.link == f.Link:
+		s.fromLeader(f.Packet)
+	}
+}
+
+func (s *server) fromLearner(f zab.Forward) {
+	var err error
+	switch f.Packet.Type {
+	case wire.PacketRequest:
+		var r wire.ForwardedRequest
+		if err = wire.Unmarshal(f.Packet.Data, &r); err == nil {
+			s.learnersRequest(f, r)
+		}
+	case wire.PacketRevalidate:
+		var r wire.Revalidate
+		if err = wire.Unmarshal(f.Packet.Data, &r); err == nil {
+			s.learnersSession(f, r)
+		}
+	case wire.PacketPing:
+		var table wire.TouchTable
+		if err = wire.Unmarshal(f.Packet.Data, &table); err == nil {
+			for _, t := range table {
+				s.leading.touch(t.SessionID, t.Timeout, s.now())
+			}
+		}
+	}
+	if err != nil {
+		s.log.Warn("a learner's packet cannot be read: closing its connection", "peer", int64(f.From),
+			"packet", f.Packet.Type, "error", err)
+		s.peers.hangUp(f.Link)
+		s.step(zab.Disconnected{Link: f.Link})
+	}
+}
+
+// learnersRequest proposes what a client of a learner asks for. The learner
+// answers it when the transaction comes back.
+func (s *server) learnersRequest(f zab.Forward, r wire.ForwardedRequest) {
+	owner := ownerOf(f.Link)
+	switch r.Op {
+	case wire.OpSync:
+		s.leading.afterOutstanding(s.status, func() {
+			s.toLearner(f.Link, wire.QuorumPacket{Type: wire.PacketSync})
+		})
+		return
+	case wire.OpDeleteContainer:
+		return // only a leader asks for this; no client may
+	case wire.OpCreateSession:
+		d := wire.NewDecoder(r.Body)
+		s.leading.track(r.SessionID, d.Int32(), owner, s.now())
+	default:
+		// A request is a sign of life, and may overtake the next PING.
+		s.leading.touch(r.SessionID, 0, s.now())
+	}
+	s.propose(datatree.Request{
+		Session: r.SessionID, Cxid: r.Cxid, Op: r.Op, Body: r.Body, Auth: f.Packet.AuthInfo, Owner: owner,
+	})
+}
+
+// learnersSession moves a session to a learner. From here on requests through
+// its former owner are refused; those proposed before still come. The answer
+// waits for them, so that the learner, which knows its client's requests by
+// their xids alone, cannot take one for another with the same xid that the
+// client sends on its new connection.
+func (s *server) learnersSession(f zab.Forward, r wire.Revalidate) {
+	alive := s.leading.adopt(r.SessionID, r.Timeout, ownerOf(f.Link), s.now())
+	if c := s.bound[r.SessionID]; alive && c != nil {
+		s.drop(c) // the client has left it, or is two clients
+	}
+	s.leading.afterOutstanding(s.status, func() {
+		s.toLearner(f.Link, wire.QuorumPacket{
+			Type: wire.PacketRevalidate, Zxid: -1,
+			Data: wire.Marshal(&wire.RevalidateReply{SessionID: r.SessionID, Valid: alive}),
+		})
+	})
+}
+
+func (s *server) toLearner(link zab.LinkID, p wire.QuorumPacket) {
+	if conn := s.peers.conns[link]; conn != nil {
+		conn.SendPacket(p)
+	}
+}

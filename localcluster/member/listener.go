@@ -1,0 +1,129 @@
+package member
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// clientPort accepts the connections of clients and owns their goroutines.
+type clientPort struct {
+	cfg      *Config
+	log      *slog.Logger
+	post     mailbox
+	listener net.Listener
+	inFlight atomic.Int64
+
+	stop chan struct{} // closed by close
+
+	wg sync.WaitGroup // the accept loop and every connection
+
+	mu     sync.Mutex
+	perIP  map[netip.Addr]int
+	conns  map[*conn]bool
+	closed bool
+	lastID int64
+}
+
+func listenClients(cfg *Config, listener net.Listener, log *slog.Logger, post mailbox) *clientPort {
+	p := &clientPort{
+		cfg: cfg, log: log, post: post, listener: listener, stop: make(chan struct{}),
+		perIP: map[netip.Addr]int{}, conns: map[*conn]bool{},
+	}
+	p.wg.Go(p.accept)
+	return p
+}
+
+// accept takes connections until the port is closed. Errors of accept(2), such
+// as too many open files, pass; a server that stopped listening because of
+// one would look alive and serve nobody.
+func (p *clientPort) accept() {
+	for {
+		socket, err := p.listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			p.log.Warn("cannot accept a client; trying again", "error", err)
+			select {
+			case <-time.After(acceptPause):
+			case <-p.stop:
+			}
+			continue
+		}
+		p.take(socket)
+	}
+}
+
+const acceptPause = 50 * time.Millisecond
+
+// take starts serving a connection, unless its address has enough of them.
+func (p *clientPort) take(socket net.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lastID++
+	c := newConn(p.lastID, socket, newOutbox(socket, &p.inFlight, p.cfg.GlobalOutstanding))
+	ip := c.remote.Addr()
+	if limit := p.cfg.MaxClientConnections; limit > 0 && p.perIP[ip] >= limit {
+		p.log.Warn("too many connections from one address: closing the newest", "address", ip, "maxClientCnxns", limit)
+		socket.Close()
+		return
+	}
+	if p.closed {
+		socket.Close()
+		return
+	}
+	p.perIP[ip]++
+	p.conns[c] = true
+	p.wg.Go(func() {
+		c.serve(p.post, p.cfg)
+		p.forget(c)
+	})
+}
+
+func (p *clientPort) forget(c *conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.conns, c)
+	ip := c.remote.Addr()
+	if p.perIP[ip]--; p.perIP[ip] == 0 {
+		delete(p.perIP, ip)
+	}
+}
+
+// close stops listening, gives the clients a moment to read what is queued,
+// and returns when no goroutine of the port runs any more. The event loop must
+// have stopped, and its mailbox must refuse messages.
+func (p *clientPort) close() {
+	close(p.stop)
+	p.listener.Close()
+	p.each(true, func(c *conn) { c.box.part() })
+	done := make(chan struct{})
+	go func() {
+		p.wg.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(shutdownTime):
+		p.each(true, func(c *conn) { c.box.abandon() })
+		<-done
+	}
+}
+
+// each calls f with every connection; closed refuses further ones.
+func (p *clientPort) each(closed bool, f func(*conn)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = closed
+	for c := range p.conns {
+		f(c)
+	}
+}
+
+// shutdownTime is what a server that stops leaves its clients to read answers.
+const shutdownTime = 100 * time.Millisecond

@@ -1,0 +1,260 @@
+package member
+
+import (
+	"bufio"
+	"context"
+	"log/slog"
+	"net"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"zkctl/localcluster/datatree"
+	"zkctl/localcluster/peer"
+	"zkctl/localcluster/zab"
+	"zkctl/probe/wire"
+	"zkctl/quorum/zoocfg"
+)
+
+// peers is the server's side of the two ports on which servers talk. It turns
+// what the transports say into messages for the event loop, and keeps which
+// connection the core means by which link.
+//
+// A link is in conns from Connected until Disconnected; both are messages, so
+// the table belongs to the event loop like everything else here.
+type peers struct {
+	cfg  *Config
+	log  *slog.Logger
+	post mailbox
+
+	election *peer.Election
+	quorum   *peer.Quorum
+
+	accepted atomic.Uint64  // connections of learners so far
+	dials    sync.WaitGroup // goroutines that open connections
+
+	conns   map[zab.LinkID]*peer.Conn
+	dialing map[zab.LinkID]context.CancelFunc
+	leader  zab.LinkID // the link dialled last: to the leader, while there is one
+}
+
+// coreInput is something for the core, from the election channel or the disk.
+type coreInput struct{ in zab.Input }
+
+// What happens on quorum connections.
+type (
+	linkOpened struct {
+		link    zab.LinkID
+		conn    *peer.Conn
+		dialled bool // by this server
+	}
+
+	linkReceived struct {
+		link   zab.LinkID
+		packet wire.QuorumPacket
+		tree   *datatree.Tree // of a SNAP: the tree that came behind it
+	}
+
+	linkClosed struct {
+		link   zab.LinkID
+		reason error
+	}
+)
+
+// maxQueued bounds what waits for one learner. It must hold a whole DIFF, which
+// shares its bytes with the core's history; whoever stops reading is noticed by
+// syncLimit long before.
+const maxQueued = 1 << 30
+
+// quorumListeners are the ports, where a test has opened them beforehand.
+type quorumListeners struct{ quorum, election net.Listener }
+
+func listenPeers(cfg *Config, ready quorumListeners, log *slog.Logger, post mailbox) (*peers, error) {
+	p := &peers{
+		cfg: cfg, log: log, post: post,
+		conns: map[zab.LinkID]*peer.Conn{}, dialing: map[zab.LinkID]context.CancelFunc{},
+	}
+	addresses := map[int64]string{}
+	for _, s := range cfg.Ensemble.Servers {
+		addresses[s.ID] = address(s, s.Addresses[0].ElectionPort)
+	}
+	own, _ := cfg.Ensemble.Server(cfg.ID)
+	var err error
+	p.quorum, err = peer.ListenQuorum(peer.QuorumOptions{
+		Listen: address(own, own.Addresses[0].QuorumPort), Listener: ready.quorum,
+		Accept: p.accept, Refused: p.refused("quorum"),
+		Conn: peer.ConnOptions{MaxField: 2 * cfg.MaxBuffer, MaxQueued: maxQueued}, Dial: dialOnce,
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.election, err = peer.ListenElection(peer.ElectionOptions{
+		Self: cfg.ID, Listen: addresses[cfg.ID], Listener: ready.election, Peers: addresses,
+		Events: electionEvents{p}, HandshakeTimeout: time.Duration(cfg.SyncLimit) * cfg.Tick,
+	})
+	if err != nil {
+		p.quorum.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func address(s zoocfg.Server, port int) string { return net.JoinHostPort(s.Host(), strconv.Itoa(port)) }
+
+// close ends both transports. The event loop must have stopped.
+func (p *peers) close() {
+	for _, cancel := range p.dialing {
+		cancel()
+	}
+	p.dials.Wait()
+	p.election.Close()
+	p.quorum.Close()
+}
+
+func (p *peers) refused(channel string) func(remote string, reason error) {
+	return func(remote string, reason error) {
+		p.log.Warn("refused a connection", "channel", channel, "remote", remote, "reason", reason)
+	}
+}
+
+// accept takes a learner's connection, on the goroutine of that connection.
+func (p *peers) accept(c *peer.Conn) peer.ConnHandler {
+	h := &linkHandler{peers: p, link: zab.AcceptedLink(p.accepted.Add(1))}
+	if !p.post(linkOpened{link: h.link, conn: c}) {
+		return nil
+	}
+	return h
+}
+
+// dial opens a connection to a leader. The core paces the attempts, so the
+// first failure is the answer.
+func (p *peers) dial(d zab.Dial) {
+	server, _ := p.cfg.Ensemble.Server(int64(d.Leader))
+	ctx, cancel := context.WithCancel(context.Background())
+	p.dialing[d.Link] = cancel
+	p.leader = d.Link
+	ctx = context.WithValue(ctx, giveUp{}, cancel)
+	p.dials.Go(func() {
+		defer cancel()
+		opened := make(chan struct{})
+		defer close(opened)
+		h := &linkHandler{peers: p, link: d.Link, opened: opened}
+		conn, err := p.quorum.Dial(ctx, address(server, server.Addresses[0].QuorumPort), h)
+		if err != nil {
+			p.post(linkClosed{d.Link, err})
+			return
+		}
+		p.post(linkOpened{link: d.Link, conn: conn, dialled: true})
+	})
+}
+
+// giveUp is the context key of a dial's cancel function.
+type giveUp struct{}
+
+// dialOnce ends the whole Dial at its first failure. Quorum.Dial would repeat
+// it until somebody cancels, which suits a caller that does not count; the core
+// counts, because a leader that refuses five times has to be replaced.
+func dialOnce(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+	if cancel, ok := ctx.Value(giveUp{}).(context.CancelFunc); ok && err != nil {
+		cancel()
+	}
+	return conn, err
+}
+
+// linkHandler passes on what one quorum connection says.
+type linkHandler struct {
+	peers  *peers
+	link   zab.LinkID
+	opened <-chan struct{} // of a dialled link: linkOpened has been posted
+	tree   *datatree.Tree  // read, and not yet Received
+}
+
+func (h *linkHandler) awaitOpened() {
+	if h.opened != nil {
+		<-h.opened
+	}
+}
+
+func (h *linkHandler) Received(packet wire.QuorumPacket) {
+	h.awaitOpened()
+	h.peers.post(linkReceived{h.link, packet, h.tree})
+	h.tree = nil
+}
+
+// Snapshot decodes the tree into one of its own, so that a stream which breaks
+// half-way leaves nothing behind (ZOOKEEPER-3642).
+func (h *linkHandler) Snapshot(snap wire.QuorumPacket, body *bufio.Reader) error {
+	d := wire.NewStreamDecoder(body, 2*h.peers.cfg.MaxBuffer)
+	tree, err := datatree.Decode(d, datatree.WithExtendedTypes(h.peers.cfg.ExtendedTypes))
+	if err != nil {
+		return err
+	}
+	tree.SetLastZxid(snap.Zxid)
+	h.tree = tree
+	return nil
+}
+
+func (h *linkHandler) Disconnected(reason error) {
+	h.awaitOpened()
+	h.peers.post(linkClosed{h.link, reason})
+}
+
+// electionEvents passes on what the election channel says.
+type electionEvents struct{ p *peers }
+
+func (e electionEvents) Notified(from int64, n wire.Notification) {
+	e.p.post(coreInput{zab.Notified{From: zab.ServerID(from), Notification: n}})
+}
+
+func (e electionEvents) PeerUp(id int64) {
+	e.p.log.Debug("election channel up", "peer", id)
+	e.p.post(coreInput{zab.PeerUp{Peer: zab.ServerID(id)}})
+}
+
+func (e electionEvents) PeerDown(id int64, reason error) {
+	e.p.log.Debug("election channel down", "peer", id, "reason", reason)
+	e.p.post(coreInput{zab.PeerDown{Peer: zab.ServerID(id)}})
+}
+
+func (e electionEvents) Unreachable(id int64, reason error) {
+	e.p.log.Info("cannot reach a server", "peer", id, "reason", reason)
+	e.p.post(coreInput{zab.PeerDown{Peer: zab.ServerID(id)}})
+}
+
+func (e electionEvents) Refused(remote string, reason error) { e.p.refused("election")(remote, reason) }
+
+// opened takes a connection into the table. It is false, and hangs up, when the
+// core has given up the link in the meantime.
+func (p *peers) opened(m linkOpened) bool {
+	if _, wanted := p.dialing[m.link]; m.dialled && !wanted {
+		m.conn.Hangup(0)
+		return false
+	}
+	delete(p.dialing, m.link)
+	p.conns[m.link] = m.conn
+	return true
+}
+
+// gone takes a link out of the table, and tells whether the core still counted
+// on it.
+func (p *peers) gone(link zab.LinkID) bool {
+	_, dialled := p.dialing[link]
+	_, open := p.conns[link]
+	delete(p.dialing, link)
+	delete(p.conns, link)
+	return dialled || open
+}
+
+// hangUp ends a link because the core says so.
+func (p *peers) hangUp(link zab.LinkID) {
+	if cancel, ok := p.dialing[link]; ok {
+		cancel()
+		delete(p.dialing, link)
+	}
+	if conn := p.conns[link]; conn != nil {
+		conn.Hangup(0)
+		delete(p.conns, link)
+	}
+}

@@ -1,0 +1,160 @@
+package member
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"syscall"
+	"time"
+
+	"zkctl/localcluster/datatree"
+	"zkctl/localcluster/storage"
+	"zkctl/localcluster/zab"
+)
+
+// Run runs one server until ctx ends, and then returns nil. It returns an error
+// when the server cannot start, or cannot go on: its disk has failed, or it
+// was told something that only a bug can explain. Whoever runs it must not
+// start it again in the same process without a person having looked.
+func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
+	return run(ctx, cfg, log, listeners{})
+}
+
+// listeners are ports that somebody has opened beforehand: tests, which need
+// to know the ports of servers before they start them.
+type listeners struct {
+	client net.Listener
+	quorumListeners
+}
+
+func run(ctx context.Context, cfg Config, log *slog.Logger, ready listeners) error {
+	for _, warning := range cfg.Warnings {
+		log.Warn(warning)
+	}
+	client, err := listenClient(&cfg, ready.client)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	store, found, err := openStorage(&cfg)
+	if err != nil {
+		return err
+	}
+	for _, note := range found.Notes {
+		log.Warn("repaired", "note", note)
+	}
+	log.Info("starting", "version", cfg.Version, "id", cfg.ID, "client_address", client.Addr(), "data", cfg.DataDir,
+		"zxid", found.LastZxid, "accepted_epoch", found.AcceptedEpoch, "current_epoch", found.CurrentEpoch,
+		"nodes", found.Tree.Counts().Nodes)
+	s, err := newServer(&cfg, log, found)
+	if err != nil {
+		return errors.Join(err, store.Close())
+	}
+	return s.run(ctx, store, found.History, client, ready.quorumListeners)
+}
+
+// run starts the parts around the event loop, runs it, and ends them in the
+// opposite order.
+func (s *server) run(ctx context.Context, store *storage.Store, history storage.History, client net.Listener,
+	ready quorumListeners,
+) (err error) {
+	s.writer = startWriter(store, history, s.post)
+	defer func() {
+		s.writer.close()
+		if closeErr := store.Close(); err == nil && closeErr != nil {
+			err = fmt.Errorf("close the data folder: %w", closeErr)
+		}
+	}()
+	if !s.cfg.Standalone {
+		if s.peers, err = listenPeers(s.cfg, ready, s.log, s.post); err != nil {
+			close(s.stopped)
+			return fmt.Errorf("%w: is another server running with this configuration?", err)
+		}
+		defer s.peers.close()
+	}
+	s.port = listenClients(s.cfg, client, s.log, s.post)
+	defer s.port.close()
+
+	err = s.loop(ctx)
+	close(s.stopped) // whoever waits for the inbox goes away
+	s.flush()
+	if err != nil {
+		s.log.Error("the server ends", "error", err)
+		return err
+	}
+	s.log.Info("the server stops as it was asked to")
+	return nil
+}
+
+func listenClient(cfg *Config, ready net.Listener) (net.Listener, error) {
+	if ready != nil {
+		return ready, nil
+	}
+	listener, err := net.Listen("tcp", cfg.ClientAddress)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, &ConfigError{File: cfg.File, Text: fmt.Sprintf("the client port %s is in use", cfg.ClientAddress), Err: err,
+			Hint: "stop the other program, or choose another clientPort"}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listen for clients on %s: %w", cfg.ClientAddress, err)
+	}
+	return listener, nil
+}
+
+func openStorage(cfg *Config) (*storage.Store, *storage.Recovered, error) {
+	return storage.Open(storage.Options{
+		DataDir: cfg.DataDir, LogDir: cfg.DataLogDir, NoSync: !cfg.ForceSync, TrustEmpty: cfg.TrustEmpty,
+		Recent: cfg.CommitLogCount, Preallocate: cfg.PreallocSize,
+		Tree: []datatree.Option{datatree.WithExtendedTypes(cfg.ExtendedTypes)},
+	})
+}
+
+func newServer(cfg *Config, log *slog.Logger, found *storage.Recovered) (*server, error) {
+	core := zab.Config{
+		ID: zab.ServerID(cfg.ID), Standalone: cfg.Standalone, Voters: cfg.Voters,
+		Tick: cfg.Tick, InitLimit: cfg.InitLimit, SyncLimit: cfg.SyncLimit, History: cfg.CommitLogCount,
+	}
+	if !cfg.Standalone {
+		core.ConfigText = cfg.Ensemble.Text()
+		for _, id := range cfg.Ensemble.Observers() {
+			core.Observers = append(core.Observers, zab.ServerID(id))
+		}
+	}
+	node, err := zab.New(core, zab.Recovered{
+		AcceptedEpoch: found.AcceptedEpoch, CurrentEpoch: found.CurrentEpoch,
+		LastZxid: found.LastZxid, Recent: found.Recent,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s := &server{
+		cfg: cfg, log: log, began: time.Now(),
+		inbox: make(chan any, inboxSize), stopped: make(chan struct{}),
+		node: node, tree: found.Tree, watches: datatree.NewWatches(),
+		conns: map[int64]*conn{}, bound: map[int64]*conn{},
+		ids:   datatree.NewSessionIDs(sessionServer(cfg), time.Now().UnixMilli()),
+		stats: newServerStats(), tickInterval: coreTick(cfg.Tick),
+	}
+	s.pipeline.reset()
+	s.snapshots.restart(cfg.SnapCount, found.Backlog.Entries)
+	s.treeReplaced()
+	return s, nil
+}
+
+// sessionServer is the server number in session ids.
+func sessionServer(cfg *Config) int64 {
+	if cfg.Standalone {
+		return 1
+	}
+	return cfg.ID
+}
+
+// treeReplaced writes this server's configuration into a tree that has come
+// from elsewhere: /zookeeper/config is each server's own while reconfig is off.
+func (s *server) treeReplaced() {
+	if !s.cfg.Standalone {
+		s.tree.SetConfig(s.cfg.Ensemble.Text(), s.cfg.Ensemble.Version, time.Now().UnixMilli())
+	}
+}

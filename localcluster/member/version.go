@@ -1,0 +1,49 @@
+package member
+
+import (
+	"runtime/debug"
+	"time"
+)
+
+// compatible is the ZooKeeper release whose protocols and texts this server
+// speaks. It leads the version text because clients and monitors take the
+// digits at its beginning for the release (kazoo's server_version does), and
+// would not know what to make of zkctl's own.
+const compatible = "3.8.0"
+
+// VersionText is what `srvr` prints behind "Zookeeper version:", in
+// ZooKeeper's form: RELEASE-REVISION, built on DATE UTC. Empty arguments are
+// filled in from the build information of the binary.
+func VersionText(version, built string) string {
+	if version == "" || built == "" {
+		v, b := buildInfo()
+		if version == "" {
+			version = v
+		}
+		if built == "" {
+			built = b
+		}
+	}
+	return compatible + "-zkctl-" + version + ", built on " + built + " UTC"
+}
+
+// buildInfo reads what the Go toolchain recorded: a commit and its time. A
+// binary built without version control has neither.
+func buildInfo() (version, built string) {
+	version, built = "devel", "1970-01-01 00:00"
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return version, built
+	}
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			version = s.Value[:min(12, len(s.Value))]
+		case "vcs.time":
+			if t, err := time.Parse(time.RFC3339, s.Value); err == nil {
+				built = t.UTC().Format("2006-01-02 15:04")
+			}
+		}
+	}
+	return version, built
+}

@@ -1,0 +1,27 @@
+package member
+
+import "strings"
+
+// Whitelist says which four-letter words a server answers
+// (4lw.commands.whitelist): `stat, ruok` or `*`.
+type Whitelist struct {
+	all   bool
+	words map[string]bool
+}
+
+// ParseWhitelist reads the value of 4lw.commands.whitelist. Words that do not
+// exist are ignored, as in ZooKeeper.
+func ParseWhitelist(value string) Whitelist {
+	w := Whitelist{words: map[string]bool{}}
+	for _, word := range strings.Split(value, ",") {
+		word = strings.TrimSpace(word)
+		if word == "*" {
+			w.all = true
+		}
+		w.words[word] = true
+	}
+	return w
+}
+
+// Allows reports whether a word is answered.
+func (w Whitelist) Allows(word string) bool { return w.all || w.words[word] }
