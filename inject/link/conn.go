@@ -8,10 +8,11 @@ import (
 
 // conn is one connection through a link.
 //
-//	accepted --> handshaking --> dialling --> flowing --> closed
-//	                 |  a lane is cut: held      ^
-//	                 |                           |
-//	             refused, or given up while held -
+//	accepted --> handshaking --> held --> dialling --> flowing --> closed
+//	             (latency)   (while a lane   |                       ^
+//	                            is cut)      |                       |
+//	                              |          +-- refused: reset -----+
+//	                              +-- given up, and not the newest --+
 //
 // near is the dialler's side, far the target's.
 type conn struct {
