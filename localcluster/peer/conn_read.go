@@ -114,15 +114,23 @@ func mayCome(t wire.PacketType, from side) bool {
 // which a part is missing must never replace another (ZOOKEEPER-3642).
 func (c *Conn) readSnapshot(r *bufio.Reader, snap wire.QuorumPacket) error {
 	if err := c.handler.Snapshot(snap, r); err != nil {
-		return fmt.Errorf("read the snapshot behind SNAP %s: %w", snap.Zxid, err)
+		return fmt.Errorf("read the snapshot behind SNAP %s: %w", snap.Zxid, inside(err))
 	}
 	d := wire.NewStreamDecoder(r, len(snapshotSignature))
 	signature := d.Text()
 	if err := d.Err(); err != nil {
-		return fmt.Errorf("read the end of the snapshot behind SNAP %s: %w", snap.Zxid, err)
+		return fmt.Errorf("read the end of the snapshot behind SNAP %s: %w", snap.Zxid, inside(err))
 	}
 	if signature != snapshotSignature {
 		return fmt.Errorf("the snapshot behind SNAP %s ends with %q, not with %q", snap.Zxid, signature, snapshotSignature)
 	}
 	return nil
+}
+
+// inside turns the end of the stream into an end where there should be none.
+func inside(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }

@@ -18,6 +18,9 @@ import (
 // maxHelloAddress is the longest address list that ZooKeeper reads from a hello.
 const maxHelloAddress = 2048
 
+// maxOldID is the largest id that is believed to be one when it comes alone.
+const maxOldID = 255
+
 func encodeHello(self int64, advertise string) ([]byte, error) {
 	if self < 0 || self == wire.AnonymousObserver {
 		return nil, fmt.Errorf("election port: %d is not a server id", self)
@@ -48,46 +51,53 @@ func (w *witness) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// caller is an accepted connection until its hello has been read.
+type caller struct {
+	conn    net.Conn
+	r       *bufio.Reader
+	arrival uint64 // running number
+	guest   *guest
+	// turnedOut is why the lobby closed the connection; nil if it did not.
+	turnedOut atomic.Pointer[error]
+}
+
 // accepted takes a connection from the election port.
 func (e *Election) accepted(conn net.Conn) {
+	noDelay(conn)
 	e.mu.Lock()
 	e.arrivals++
-	arrival := e.arrivals
+	c := &caller{conn: conn, r: newReader(conn), arrival: e.arrivals}
 	e.mu.Unlock()
-	e.wg.Go(func() { e.greet(conn, arrival) })
+	c.guest = e.lobby.enter(func(err error) {
+		c.turnedOut.Store(&err)
+		conn.Close()
+	})
+	e.wg.Go(func() { e.greet(c) })
 }
 
 // greet reads a caller's hello and applies the rule of the larger id.
-func (e *Election) greet(conn net.Conn, arrival uint64) {
-	noDelay(conn)
-	r := newReader(conn)
-	hello, err := e.awaitHello(conn, r)
+func (e *Election) greet(c *caller) {
+	hello, err := e.awaitHello(c)
 	if err == nil {
-		err = e.admit(conn, r, hello, arrival)
+		err = e.admit(c, hello)
 	}
 	if err != nil {
-		conn.Close()
+		c.conn.Close()
 		if e.ctx.Err() == nil {
-			e.events.Refused(conn.RemoteAddr().String(), err)
+			e.events.Refused(c.conn.RemoteAddr().String(), err)
 		}
 	}
 }
 
 // awaitHello gives the caller a limited time, and a place in the lobby, to say
 // who it is.
-func (e *Election) awaitHello(conn net.Conn, r *bufio.Reader) (*wire.ElectionHello, error) {
-	undo := context.AfterFunc(e.ctx, func() { conn.Close() })
-	defer undo()
-	var turnedOut atomic.Pointer[error]
-	g := e.lobby.enter(func(err error) {
-		turnedOut.Store(&err)
-		conn.Close()
-	})
-	defer e.lobby.leave(g)
+func (e *Election) awaitHello(c *caller) (*wire.ElectionHello, error) {
+	defer context.AfterFunc(e.ctx, func() { c.conn.Close() })()
 
-	conn.SetReadDeadline(time.Now().Add(e.opts.HandshakeTimeout))
-	hello, err := readHello(r)
-	switch cause := turnedOut.Load(); {
+	c.conn.SetReadDeadline(time.Now().Add(e.opts.HandshakeTimeout))
+	hello, err := readHello(c.r)
+	e.lobby.leave(c.guest) // from here on it cannot be turned out
+	switch cause := c.turnedOut.Load(); {
 	case cause != nil:
 		return nil, fmt.Errorf("election hello: %w", *cause)
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -95,7 +105,7 @@ func (e *Election) awaitHello(conn net.Conn, r *bufio.Reader) (*wire.ElectionHel
 	case err != nil:
 		return nil, err
 	}
-	conn.SetReadDeadline(time.Time{})
+	c.conn.SetReadDeadline(time.Time{})
 	return hello, nil
 }
 
@@ -108,6 +118,11 @@ func readHello(r io.Reader) (*wire.ElectionHello, error) {
 	if err := d.Err(); err != nil {
 		return nil, fmt.Errorf("election hello: read %q: %w", w.seen, err)
 	}
+	// Any number from 0 up is a hello in the oldest form, and so are the first
+	// bytes of most other protocols. Servers are numbered from 1 to 255.
+	if hello.Version == 0 && hello.ServerID > maxOldID {
+		return nil, fmt.Errorf("election hello: read %q: neither a protocol version nor a server id", w.seen)
+	}
 	if hello.ServerID < 0 {
 		return nil, fmt.Errorf("election hello: %d is not a server id", hello.ServerID)
 	}
@@ -116,7 +131,7 @@ func readHello(r io.Reader) (*wire.ElectionHello, error) {
 
 // admit keeps the connection of a larger server, and dials a smaller one back.
 // After an error the caller closes the connection.
-func (e *Election) admit(conn net.Conn, r *bufio.Reader, hello *wire.ElectionHello, arrival uint64) error {
+func (e *Election) admit(c *caller, hello *wire.ElectionHello) error {
 	id := hello.ServerID
 	switch {
 	case id == e.opts.Self:
@@ -132,10 +147,10 @@ func (e *Election) admit(conn net.Conn, r *bufio.Reader, hello *wire.ElectionHel
 		e.anonymous--
 		id = e.anonymous
 		e.mu.Unlock()
-		return e.keep(conn, r, id, arrival)
+		return e.keep(c, id)
 
 	case id > e.opts.Self:
-		return e.keep(conn, r, id, arrival)
+		return e.keep(c, id)
 	}
 
 	addrs := dialable(hello.Addresses)
@@ -152,7 +167,7 @@ func (e *Election) admit(conn net.Conn, r *bufio.Reader, hello *wire.ElectionHel
 	// An older link stays until the new one stands: if it is good, which
 	// happens when both servers called at once, nothing was down.
 	e.dialBack(p)
-	return conn.Close()
+	return c.conn.Close()
 }
 
 // keep makes the caller's connection the link to it.
@@ -160,18 +175,18 @@ func (e *Election) admit(conn net.Conn, r *bufio.Reader, hello *wire.ElectionHel
 // Hellos are read at the same time, so the hello of a newer connection may be
 // read first. The newer one is the one that the caller counts on: it opens them
 // one after the other. To let the older take its place would leave none.
-func (e *Election) keep(conn net.Conn, r *bufio.Reader, id int64, arrival uint64) error {
+func (e *Election) keep(c *caller, id int64) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	p, err := e.lookUp(id)
 	if err != nil {
 		return err
 	}
-	if arrival < p.arrival {
-		return conn.Close()
+	if c.arrival < p.arrival {
+		return c.conn.Close()
 	}
-	p.arrival = arrival
-	e.attach(p, conn, r)
+	p.arrival = c.arrival
+	e.attach(p, c.conn, c.r)
 	return nil
 }
 

@@ -273,6 +273,7 @@ func TestHostileCallers(t *testing.T) {
 		"own id":             {javaHello(wire.HelloV1, 3, "127.0.0.1:3888"), "own id 3"},
 		"negative id":        {javaHello(wire.HelloV1, -4, "127.0.0.1:3888"), "-4 is not a server id"},
 		"unknown version":    {javaHello(-65534, 5, "127.0.0.1:3888"), "version -65534"},
+		"HTTP":               {[]byte("GET / HTTP/1.1\r\n\r\n"), `read "GET / HT"`},
 		"TLS":                {[]byte("\x96\x03\x01\x02\x00\x01\x00\x01\xfc"), `read "\x96\x03\x01\x02\x00\x01\x00\x01"`},
 		"address too long":   {append(javaHello(wire.HelloV1, 5, "")[:16], u32(2049)...), "2049"},
 		"negative length":    {append(javaHello(wire.HelloV1, 5, "")[:16], u32(1<<31)...), "-2147483648"},
@@ -311,15 +312,6 @@ func TestHostileCallers(t *testing.T) {
 	if got := p.log.count("down 5"); got != 0 {
 		t.Error("the good link was down")
 	}
-}
-
-// HTTP begins with a positive number: to an election port it is a server id. It
-// cannot be told from one, and is a stranger that never says a vote.
-func TestHTTPIsALargeServerId(t *testing.T) {
-	p := openPort(t, nil)
-	c := p.call(t, []byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"))
-	hungUp(t, c)
-	p.log.await(t, "unreasonable length")
 }
 
 // More silent connections than fit: the oldest goes, and a server gets in.
@@ -374,54 +366,4 @@ func TestTooManyStrangers(t *testing.T) {
 	p.log.await(t, "server 102 is not in the configuration, and neither are 2 others")
 	p.call(t, javaHello(wire.HelloV1, 5, "127.0.0.1:9"))
 	p.log.await(t, "up 5")
-}
-
-func FuzzHello(f *testing.F) {
-	f.Add(javaHello(wire.HelloV1, 5, "127.0.0.1:3888"))
-	f.Add(javaHello(wire.HelloV2, 5, "127.0.0.1:3888|[::1]:3888"))
-	f.Add(binary.BigEndian.AppendUint64(nil, 5))
-	f.Add([]byte("GET / HTTP/1.1"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		r := bytes.NewReader(b)
-		hello, err := readHello(r)
-		if err != nil {
-			return
-		}
-		if hello.ServerID < 0 {
-			t.Errorf("accepted server id %d", hello.ServerID)
-		}
-		used := b[:len(b)-r.Len()]
-		if hello.Version != 0 && !bytes.Equal(wire.Marshal(hello), used) {
-			t.Errorf("read %q as %+v, which is written %q", used, hello, wire.Marshal(hello))
-		}
-		for _, addr := range dialable(hello.Addresses) {
-			if _, port, err := net.SplitHostPort(addr); err != nil || port == "" {
-				t.Errorf("would dial %q", addr)
-			}
-		}
-	})
-}
-
-func FuzzFrames(f *testing.F) {
-	f.Add(javaVote())
-	f.Add(append(javaVote(), javaVote()[:20]...))
-	f.Add([]byte{0, 0, 0, 0})
-	f.Add([]byte{0, 8, 0, 1})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		r := bytes.NewReader(b)
-		var again []byte
-		for {
-			frame, err := readFrame(r)
-			if err != nil {
-				break
-			}
-			if len(frame) == 0 || len(frame) > wire.MaxElectionFrame {
-				t.Fatalf("frame of %d bytes", len(frame))
-			}
-			again = wire.AppendFrame(again, frame)
-		}
-		if !bytes.HasPrefix(b, again) {
-			t.Errorf("frames of %q are those of %q", b, again)
-		}
-	})
 }

@@ -117,7 +117,7 @@ func (l *electionLog) Notified(from int64, n wire.Notification) {
 	}
 	l.votes[from] = n.Zxid
 	l.mu.Unlock()
-	l.add("vote %d zxid %s config %q", from, n.Zxid, n.Config)
+	l.add("vote %d zxid %s config %q %s for %d", from, n.Zxid, n.Config, n.State, n.Leader)
 }
 
 func (l *electionLog) PeerUp(peer int64) { l.set(peer, true); l.add("up %d", peer) }
@@ -148,18 +148,29 @@ func vote(z wire.Zxid) wire.Notification {
 // connLog writes down what a connection delivers.
 type connLog struct {
 	*log
-	got  func(wire.QuorumPacket) // called as well, when set
-	read func(wire.QuorumPacket, *bufio.Reader) error
+	read func(wire.QuorumPacket, *bufio.Reader) error // set before the connection runs
 
 	mu     sync.Mutex
+	got    func(wire.QuorumPacket)
 	reason error
 }
 
 func newConnLog() *connLog { return &connLog{log: newLog()} }
 
+// each has f called for every packet from now on.
+func (l *connLog) each(f func(wire.QuorumPacket)) *connLog {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.got = f
+	return l
+}
+
 func (l *connLog) Received(p wire.QuorumPacket) {
-	if l.got != nil {
-		l.got(p)
+	l.mu.Lock()
+	got := l.got
+	l.mu.Unlock()
+	if got != nil {
+		got(p)
 	}
 	l.add("%s %s %q", p.Type, p.Zxid, p.Data)
 }
