@@ -141,7 +141,7 @@ func (c *Conn) SendSnapshot(snap wire.QuorumPacket, body BodyWriter) {
 
 func (c *Conn) send(o outgoing) {
 	if err := c.out.put(o); err != nil {
-		c.fail(err)
+		c.fail(fmt.Errorf("%s %s: %w", c.from, c.remote, err))
 	}
 }
 

@@ -197,7 +197,7 @@ func (e *Election) Links() []LinkInfo {
 			links = append(links, LinkInfo{Peer: id, Local: p.link.conn.LocalAddr(), Remote: p.link.conn.RemoteAddr()})
 		}
 	}
-	slices.SortFunc(links, func(a, b LinkInfo) int { return int(a.Peer - b.Peer) })
+	slices.SortFunc(links, func(a, b LinkInfo) int { return cmp.Compare(a.Peer, b.Peer) })
 	return links
 }
 

@@ -164,9 +164,13 @@ func (e *Election) admit(c *caller, hello *wire.ElectionHello) error {
 	if err != nil {
 		return err
 	}
-	// An older link stays until the new one stands: if it is good, which
-	// happens when both servers called at once, nothing was down.
-	e.dialBack(p)
+	// It called because it had no link. If this server has dialled it since,
+	// it has one by now.
+	if p.link == nil || p.link.arrivals < c.arrival {
+		// An older link stays until the new one stands: if it is good, which
+		// happens when both servers called at once, nothing was down.
+		e.dialBack(p)
+	}
 	return c.conn.Close()
 }
 

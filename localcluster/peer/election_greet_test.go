@@ -262,6 +262,70 @@ func TestNewerConnectionReplacesOlder(t *testing.T) {
 	}
 }
 
+// Hellos may be read in another order than the connections were opened in. The
+// caller counts on the connection that it opened last.
+func TestOlderConnectionDoesNotReplaceNewer(t *testing.T) {
+	p := openPort(t, nil)
+	hello := javaHello(wire.HelloV1, 5, "127.0.0.1:3885")
+	older, newer := p.call(t), p.call(t, hello, javaVote())
+	p.log.await(t, "vote 5 ")
+	if _, err := older.Write(hello); err != nil {
+		t.Fatal(err)
+	}
+	hungUp(t, older)
+	if err := p.Send(5, vote(3)); err != nil {
+		t.Fatal(err)
+	}
+	if got := readVote(t, newer); got.Zxid != 3 {
+		t.Errorf("read %+v on the newer connection, want zxid 0x3", got)
+	}
+	if up, down := p.log.count("up 5"), p.log.count("down 5"); up != 1 || down != 0 {
+		t.Errorf("saw %q, want server 5 up once and never down", p.log.all())
+	}
+}
+
+// A smaller server called, and was dialled before its hello was read: the link
+// is newer than the hello and stays.
+func TestStaleHelloLeavesTheLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newEnsemble(1, 2)
+		e := s.start(t, 2)
+		defer s.close()
+		one := s.net.listen(s.peers[1])
+		caller, err := s.net.dial(t.Context(), "mem", s.peers[2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait() // accepted, and waited for
+		if err := e.Send(1, vote(4)); err != nil {
+			t.Fatal(err)
+		}
+		link, err := one.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := readHello(link); err != nil {
+			t.Fatal(err)
+		}
+		readVote(t, link)
+		if _, err := caller.Write(javaHello(wire.HelloV1, 1, "x:3888")); err != nil {
+			t.Fatal(err)
+		}
+		hungUp(t, caller)
+		if err := e.Send(1, vote(5)); err != nil {
+			t.Fatal(err)
+		}
+		if got := readVote(t, link); got.Zxid != 5 {
+			t.Errorf("read %+v on the link, want zxid 0x5", got)
+		}
+		if got := s.logs[2].count("down"); got != 0 {
+			t.Errorf("saw %q, want no link lost", s.logs[2].all())
+		}
+		caller.Close()
+		link.Close()
+	})
+}
+
 // Whatever else comes is hung up on and told, and a good link does not notice.
 func TestHostileCallers(t *testing.T) {
 	u32 := func(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }

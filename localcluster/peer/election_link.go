@@ -27,6 +27,9 @@ type link struct {
 	conn  net.Conn
 	r     *bufio.Reader
 	since time.Time
+	// arrivals is how many connections had been accepted when this one became
+	// the link: hellos on those are older than it.
+	arrivals uint64
 
 	prev <-chan struct{} // the link before: nil, or closed when its events are over
 	done chan struct{}
@@ -45,7 +48,7 @@ func (e *Election) attach(p *peer, conn net.Conn, r *bufio.Reader) {
 		return
 	}
 	l := &link{
-		e: e, p: p, conn: conn, r: r, since: time.Now(),
+		e: e, p: p, conn: conn, r: r, since: time.Now(), arrivals: e.arrivals,
 		prev: p.tail, done: make(chan struct{}),
 		work: make(chan struct{}, 1), stop: make(chan struct{}),
 	}

@@ -306,8 +306,8 @@ func TestPeerDownWhenAServerStops(t *testing.T) {
 		}
 		for id := int64(1); id <= 3; id++ {
 			s.tellAll(t, id, 1)
+			synctest.Wait() // or they call each other at once, and links are replaced
 		}
-		synctest.Wait()
 		s.nodes[3].Close()
 		synctest.Wait() // no time passes
 		for _, id := range []int64{1, 2} {
