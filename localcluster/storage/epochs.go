@@ -109,7 +109,7 @@ func (l layout) settle(files epochFiles, last wire.Zxid) (e epochs, notes []stri
 
 	if !files.current.there {
 		e.current = reached
-		if last != 0 || files.accepted.there {
+		if reached > 0 {
 			note("%s is missing: taken from the last transaction %s as %d", l.data(currentEpochName), last, reached)
 		}
 	}

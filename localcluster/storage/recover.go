@@ -177,7 +177,7 @@ func (r *reader) replayOnto(tree *datatree.Tree, info SnapshotInfo, limit wire.Z
 				return nil
 			}
 			want := info.Digest.Digest
-			if txn.Digest != nil {
+			if txn.Digest != nil && txn.Header.Zxid != info.DigestZxid {
 				want = txn.Digest.Digest
 			}
 			return &DigestError{Path: path, Zxid: txn.Header.Zxid, Expected: want, Found: tree.Digest().Digest}

@@ -60,19 +60,15 @@ func (i SnapshotInfo) Fuzzy() bool { return i.DigestZxid > i.Zxid }
 // writeSnapshot writes a whole file. stop is asked from time to time whether to give up.
 func writeSnapshot(f File, snap *datatree.Snapshot, stop func() error) error {
 	sum := adler32.New()
-	out := &fileWriter{file: f, stop: stop}
-	w := bufio.NewWriterSize(io.MultiWriter(out, sum), 256<<10)
+	w := io.MultiWriter(&fileWriter{file: f, stop: stop}, sum)
 	seal := func() error {
-		if err := w.Flush(); err != nil {
-			return err
-		}
 		_, err := w.Write(append(binary.BigEndian.AppendUint64(nil, uint64(sum.Sum32())), snapshotEnd...))
 		return err
 	}
 	if _, err := w.Write(appendFileHeader(nil, snapshotMagic, snapshotDBID)); err != nil {
 		return err
 	}
-	if err := snap.Encode(w); err != nil {
+	if err := snap.Encode(w); err != nil { // in large pieces
 		return err
 	}
 	if err := seal(); err != nil {
@@ -81,18 +77,16 @@ func writeSnapshot(f File, snap *datatree.Snapshot, stop func() error) error {
 	if _, err := w.Write(appendDigest(nil, snap)); err != nil {
 		return err
 	}
-	if err := seal(); err != nil {
-		return err
-	}
-	return w.Flush()
+	return seal()
 }
 
-// appendDigest appends the pair of zxid and digest. A tree that no transaction has touched has none.
+// appendDigest appends the pair of zxid and digest. It is zero for a tree that no
+// transaction has touched, as in Java.
 func appendDigest(dst []byte, snap *datatree.Snapshot) []byte {
 	var e wire.Encoder
 	digest := snap.Digest()
 	if snap.Zxid() == 0 {
-		digest = wire.TxnDigest{}
+		digest = wire.TxnDigest{Version: wire.DigestVersion}
 	}
 	e.Zxid(snap.Zxid())
 	digest.Encode(&e)
@@ -169,13 +163,13 @@ func openSnapshotStream(f io.ReaderAt, ext string, info SnapshotInfo) (io.Reader
 			return nil, 0, &Damage{Path: info.Path, Offset: max(0, info.Size-int64(len(snapshotEnd))),
 				Expected: fmt.Sprintf("%x, the end of every whole snapshot", snapshotEnd), Found: fmt.Sprintf("%x", tail)}
 		}
-		return bufio.NewReaderSize(section, 256<<10), int(min(info.Size, math.MaxInt32)), nil
+		return bufio.NewReaderSize(section, int(min(info.Size, 256<<10))), int(min(info.Size, math.MaxInt32)), nil
 	case gzipExt:
 		z, err := gzip.NewReader(section)
 		if err != nil {
 			return nil, 0, &Damage{Path: info.Path, Offset: 0, Expected: "gzip", Found: err.Error()}
 		}
-		return bufio.NewReaderSize(z, 256<<10), math.MaxInt32, nil
+		return bufio.NewReaderSize(z, 64<<10), math.MaxInt32, nil
 	}
 	return nil, 0, &Damage{Path: info.Path, Offset: -1, Expected: "a snapshot that is not compressed, or with gzip",
 		Found: "compression " + ext[1:]}
