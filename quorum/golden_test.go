@@ -1,0 +1,427 @@
+package quorum
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// golden is testdata/golden.json: values computed twice, by enumeration and by a
+// scalable algorithm, in exact rationals, the predicate checked against
+// ZooKeeper's own classes.
+type golden struct {
+	Majority []struct {
+		N            int `json:"n"`
+		Quorum       int `json:"quorum"`
+		Tolerance    int `json:"fault_tolerance"`
+		Minimal      int `json:"minimal_quorums"`
+		Availability map[string]struct {
+			A        float64 `json:"A"`
+			U        float64 `json:"unavailability"`
+			Nines    float64 `json:"nines"`
+			Downtime float64 `json:"downtime_seconds_per_year"`
+		} `json:"availability"`
+		Load     string  `json:"load"`
+		Capacity float64 `json:"capacity"`
+	} `json:"majority"`
+	Targets []struct {
+		P      string `json:"p"`
+		Target string `json:"target"`
+		N      int    `json:"smallest_odd_n"`
+	} `json:"smallest_odd_ensemble_for_target"`
+	Heterogeneous struct {
+		P          map[string]float64 `json:"p"`
+		A          float64            `json:"A"`
+		Importance map[string]float64 `json:"birnbaum_importance"`
+		Best       struct {
+			Weights []int64   `json:"weights"`
+			A       float64   `json:"A"`
+			LogOdds []float64 `json:"log_odds"`
+		} `json:"best_integer_weights_0_to_5"`
+	} `json:"heterogeneous_majority5"`
+	Hierarchical map[string]struct {
+		Config       string             `json:"zoo_cfg"`
+		Voters       []int64            `json:"voters"`
+		Reachable    bool               `json:"available_when_all_up"`
+		MinQuorum    int                `json:"min_quorum_size"`
+		Minimal      int64              `json:"num_minimal_quorums"`
+		MinBlocking  int                `json:"min_blocking_size"`
+		Smallest     int64              `json:"num_min_cardinality_blocking_sets"`
+		Blocking     int64              `json:"num_minimal_blocking_sets"`
+		Guaranteed   int                `json:"guaranteed_fault_tolerance"`
+		AtBest       int                `json:"best_case_fault_tolerance"`
+		Points       []int64            `json:"single_points_of_failure"`
+		Dummies      []int64            `json:"dummy_voters"`
+		Profile      [][3]int64         `json:"failure_profile_f_bad_total"`
+		Availability map[string]float64 `json:"availability"`
+		Banzhaf      map[string]string  `json:"banzhaf"`
+	} `json:"hierarchical"`
+	Markov []struct {
+		N      int     `json:"n"`
+		MTTF   float64 `json:"mttf_hours"`
+		MTTR   float64 `json:"mttr_hours"`
+		Repair string  `json:"repair"`
+		MTTQL  float64 `json:"mttql_hours_from_all_up"`
+		A      float64 `json:"steady_availability"`
+		Losses float64 `json:"quorum_losses_per_year"`
+		Outage float64 `json:"mean_outage_hours"`
+		MeanUp float64 `json:"mean_up_hours_steady"`
+	} `json:"markov"`
+	Balanced []struct {
+		N        int   `json:"n"`
+		Zones    int   `json:"zones"`
+		Sizes    []int `json:"sizes"`
+		Survives bool  `json:"survives_any_one_zone"`
+		Further  int   `json:"worst_further_node_failures"`
+		Block    int   `json:"min_zones_to_block"`
+	} `json:"zones_balanced_majority"`
+	Zones map[string]struct {
+		Survives     map[string]bool    `json:"survives_loss_of"`
+		Any          bool               `json:"survives_any_one_zone"`
+		Block        int                `json:"min_zones_to_block"`
+		Further      map[string]int     `json:"further_node_failures_tolerated_after_zone_loss"`
+		Worst        int                `json:"worst_after_zone_loss"`
+		Availability map[string]float64 `json:"availability_p=0.99"`
+		Placement    map[string]string  `json:"placement"`
+	} `json:"zones"`
+	Joint []struct {
+		Old       []int64 `json:"old"`
+		New       []int64 `json:"new"`
+		MinQuorum int     `json:"min_quorum_size"`
+		Tolerance int     `json:"guaranteed_fault_tolerance"`
+		A         float64 `json:"availability_p=0.99"`
+	} `json:"joint_reconfig"`
+	Flexible []struct {
+		N         int     `json:"n"`
+		Q1        int     `json:"q1_election"`
+		Q2        int     `json:"q2_commit"`
+		CommitTol int     `json:"commit_tolerance"`
+		ElectTol  int     `json:"election_tolerance"`
+		ACommit   float64 `json:"A_commit_p=0.99"`
+		AElection float64 `json:"A_election_p=0.99"`
+	} `json:"flexible_paxos"`
+	Commit []struct {
+		Case   string              `json:"case"`
+		Ack    map[string]*float64 `json:"ack_ms"`
+		Commit *float64            `json:"commit_ms"`
+	} `json:"commit_latency"`
+	Order struct {
+		Exponential []struct {
+			N     int     `json:"n"`
+			Float float64 `json:"float"`
+		} `json:"iid_exponential"`
+	} `json:"latency_order_statistics"`
+	Throughput struct {
+		Predicted map[string]float64 `json:"-"`
+		Fit       struct {
+			A    float64            `json:"a_ms"`
+			B    float64            `json:"b_ms_per_follower"`
+			Pred map[string]float64 `json:"pred_ops"`
+		} `json:"write_fit_ms_per_op = a + b*(n-1)"`
+		At70      map[string]float64 `json:"harmonic_mix_at_70pct_reads"`
+		Crossover map[string]float64 `json:"harmonic_mix_crossover_read_fraction"`
+	} `json:"throughput_atc10"`
+	Large []struct {
+		System      string  `json:"system"`
+		N           int     `json:"n"`
+		P           string  `json:"p"`
+		U           float64 `json:"unavailability"`
+		MinQuorum   int     `json:"min_quorum"`
+		MinBlocking int     `json:"min_blocking"`
+	} `json:"large_n"`
+	Overlapping struct {
+		Domains map[string][]int64 `json:"domains"`
+		P       map[string]float64 `json:"p_domain"`
+		Node    float64            `json:"p_node"`
+		U       float64            `json:"unavailability"`
+		Points  []string           `json:"single_domain_spofs"`
+	} `json:"overlapping_domains"`
+	Placement []struct {
+		N      int     `json:"n"`
+		Node   float64 `json:"p_node"`
+		Zone   float64 `json:"p_zone"`
+		Ranked []struct {
+			Sizes []int   `json:"sizes"`
+			A     float64 `json:"A"`
+		} `json:"ranked"`
+	} `json:"best_three_zone_placement"`
+	Messages []struct {
+		Voters    int `json:"voters"`
+		Observers int `json:"observers"`
+		Proposal  int `json:"proposal"`
+		Ack       int `json:"ack"`
+		Commit    int `json:"commit"`
+		Inform    int `json:"inform"`
+		Total     int `json:"total_messages"`
+		Copies    int `json:"payload_copies_out_of_leader"`
+	} `json:"message_cost_per_write"`
+}
+
+func loadGolden(t *testing.T) golden {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join("testdata", "golden.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var g golden
+	if err := json.Unmarshal(raw, &g); err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func prob(t *testing.T, text string) Probability {
+	t.Helper()
+	p, err := ParseProbability(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func decimal(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
+
+// fromConfig reads the group and weight lines of a golden zoo.cfg. (The real
+// parser lives in zoocfg, which imports this package.)
+func fromConfig(t *testing.T, text string) System {
+	t.Helper()
+	var voters []int64
+	var groups []Group
+	weights := map[int64]int64{}
+	number := func(s string) int64 {
+		n, err := strconv.ParseInt(s, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	for line := range strings.Lines(text) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		kind, id, _ := strings.Cut(key, ".")
+		switch kind {
+		case "server":
+			if !strings.Contains(value, ":observer") {
+				voters = append(voters, number(id))
+			}
+		case "group":
+			g := Group{ID: number(id)}
+			for _, m := range strings.Split(value, ":") {
+				g.Members = append(g.Members, number(m))
+			}
+			groups = append(groups, g)
+		case "weight":
+			weights[number(id)] = number(value)
+		}
+	}
+	s, err := NewHierarchical(voters, groups, weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestGoldenMajority(t *testing.T) {
+	for _, g := range loadGolden(t).Majority {
+		m, err := MajorityOf(g.N)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := Tolerance(m)
+		if err != nil || got.Quorum != g.Quorum || got.Guaranteed != g.Tolerance || got.AtBest != g.Tolerance {
+			t.Errorf("n=%d: %+v (%v), want quorum %d tolerance %d", g.N, got, err, g.Quorum, g.Tolerance)
+		}
+		if n, err := CountMinimalQuorums(m); err != nil || n.Int64() != int64(g.Minimal) {
+			t.Errorf("n=%d: %v minimal quorums (%v), want %d", g.N, n, err, g.Minimal)
+		}
+		for text, want := range g.Availability {
+			a, err := Available(m, Uniform(prob(t, text)))
+			if err != nil || !near(a.Up(), want.A, 1e-12) || !near(a.Down(), want.U, 1e-9) ||
+				!near(a.Nines(), want.Nines, 1e-9) || !near(a.DowntimePerYear(), want.Downtime, 1e-9) {
+				t.Errorf("n=%d p=%s: up %v down %v nines %v (%v), want %+v", g.N, text, a.Up(), a.Down(), a.Nines(), err, want)
+			}
+		}
+	}
+}
+
+func TestGoldenHierarchical(t *testing.T) {
+	for name, g := range loadGolden(t).Hierarchical {
+		s := fromConfig(t, g.Config)
+		got, err := Tolerance(s)
+		want := Tolerances{g.MinQuorum, g.Guaranteed, g.AtBest}
+		if err != nil || got != want {
+			t.Errorf("%s: %+v (%v), want %+v", name, got, err, want)
+		}
+		if n, err := CountMinimalQuorums(s); err != nil || n.Int64() != g.Minimal {
+			t.Errorf("%s: %v minimal quorums (%v), want %d", name, n, err, g.Minimal)
+		}
+		if n, err := CountMinimalBlocking(s); err != nil || n.Int64() != g.Blocking {
+			t.Errorf("%s: %v minimal blocking sets (%v), want %d", name, n, err, g.Blocking)
+		}
+		if points := SinglePoints(s); !slices.Equal(points, g.Points) {
+			t.Errorf("%s: single points %v, want %v", name, points, g.Points)
+		}
+		if dummies, err := Dummies(s); err != nil || !slices.Equal(dummies, g.Dummies) {
+			t.Errorf("%s: dummies %v (%v), want %v", name, dummies, err, g.Dummies)
+		}
+		profile, err := FailureProfile(s)
+		if err != nil || len(profile) != len(g.Profile) {
+			t.Fatalf("%s: profile of %d rows (%v), want %d", name, len(profile), err, len(g.Profile))
+		}
+		for i, row := range g.Profile {
+			if p := profile[i]; int64(p.Failures) != row[0] || p.Fatal.Int64() != row[1] || p.Total.Int64() != row[2] {
+				t.Errorf("%s: profile %v, want %v", name, p, row)
+			}
+		}
+		if n := profile[g.MinBlocking].Fatal.Int64(); n != g.Smallest {
+			t.Errorf("%s: %d smallest blocking sets, want %d", name, n, g.Smallest)
+		}
+		for text, want := range g.Availability {
+			a, err := Available(s, Uniform(prob(t, text)))
+			if err != nil || !near(a.Up(), want, 1e-14) {
+				t.Errorf("%s p=%s: %v (%v), want %v", name, text, a.Up(), err, want)
+			}
+		}
+		half, err := Importance(s, Uniform(prob(t, "0.5")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, id := range s.Voters() {
+			if want := fraction(t, g.Banzhaf[strconv.FormatInt(id, 10)]); math.Abs(half[i]-want) > 1e-12 {
+				t.Errorf("%s: Banzhaf index of %d: %v, want %v", name, id, half[i], want)
+			}
+		}
+	}
+}
+
+func fraction(t *testing.T, s string) float64 {
+	t.Helper()
+	above, below, divided := strings.Cut(s, "/")
+	x, err := strconv.ParseFloat(above, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if divided {
+		y, err := strconv.ParseFloat(below, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x /= y
+	}
+	return x
+}
+
+func TestGoldenHeterogeneous(t *testing.T) {
+	g := loadGolden(t).Heterogeneous
+	m, _ := MajorityOf(5)
+	up := func(id int64) Probability { return prob(t, decimal(g.P[strconv.FormatInt(id, 10)])) }
+	a, err := Available(m, up)
+	if err != nil || !near(a.Up(), g.A, 1e-14) {
+		t.Errorf("availability %v (%v), want %v", a.Up(), err, g.A)
+	}
+	importance, err := Importance(m, up)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, id := range m.Voters() {
+		if want := g.Importance[strconv.FormatInt(id, 10)]; !near(importance[i], want, 1e-9) {
+			t.Errorf("importance of %d: %v, want %v", id, importance[i], want)
+		}
+	}
+}
+
+func TestGoldenJoint(t *testing.T) {
+	for _, g := range loadGolden(t).Joint {
+		old, err := NewMajority(g.Old...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next, err := NewMajority(g.New...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		j := NewJoint(old, next)
+		tol, err := Tolerance(j)
+		if err != nil || tol.Quorum != g.MinQuorum || tol.Guaranteed != g.Tolerance {
+			t.Errorf("%v -> %v: %+v (%v), want %+v", g.Old, g.New, tol, err, g)
+		}
+		a, err := Available(j, Uniform(prob(t, "0.99")))
+		if err != nil || !near(a.Up(), g.A, 1e-13) {
+			t.Errorf("%v -> %v: %v (%v), want %v", g.Old, g.New, a.Up(), err, g.A)
+		}
+	}
+}
+
+func TestGoldenFlexible(t *testing.T) {
+	for _, g := range loadGolden(t).Flexible {
+		commits, elections, err := Flexible(g.N, g.Q2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct {
+			s         System
+			size, tol int
+			a         float64
+		}{{commits, g.Q2, g.CommitTol, g.ACommit}, {elections, g.Q1, g.ElectTol, g.AElection}} {
+			tol, err := Tolerance(c.s)
+			if err != nil || tol.Quorum != c.size || tol.Guaranteed != c.tol {
+				t.Errorf("n=%d: %+v (%v), want size %d tolerance %d", g.N, tol, err, c.size, c.tol)
+			}
+			if a, err := Available(c.s, Uniform(prob(t, "0.99"))); err != nil || !near(a.Up(), c.a, 1e-13) {
+				t.Errorf("n=%d: %v (%v), want %v", g.N, a.Up(), err, c.a)
+			}
+		}
+	}
+}
+
+func TestGoldenLarge(t *testing.T) {
+	for _, g := range loadGolden(t).Large {
+		ids := make([]int64, g.N)
+		weights := map[int64]int64{}
+		groups := []Group{{ID: 1}}
+		for i := range ids {
+			ids[i] = int64(i + 1)
+		}
+		var s System
+		var err error
+		switch {
+		case g.System == "majority":
+			s, err = NewMajority(ids...)
+		case strings.HasPrefix(g.System, "one group, weight.i=i"):
+			groups[0].Members = ids
+			for _, id := range ids {
+				weights[id] = id
+			}
+			s, err = NewHierarchical(ids, groups, weights)
+		case strings.HasPrefix(g.System, "one group, weight.i=10^12+i^2"):
+			groups[0].Members = ids
+			for _, id := range ids {
+				weights[id] = 1_000_000_000_000 + id*id
+			}
+			s, err = NewHierarchical(ids, groups, weights)
+		case g.System == "7 groups x 7":
+			groups = nil
+			for k := range 7 {
+				groups = append(groups, Group{ID: int64(k), Members: ids[7*k : 7*k+7]})
+			}
+			s, err = NewHierarchical(ids, groups, nil)
+		default:
+			t.Fatalf("unknown system %q", g.System)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := Available(s, Uniform(prob(t, g.P)))
+		if err != nil || !near(a.Down(), g.U, 1e-9) {
+			t.Errorf("%s n=%d: %v (%v), want %v", g.System, g.N, a.Down(), err, g.U)
+		}
+		tol, err := Tolerance(s)
+		if err != nil || g.MinQuorum > 0 && (tol.Quorum != g.MinQuorum || tol.Guaranteed != g.MinBlocking-1) {
+			t.Errorf("%s n=%d: %+v (%v), want quorum %d blocking %d", g.System, g.N, tol, err, g.MinQuorum, g.MinBlocking)
+		}
+	}
+}
