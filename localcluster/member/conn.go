@@ -43,6 +43,7 @@ type conn struct {
 	queue     []*request
 	frames    wire.Encoder // answers of this batch
 	answered  int          // requests that they answer
+	events    int          // bytes of them that are watch events
 	scheduled bool         // in server.dirty
 	stats     connStats
 }

@@ -13,7 +13,7 @@ import (
 func (s *server) answerWord(m wordAsked) {
 	m.c.stats.received++
 	s.stats.received++
-	m.c.box.put([]byte(s.word(m)), 0)
+	m.c.box.put([]byte(s.word(m)), 0, 0)
 	m.c.box.part()
 	m.c.closing = true
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"zkctl/probe/wire"
 	"zkctl/quorum/zoocfg"
 )
 
@@ -127,20 +128,20 @@ func listen(t *testing.T, addr string) net.Listener {
 	return l
 }
 
-func startMember(t *testing.T, cfg Config, ready listeners) *running {
+func startMember(t *testing.T, cfg Config, given seams) *running {
 	t.Helper()
-	if ready.client == nil {
-		ready.client = listen(t, cfg.ClientAddress)
+	if given.client == nil {
+		given.client = listen(t, cfg.ClientAddress)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	m := &running{
-		t: t, cfg: cfg, addr: ready.client.Addr().String(), cancel: cancel, done: make(chan struct{}),
+		t: t, cfg: cfg, addr: given.client.Addr().String(), cancel: cancel, done: make(chan struct{}),
 		log: newLogbook(t, fmt.Sprintf("server %d", cfg.ID)),
 	}
 	m.cfg.ClientAddress = m.addr
 	go func() {
 		defer close(m.done)
-		m.err = run(ctx, cfg, m.log.logger(), ready)
+		m.err = run(ctx, cfg, m.log.logger(), given)
 	}()
 	t.Cleanup(m.stop)
 	return m
@@ -160,7 +161,7 @@ func (m *running) wait() {
 	}
 }
 
-func (m *running) awaitServing(terms int) { m.t.Helper(); m.log.await(terms, "serving clients") }
+func (m *running) awaitServing(terms int) { m.t.Helper(); m.log.await(terms, `msg="serving clients"`) }
 
 // standalone starts a server alone and waits until it serves.
 func standalone(t *testing.T, change ...func(*Config)) *running {
@@ -171,7 +172,7 @@ func standalone(t *testing.T, change ...func(*Config)) *running {
 	for _, f := range change {
 		f(&cfg)
 	}
-	m := startMember(t, cfg, listeners{})
+	m := startMember(t, cfg, seams{})
 	m.awaitServing(1)
 	return m
 }
@@ -180,7 +181,7 @@ func standalone(t *testing.T, change ...func(*Config)) *running {
 // and the same ports.
 func (m *running) again() *running {
 	m.t.Helper()
-	return startMember(m.t, m.cfg, listeners{})
+	return startMember(m.t, m.cfg, seams{})
 }
 
 // ensemble is a set of members in this process.
@@ -195,13 +196,13 @@ func startEnsemble(t *testing.T, voters, observers int, change ...func(*Config))
 	t.Helper()
 	e := &ensemble{t: t, members: map[int64]*running{}}
 	var text strings.Builder
-	ports := map[int64]listeners{}
+	ports := map[int64]seams{}
 	for id := int64(1); id <= int64(voters+observers); id++ {
 		role := "participant"
 		if id > int64(voters) {
 			role = "observer"
 		}
-		l := listeners{client: listen(t, "127.0.0.1:0"), quorumListeners: quorumListeners{
+		l := seams{client: listen(t, "127.0.0.1:0"), quorumListeners: quorumListeners{
 			quorum: listen(t, "127.0.0.1:0"), election: listen(t, "127.0.0.1:0"),
 		}}
 		ports[id] = l
@@ -251,6 +252,40 @@ func (e *ensemble) followers() (ids []int64) {
 		}
 	}
 	return ids
+}
+
+// eachRole runs a test against a member of each role, in an ensemble of its
+// own; other is some other member.
+func eachRole(t *testing.T, test func(t *testing.T, m, other *running)) {
+	t.Run("standalone", func(t *testing.T) {
+		m := standalone(t)
+		test(t, m, m)
+	})
+	for _, role := range []string{"leader", "follower", "observer"} {
+		t.Run(role, func(t *testing.T) {
+			e := startEnsemble(t, 3, 1)
+			leader, follower := e.members[e.leader()], e.members[e.followers()[0]]
+			switch role {
+			case "leader":
+				test(t, leader, follower)
+			case "follower":
+				test(t, follower, leader)
+			case "observer":
+				test(t, e.members[4], follower)
+			}
+		})
+	}
+}
+
+// stat reads a value from mntr.
+func (m *running) stat(key string) string {
+	m.t.Helper()
+	text := ask(m.t, m.addr, "mntr")
+	values, err := wire.ParseMntr([]byte(text))
+	if err != nil {
+		m.t.Fatalf("%s: %v in %q", m.log.name, err, text)
+	}
+	return values[key]
 }
 
 // writeFile writes a file for a configuration test.

@@ -40,6 +40,7 @@ type outbox struct {
 	mu         sync.Mutex
 	changed    sync.Cond // on mu
 	queue      []byte    // frames not yet taken by the writer
+	events     int       // bytes of watch events in it
 	unanswered int       // requests that the loop has and has not answered
 	open       bool      // the session stands: requests may be read
 	parting    bool      // write the queue, then close
@@ -88,28 +89,24 @@ func (o *outbox) start() {
 	o.changed.Broadcast()
 }
 
-// put queues frames, which answer so many requests.
-func (o *outbox) put(frames []byte, answered int) {
+// put queues frames, which answer so many requests and of which so many bytes
+// are watch events. It is false when the client has let too many events gather.
+func (o *outbox) put(frames []byte, answered, events int) bool {
 	o.mu.Lock()
+	defer o.mu.Unlock()
 	if !o.ended() {
 		o.queue = append(o.queue, frames...)
+		o.events += events
 	}
 	o.release(answered)
-	o.mu.Unlock()
 	o.changed.Broadcast()
+	return o.events <= maxEventBacklog
 }
 
 // release says that n requests are not on their way any more; the caller holds mu.
 func (o *outbox) release(n int) {
 	o.unanswered -= n
 	o.inFlight.Add(-int64(n))
-}
-
-// backlog is how much waits to be written.
-func (o *outbox) backlog() int {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return len(o.queue)
 }
 
 // part ends the connection once everything queued is written.
@@ -145,7 +142,7 @@ func (o *outbox) take(spare []byte) (frames []byte, last bool) {
 	for len(o.queue) == 0 && !o.ended() {
 		o.changed.Wait()
 	}
-	frames, o.queue = o.queue, spare[:0]
+	frames, o.queue, o.events = o.queue, spare[:0], 0
 	o.changed.Broadcast() // the reader may be waiting for room
 	return frames, o.ended()
 }

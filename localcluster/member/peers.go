@@ -62,6 +62,12 @@ type (
 	}
 )
 
+// maxField bounds one transaction between servers. It is not jute.maxbuffer,
+// although ZooKeeper uses that: the closing of a session lists all of its
+// ephemeral nodes, and a list that is too long for its learners makes a leader
+// lose them again and again (ZOOKEEPER-4306).
+const maxField = 64 << 20
+
 // maxQueued bounds what waits for one learner. It must hold a whole DIFF, which
 // shares its bytes with the core's history; whoever stops reading is noticed by
 // syncLimit long before.
@@ -84,7 +90,7 @@ func listenPeers(cfg *Config, ready quorumListeners, log *slog.Logger, post mail
 	p.quorum, err = peer.ListenQuorum(peer.QuorumOptions{
 		Listen: address(own, own.Addresses[0].QuorumPort), Listener: ready.quorum,
 		Accept: p.accept, Refused: p.refused("quorum"),
-		Conn: peer.ConnOptions{MaxField: 2 * cfg.MaxBuffer, MaxQueued: maxQueued}, Dial: dialOnce,
+		Conn: peer.ConnOptions{MaxField: max(maxField, 2*cfg.MaxBuffer), MaxQueued: maxQueued}, Dial: dialOnce,
 	})
 	if err != nil {
 		return nil, err

@@ -1,7 +1,6 @@
 package member
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -210,5 +209,3 @@ func (r *rawClient) awaitEnd() {
 }
 
 func (r *rawClient) close() { r.c.Close() }
-
-func sameBytes(a, b []byte) bool { return bytes.Equal(a, b) }

@@ -195,12 +195,8 @@ func (s *server) notify(events []datatree.Notification) {
 		header.Encode(&c.frames)
 		n.Event.Encode(&c.frames)
 		c.frames.EndFrame(mark)
+		c.events += c.frames.Len() - mark
 		s.sent(c, c.frames.Len()-mark)
 		s.schedule(c)
-		if c.frames.Len() > maxUnread && c.box.backlog() > maxEventBacklog {
-			s.log.Warn("a client does not read its watch events: closing the connection", "client", c.remote,
-				"session", sessionName(c.session))
-			s.drop(c)
-		}
 	}
 }

@@ -19,26 +19,27 @@ import (
 // was told something that only a bug can explain. Whoever runs it must not
 // start it again in the same process without a person having looked.
 func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
-	return run(ctx, cfg, log, listeners{})
+	return run(ctx, cfg, log, seams{})
 }
 
-// listeners are ports that somebody has opened beforehand: tests, which need
-// to know the ports of servers before they start them.
-type listeners struct {
+// seams are where tests take hold: ports that are open already, because a test
+// must know them before it starts the servers, and a disk that can fail.
+type seams struct {
 	client net.Listener
 	quorumListeners
+	fs storage.FS
 }
 
-func run(ctx context.Context, cfg Config, log *slog.Logger, ready listeners) error {
+func run(ctx context.Context, cfg Config, log *slog.Logger, given seams) error {
 	for _, warning := range cfg.Warnings {
 		log.Warn(warning)
 	}
-	client, err := listenClient(&cfg, ready.client)
+	client, err := listenClient(&cfg, given.client)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	store, found, err := openStorage(&cfg)
+	store, found, err := openStorage(&cfg, given.fs)
 	if err != nil {
 		return err
 	}
@@ -52,7 +53,7 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, ready listeners) err
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
-	return s.run(ctx, store, found.History, client, ready.quorumListeners)
+	return s.run(ctx, store, found.History, client, given.quorumListeners)
 }
 
 // run starts the parts around the event loop, runs it, and ends them in the
@@ -103,9 +104,9 @@ func listenClient(cfg *Config, ready net.Listener) (net.Listener, error) {
 	return listener, nil
 }
 
-func openStorage(cfg *Config) (*storage.Store, *storage.Recovered, error) {
+func openStorage(cfg *Config, fs storage.FS) (*storage.Store, *storage.Recovered, error) {
 	return storage.Open(storage.Options{
-		DataDir: cfg.DataDir, LogDir: cfg.DataLogDir, NoSync: !cfg.ForceSync, TrustEmpty: cfg.TrustEmpty,
+		FS: fs, DataDir: cfg.DataDir, LogDir: cfg.DataLogDir, NoSync: !cfg.ForceSync, TrustEmpty: cfg.TrustEmpty,
 		Recent: cfg.CommitLogCount, Preallocate: cfg.PreallocSize,
 		Tree: []datatree.Option{datatree.WithExtendedTypes(cfg.ExtendedTypes)},
 	})

@@ -46,6 +46,7 @@ type server struct {
 	servingSince time.Duration
 	tickInterval time.Duration
 	lastTick     time.Duration
+	wasLate      bool  // the last tick came after a pause
 	broken       error // why the server must end
 }
 
@@ -93,6 +94,8 @@ func (s *server) loop(ctx context.Context) error {
 			return nil
 		case err := <-s.writer.failed:
 			return err
+		case <-s.writer.progress:
+			s.step(zab.Persisted{Seq: s.writer.durable.Load()})
 		case <-ticker.C:
 			s.tick()
 		case message := <-s.inbox:
@@ -129,11 +132,11 @@ func (s *server) fail(err error) {
 
 func (s *server) tick() {
 	now := s.now()
-	late := now > s.lastTick+5*s.tickInterval
-	s.lastTick = now
+	// After a pause, heartbeats of clients are waiting in the sockets: let them
+	// in, for one tick, before anybody is declared dead.
+	late := now > s.lastTick+5*s.tickInterval && !s.wasLate
+	s.lastTick, s.wasLate = now, late
 	s.step(zab.Tick{})
-	// Heartbeats of clients may be waiting in the sockets while this process
-	// was not running: let them in before anybody is declared dead.
 	if s.leading != nil && !late {
 		s.expireSessions(now)
 		s.reapNodes()
@@ -165,9 +168,7 @@ func (s *server) handle(message any) {
 	case linkClosed:
 		s.linkClosed(m)
 
-	// From this server's own disk.
-	case persisted:
-		s.step(zab.Persisted{Seq: m.seq})
+	// From this server's own disk; what is durable comes as writer.progress.
 	case snapshotDone:
 		s.snapshotDone(m)
 
@@ -191,9 +192,14 @@ func (s *server) flushConn(c *conn) {
 	if c.frames.Len() == 0 && c.answered == 0 {
 		return
 	}
-	c.box.put(c.frames.Bytes(), c.answered)
+	reading := c.box.put(c.frames.Bytes(), c.answered, c.events)
 	c.frames.Reset()
-	c.answered = 0
+	c.answered, c.events = 0, 0
+	if !reading && !c.closing {
+		s.log.Warn("a client does not read its watch events: closing the connection", "client", c.remote,
+			"session", sessionName(c.session))
+		s.drop(c)
+	}
 }
 
 // schedule makes flush look at c.

@@ -2,6 +2,7 @@ package member
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"zkctl/localcluster/datatree"
 	"zkctl/localcluster/storage"
@@ -11,7 +12,9 @@ import (
 
 // writer is the one goroutine that changes this server's files.
 //
-//	event loop ── enqueue, flush ──► queue ──► append, append, …, fsync ──► persisted{seq}
+//	event loop ── enqueue, flush ──► queue ──► append, append, …, fsync
+//	     ▲                                                            │
+//	     └────────────── progress: everything up to durable ◄─────────┘
 //
 // While it waits for one fsync, the loop goes on and the queue grows; all that
 // has gathered goes into the next one (group commit). Nothing that the core
@@ -20,6 +23,11 @@ type writer struct {
 	store  *storage.Store
 	post   mailbox
 	failed chan error // the first failure of the disk; the server ends with it
+
+	// What is durable is no message: the loop waits for the writer during a
+	// rollback, so the writer must never wait for room in the loop's inbox.
+	durable  atomic.Uint64 // the Seq up to which Writes are on the disk
+	progress chan struct{} // cap 1: durable has grown
 
 	batch []writeOp // of the event loop, until flush
 
@@ -44,11 +52,11 @@ type writeOp struct {
 	do func() // run on the writer goroutine
 }
 
-// persisted says that every Write up to seq is durable.
-type persisted struct{ seq uint64 }
-
 func startWriter(store *storage.Store, history storage.History, post mailbox) *writer {
-	w := &writer{store: store, history: history, post: post, failed: make(chan error, 1), done: make(chan struct{})}
+	w := &writer{
+		store: store, history: history, post: post,
+		failed: make(chan error, 1), progress: make(chan struct{}, 1), done: make(chan struct{}),
+	}
 	w.wake.L = &w.mu
 	go w.run()
 	return w
@@ -168,7 +176,11 @@ func (w *writer) writeAll(ops []writeOp) error {
 		return err
 	}
 	if durable != 0 {
-		w.post(persisted{durable})
+		w.durable.Store(durable)
+		select {
+		case w.progress <- struct{}{}:
+		default:
+		}
 	}
 	return nil
 }
