@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"zkctl/localcluster"
 	"zkctl/quorum"
 )
 
@@ -61,11 +62,14 @@ func reported(code int) error { return &exitError{code: code, reported: true} }
 // exitCode is the one place that turns errors into exit codes.
 func exitCode(err error) int {
 	var e *exitError
+	var ensemble *localcluster.Error
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &e):
 		return e.code
+	case errors.As(err, &ensemble):
+		return ensembleCodes[ensemble.Code]
 	case errors.Is(err, quorum.ErrRefused):
 		return exitUnhealthy
 	case errors.Is(err, quorum.ErrInvalid):
@@ -74,6 +78,14 @@ func exitCode(err error) int {
 		return exitTimeout
 	}
 	return exitFailed
+}
+
+// ensembleCodes are the exit codes of what a local ensemble's supervisor finds wrong.
+var ensembleCodes = map[localcluster.Code]int{
+	localcluster.CodeFailed:   exitFailed,
+	localcluster.CodeUsage:    exitUsage,
+	localcluster.CodeMissing:  exitNotFound,
+	localcluster.CodeTimedOut: exitTimeout,
 }
 
 // reportError prints an error and its hints.
@@ -88,6 +100,9 @@ func reportError(w io.Writer, err error) {
 				hints = append(hints, x.hint)
 			}
 		}
+	}
+	if hint := localcluster.HintOf(err); hint != "" {
+		hints = append(hints, hint)
 	}
 	fmt.Fprintf(w, "zkctl: %v\n", err)
 	for _, h := range hints {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -49,10 +50,10 @@ const (
 
 // verbs lists the top-level commands, in the order of the help.
 func (p *program) verbs() []*cli.Command {
-	return []*cli.Command{
+	return slices.Concat(p.ensembleVerbs(), p.faultVerbs(), []*cli.Command{
 		newVersionCommand(p),
 		newCompletionCommand(p),
-	}
+	})
 }
 
 // Run executes one command line, without the program's name, and returns the

@@ -1,0 +1,351 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"zkctl/inject"
+	"zkctl/inject/link"
+	"zkctl/localcluster"
+)
+
+type partitionOptions struct {
+	*program
+	partition inject.Partition
+	lease     time.Duration
+	seed      seedFlag
+	dryRun    bool
+}
+
+func newPartitionCommand(p *program) *cli.Command {
+	o := &partitionOptions{program: p}
+	p.completeArgs("partition", p.memberNames)
+	p.completeFlag("channel", constant("all", "quorum", "election"))
+	return &cli.Command{
+		Name:      "partition",
+		Category:  categoryFaults,
+		Usage:     "cut links between members",
+		ArgsUsage: "GROUPS",
+		Description: "GROUPS is 1,2|3 (members not named form one more group together), or a selector, which is cut off from all the " +
+			"rest; 1>2 names one direction of one link. Cut links are silent: what is sent is held back, and arrives after zkctl heal.",
+		UsageText: "zkctl partition leader\nzkctl partition '1,2|3,4,5' --for 10s\nzkctl partition 1 --one-way --channel quorum\nzkctl partition --ring",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "one-way", Usage: "nothing gets from an earlier group to a later one; the other way is open", Destination: &o.partition.OneWay},
+			&cli.StringFlag{Name: "bridge", Usage: "a member that both sides go on seeing", Destination: &o.partition.Bridge},
+			&cli.BoolFlag{Name: "ring", Usage: "every voter sees a bare majority, no two the same", Destination: &o.partition.Ring},
+			&cli.StringFlag{Name: "channel", Usage: "all, quorum or election", Value: "all", Destination: &o.partition.Channel},
+			&cli.DurationFlag{Name: "for", Usage: "heal it after this time", Destination: &o.lease},
+			o.seed.flag(), dryRunFlag(&o.dryRun),
+		},
+		Action: func(c *cli.Context) error {
+			if c.NArg() > 1 {
+				return usagef("partition wants one argument, GROUPS; got %d (quote a | for the shell)", c.NArg())
+			}
+			o.partition.Groups = c.Args().First()
+			return o.run(c.Context)
+		},
+	}
+}
+
+func (o *partitionOptions) run(ctx context.Context) error {
+	if err := o.partition.Validate(); err != nil {
+		return usagef("%w", err)
+	}
+	if err := checkLease(o.lease); err != nil {
+		return err
+	}
+	client, err := o.dial()
+	if err != nil {
+		return err
+	}
+	report, err := client.Partition(ctx, localcluster.PartitionRequest{
+		Partition: o.partition, Seed: o.seed.value(), Lease: o.lease.Seconds(), DryRun: o.dryRun,
+	})
+	if err != nil {
+		return err
+	}
+	return o.reportFault(report)
+}
+
+// reportFault shows a fault that began, or would.
+func (p *program) reportFault(r localcluster.FaultReport) error {
+	p.tellSeed(r.Seed)
+	return p.print(r, func(pg *page) {
+		if len(r.Fault.Members) > 0 {
+			pg.para("matched %s", idList(r.Fault.Members))
+		}
+		if len(r.Groups) > 0 {
+			var sides []string
+			for _, g := range r.Groups {
+				sides = append(sides, idList(g))
+			}
+			pg.line("sides %s", strings.Join(sides, " | "))
+		}
+		if r.DryRun {
+			pg.line("would %s %s", r.Fault.Kind, strings.Join(r.Fault.Links.Strings(), " "))
+			return
+		}
+		pg.line("fault %s", faultLine(localcluster.ActiveFault{Fault: r.Fault}))
+	})
+}
+
+// faultLine is a fault in one line.
+func faultLine(f localcluster.ActiveFault) string {
+	words := []string{f.ID + ":", f.Kind.String()}
+	if len(f.Links) > 0 {
+		words = append(words, strings.Join(f.Links.Strings(), " "))
+	} else {
+		words = append(words, "member "+idList(f.Members))
+	}
+	if f.Shape != nil {
+		words = append(words, shapeText(*f.Shape))
+	}
+	if f.Remaining != nil {
+		words = append(words, fmt.Sprintf("(%s left)", short(*f.Remaining)))
+	} else {
+		words = append(words, "("+untilText(f.Fault)+")")
+	}
+	return strings.Join(words, " ")
+}
+
+func untilText(f inject.Fault) string {
+	if f.Until == nil {
+		return "until healed"
+	}
+	return "until " + f.Until.Local().Format("15:04:05.000")
+}
+
+func shapeText(s link.Shape) string {
+	var words []string
+	if s.Latency > 0 {
+		words = append(words, s.Latency.String())
+	}
+	if s.Jitter > 0 {
+		words = append(words, "± "+s.Jitter.String())
+	}
+	if s.Rate > 0 {
+		words = append(words, fmt.Sprintf("%d B/s", s.Rate))
+	}
+	return strings.Join(words, " ")
+}
+
+type slowOptions struct {
+	*program
+	links, channel, rate   string
+	latency, jitter, lease time.Duration
+	seed                   seedFlag
+	dryRun                 bool
+}
+
+func newSlowCommand(p *program) *cli.Command {
+	o := &slowOptions{program: p}
+	p.completeArgs("slow", p.memberNames)
+	return &cli.Command{
+		Name:      "slow",
+		Category:  categoryFaults,
+		Usage:     "delay or throttle links between members",
+		ArgsUsage: "LINKS",
+		Description: "LINKS is 1>2 for one direction between two members, or a selector for all links of the members chosen. Where several " +
+			"faults slow a link, the newest counts.",
+		UsageText: "zkctl slow leader --latency 50ms --jitter 10ms\nzkctl slow '1>2' --rate 1MB --for 30s\nzkctl slow all --latency 5ms",
+		Flags: []cli.Flag{
+			&cli.DurationFlag{Name: "latency", Usage: "delay every byte by this much", Destination: &o.latency},
+			&cli.DurationFlag{Name: "jitter", Usage: "vary the latency by up to this much", Destination: &o.jitter},
+			&cli.StringFlag{Name: "rate", Usage: "bytes a second, such as 64kB or 1MB", Destination: &o.rate},
+			&cli.StringFlag{Name: "channel", Usage: "all, quorum or election", Value: "all", Destination: &o.channel},
+			&cli.DurationFlag{Name: "for", Usage: "heal it after this time", Destination: &o.lease},
+			o.seed.flag(), dryRunFlag(&o.dryRun),
+		},
+		Action: func(c *cli.Context) error {
+			if err := oneArg(c, "LINKS", &o.links); err != nil {
+				return err
+			}
+			return o.run(c.Context)
+		},
+	}
+}
+
+func (o *slowOptions) run(ctx context.Context) error {
+	shape := link.Shape{Latency: o.latency, Jitter: o.jitter}
+	var err error
+	if o.rate != "" {
+		if shape.Rate, err = parseRate(o.rate); err != nil {
+			return err
+		}
+	}
+	if _, err := inject.ParseLinkSelector(o.links); err != nil {
+		return usagef("%w", err)
+	}
+	if _, err := link.ParseChannels(o.channel); err != nil {
+		return usagef("%w", err)
+	}
+	if err := shape.Validate(); err != nil {
+		return usagef("%w", err)
+	}
+	if shape == (link.Shape{}) {
+		return usagef("slow by how much? give --latency, --rate or both")
+	}
+	if err := checkLease(o.lease); err != nil {
+		return err
+	}
+	client, err := o.dial()
+	if err != nil {
+		return err
+	}
+	report, err := client.Slow(ctx, localcluster.SlowRequest{
+		Links: o.links, Channel: o.channel, Shape: shape, Seed: o.seed.value(), Lease: o.lease.Seconds(), DryRun: o.dryRun,
+	})
+	if err != nil {
+		return err
+	}
+	return o.reportFault(report)
+}
+
+// parseRate reads bytes a second: 500, 64kB, 1MB, 1MiB, with or without /s.
+func parseRate(text string) (int64, error) {
+	number, unit := strings.TrimSuffix(text, "/s"), int64(1)
+	for _, u := range []struct {
+		name  string
+		bytes int64
+	}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"kB", 1e3}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"B", 1}} {
+		if n, ok := strings.CutSuffix(number, u.name); ok {
+			number, unit = n, u.bytes
+			break
+		}
+	}
+	var n float64
+	if _, err := fmt.Sscanf(number+" ", "%g ", &n); err != nil || n*float64(unit) < 1 || n*float64(unit) > 1<<50 {
+		return 0, usagef("--rate wants bytes a second, such as 64kB or 1MB, got %q", text)
+	}
+	return int64(n * float64(unit)), nil
+}
+
+type faultsOptions struct{ *program }
+
+func newFaultsCommand(p *program) *cli.Command {
+	o := &faultsOptions{program: p}
+	return &cli.Command{
+		Name:        "faults",
+		Category:    categoryFaults,
+		Usage:       "list what is broken, and for how long still",
+		Description: "Lists the faults that have not ended, oldest first. zkctl heal ends them by id.",
+		UsageText:   "zkctl faults\nzkctl faults -o json",
+		Action:      func(c *cli.Context) error { return o.run(c.Context) },
+	}
+}
+
+func (o *faultsOptions) run(ctx context.Context) error {
+	client, err := o.dial()
+	if err != nil {
+		return err
+	}
+	answer, err := client.Faults(ctx)
+	if err != nil {
+		return err
+	}
+	return o.print(answer, func(pg *page) {
+		if len(answer.Faults) == 0 {
+			pg.para("Nothing is broken.")
+			return
+		}
+		var rows [][]string
+		for _, f := range answer.Faults {
+			left := "until healed"
+			if f.Remaining != nil {
+				left = short(*f.Remaining)
+			}
+			detail := f.Detail
+			if f.Shape != nil {
+				detail = shapeText(*f.Shape)
+			}
+			rows = append(rows, []string{f.ID, f.Kind.String(), idList(f.Members), strings.Join(f.Links.Strings(), " "), left, detail})
+		}
+		pg.table([]column{left("id"), left("kind"), left("members"), left("links"), left("left"), left("detail")}, rows)
+	})
+}
+
+type healOptions struct {
+	*program
+	ids         []string
+	all, dryRun bool
+}
+
+func newHealCommand(p *program) *cli.Command {
+	o := &healOptions{program: p}
+	p.completeArgs("heal", p.faultIDs)
+	return &cli.Command{
+		Name:      "heal",
+		Category:  categoryFaults,
+		Usage:     "end faults",
+		ArgsUsage: "[FAULT…]",
+		Description: "Ends network, disk and clock faults, or just the ones named. With --all it also resumes and starts members, so " +
+			"that the ensemble is whole again. That there is nothing to heal is fine.",
+		UsageText: "zkctl heal\nzkctl heal f3\nzkctl heal --all",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "all", Usage: "also resume and start members", Destination: &o.all},
+			dryRunFlag(&o.dryRun),
+		},
+		Action: func(c *cli.Context) error {
+			o.ids = c.Args().Slice()
+			if o.all && len(o.ids) > 0 {
+				return usagef("heal wants either faults or --all")
+			}
+			return o.run(c.Context)
+		},
+	}
+}
+
+func (o *healOptions) run(ctx context.Context) error {
+	client, err := o.dial()
+	if err != nil {
+		return err
+	}
+	report, err := client.Mend(ctx, localcluster.HealRequest{
+		Healing: inject.Healing{IDs: o.ids, Processes: o.all}, DryRun: o.dryRun,
+	})
+	if err != nil {
+		return err
+	}
+	return o.print(report, func(pg *page) {
+		if len(report.Healed) == 0 && len(report.Deeds) == 0 {
+			pg.para("There was nothing to heal.")
+		}
+		did := "healed"
+		if report.DryRun {
+			did = "would heal"
+		}
+		for _, f := range report.Healed {
+			what := strings.Join(f.Links.Strings(), " ")
+			if what == "" {
+				what = "member " + idList(f.Members)
+			}
+			pg.line("- %s %s: %s %s", did, f.ID, f.Kind, what)
+		}
+		for _, d := range report.Deeds {
+			pg.line("- member %d: %s", d.Member, d.Did)
+		}
+	})
+}
+
+// faultIDs completes the arguments of heal.
+func (p *program) faultIDs(ctx context.Context) []string {
+	client, err := p.dial()
+	if err != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	answer, err := client.Faults(ctx)
+	if err != nil {
+		return nil
+	}
+	var ids []string
+	for _, f := range answer.Faults {
+		ids = append(ids, f.ID)
+	}
+	return ids
+}

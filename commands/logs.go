@@ -1,0 +1,203 @@
+package commands
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"zkctl/inject"
+	"zkctl/localcluster"
+)
+
+type logsOptions struct {
+	*program
+	selector string
+	follow   bool
+	lines    int
+}
+
+func newLogsCommand(p *program) *cli.Command {
+	o := &logsOptions{program: p}
+	p.completeArgs("logs", p.memberNames)
+	return &cli.Command{
+		Name:      "logs",
+		Category:  categoryEnsemble,
+		Usage:     "print a member's log",
+		ArgsUsage: "SELECTOR",
+		Description: "Prints what the members' processes wrote, from their first start on. Lines of more than one member begin with the " +
+			"member's id. With -f it goes on until the ensemble stops.",
+		UsageText: "zkctl logs leader\nzkctl logs 2 -f\nzkctl logs 1,3 --tail 20",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "go on as the log grows", Destination: &o.follow},
+			&cli.IntFlag{Name: "tail", Usage: "only the last N lines of what is there", Value: -1, Destination: &o.lines},
+		},
+		Action: func(c *cli.Context) error {
+			if err := oneArg(c, "SELECTOR", &o.selector); err != nil {
+				return err
+			}
+			return o.run(c.Context)
+		},
+	}
+}
+
+func (o *logsOptions) run(ctx context.Context) error {
+	folder, spec, err := o.folder()
+	if err != nil {
+		return err
+	}
+	ids, err := o.choose(ctx, folder, spec)
+	if err != nil {
+		return err
+	}
+	var more func() bool
+	if o.follow {
+		more = folder.Running
+	}
+	out := &lineWriter{out: o.Out}
+	errs := make(chan error)
+	for _, id := range ids {
+		prefix := ""
+		if len(ids) > 1 {
+			prefix = fmt.Sprintf("%d | ", id)
+		}
+		path := folder.Member(id).LogFile()
+		if !o.follow {
+			// One after the other, each whole.
+			if err := o.copy(ctx, path, nil, out, prefix); err != nil {
+				return err
+			}
+			continue
+		}
+		go func() { errs <- o.copy(ctx, path, more, out, prefix) }()
+	}
+	var first error
+	for range ids {
+		if !o.follow {
+			break
+		}
+		if err := <-errs; err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// copy prints one log.
+func (o *logsOptions) copy(ctx context.Context, path string, more func() bool, out *lineWriter, prefix string) error {
+	emit := func(line []byte) error { return out.write(prefix, line) }
+	if o.lines < 0 {
+		return localcluster.Tail(ctx, path, more, emit)
+	}
+	var kept []string
+	err := localcluster.Tail(ctx, path, nil, func(line []byte) error {
+		kept = append(kept, string(line))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	skip := max(0, len(kept)-o.lines)
+	return localcluster.Tail(ctx, path, more, func(line []byte) error {
+		if skip > 0 {
+			skip--
+			return nil
+		}
+		return emit(line)
+	})
+}
+
+// choose resolves the selector: with live roles when the ensemble runs, else by ids and sizes.
+func (o *logsOptions) choose(ctx context.Context, folder localcluster.Folder, spec *localcluster.Spec) ([]int64, error) {
+	selector, err := inject.ParseSelector(o.selector)
+	if err != nil {
+		return nil, usagef("%w", err)
+	}
+	var members []inject.Member
+	client, err := localcluster.Dial(folder)
+	if err == nil {
+		members, err = client.Members(ctx)
+	} else {
+		err = nil
+		for _, m := range spec.Members {
+			members = append(members, inject.Member{ID: m.ID, Observer: m.Observer})
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	ids, err := selector.Resolve(members, rand.New(rand.NewPCG(rand.Uint64(), 0)))
+	if err != nil {
+		return nil, notFoundf("%w", err)
+	}
+	return ids, nil
+}
+
+// lineWriter keeps the lines of several logs whole.
+type lineWriter struct {
+	mu  sync.Mutex
+	out io.Writer
+}
+
+func (w *lineWriter) write(prefix string, line []byte) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, err := w.out.Write(slices.Concat([]byte(prefix), line, []byte("\n")))
+	return wrapOutput(err)
+}
+
+type eventsOptions struct {
+	*program
+	follow bool
+	since  time.Duration
+}
+
+func newEventsCommand(p *program) *cli.Command {
+	o := &eventsOptions{program: p}
+	return &cli.Command{
+		Name:     "events",
+		Category: categoryEnsemble,
+		Usage:    "print an ensemble's timeline, a JSON object a line",
+		Description: "Every line has a time and a kind: up, down, started, exited, signal, paused, resumed, role, fault, heal. " +
+			"With -f it goes on until the ensemble stops.",
+		UsageText: "zkctl events\nzkctl events -f --since 10s\nzkctl events | jq 'select(.kind == \"role\")'",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "go on as things happen", Destination: &o.follow},
+			&cli.DurationFlag{Name: "since", Usage: "only what happened within this time", Destination: &o.since},
+		},
+		Action: func(c *cli.Context) error {
+			if o.since < 0 {
+				return usagef("--since %s: it goes back by itself", o.since)
+			}
+			return o.run(c.Context)
+		},
+	}
+}
+
+func (o *eventsOptions) run(ctx context.Context) error {
+	folder, _, err := o.folder()
+	if err != nil {
+		return err
+	}
+	var more func() bool
+	if o.follow {
+		more = folder.Running
+	}
+	after := time.Now().Add(-o.since)
+	return localcluster.Tail(ctx, folder.EventsFile(), more, func(line []byte) error {
+		var e localcluster.Event
+		if json.Unmarshal(line, &e) != nil {
+			return nil // torn by a crash or a full disk
+		}
+		if o.since > 0 && e.Time.Before(after) {
+			return nil
+		}
+		return o.printLine(json.RawMessage(line))
+	})
+}

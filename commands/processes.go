@@ -1,0 +1,151 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"zkctl/inject"
+	"zkctl/localcluster"
+)
+
+// processVerb is a verb on members' processes.
+type processVerb struct {
+	name, usage, description, examples string
+	signal, lease                      bool // takes --signal, --for
+}
+
+var processVerbs = []processVerb{
+	{"kill", "end members' processes, without warning by default",
+		"Sends KILL, or another signal, to the members chosen, and returns when they are gone. They are not started again unless --for says so.",
+		"zkctl kill leader\nzkctl kill minority --seed 7\nzkctl kill 2 --signal TERM --for 10s", true, true},
+	{"start", "start members that are not running",
+		"Starts members that were killed or have died, on their old ports with their old data.",
+		"zkctl start 2\nzkctl start all", false, false},
+	{"restart", "end members in order and start them again",
+		"Ends the members chosen with TERM, and starts them again as soon as they have ended.",
+		"zkctl restart leader\nzkctl restart followers", false, false},
+	{"pause", "stop members' processes without killing them",
+		"Sends STOP: a paused member keeps its connections and answers nothing, as a machine that hangs would.",
+		"zkctl pause leader\nzkctl pause one --for 5s", false, true},
+	{"resume", "let paused members go on",
+		"Sends CONT to members that are paused.",
+		"zkctl resume 2\nzkctl resume all", false, false},
+}
+
+func newProcessCommands(p *program) []*cli.Command {
+	var list []*cli.Command
+	for _, v := range processVerbs {
+		list = append(list, newProcessCommand(p, v))
+	}
+	return list
+}
+
+type processOptions struct {
+	*program
+	selector, signal string
+	lease            time.Duration
+	seed             seedFlag
+	dryRun           bool
+}
+
+func newProcessCommand(p *program, v processVerb) *cli.Command {
+	o := &processOptions{program: p}
+	p.completeArgs(v.name, p.memberNames)
+	flags := []cli.Flag{o.seed.flag(), dryRunFlag(&o.dryRun)}
+	if v.lease {
+		flags = append(flags, &cli.DurationFlag{Name: "for", Usage: "undo it after this time", Destination: &o.lease})
+	}
+	if v.signal {
+		flags = append(flags, &cli.StringFlag{Name: "signal", Usage: "the signal to send", Value: "KILL", Destination: &o.signal})
+	}
+	return &cli.Command{
+		Name: v.name, Category: categoryFaults, Usage: v.usage, Description: v.description, UsageText: v.examples,
+		ArgsUsage: "SELECTOR",
+		Flags:     flags,
+		Action: func(c *cli.Context) error {
+			if err := oneArg(c, "SELECTOR", &o.selector); err != nil {
+				return err
+			}
+			return o.run(c.Context, v.name)
+		},
+	}
+}
+
+func (o *processOptions) run(ctx context.Context, verb string) error {
+	// What is wrong with the words is wrong whether or not there is an ensemble.
+	if _, err := inject.ParseSelector(o.selector); err != nil {
+		return usagef("%w", err)
+	}
+	if o.signal != "" {
+		if _, err := localcluster.ParseSignal(o.signal); err != nil {
+			return err
+		}
+	}
+	if err := checkLease(o.lease); err != nil {
+		return err
+	}
+	client, err := o.dial()
+	if err != nil {
+		return err
+	}
+	request := localcluster.ActRequest{
+		Verb: verb, Selector: o.selector, Signal: o.signal, Lease: o.lease.Seconds(), Seed: o.seed.value(), DryRun: o.dryRun,
+	}
+	report, err := client.Act(ctx, request)
+	if err != nil {
+		return err
+	}
+	o.tellSeed(report.Seed)
+	return o.print(report, func(pg *page) {
+		pg.para("%s matched %s.", report.Selector, idList(report.Members))
+		for _, d := range report.Deeds {
+			pg.line("- member %d: %s", d.Member, d.Did)
+		}
+		if report.Fault != nil && report.Fault.Until != nil {
+			pg.line("- fault %s, %s", report.Fault.ID, untilText(*report.Fault))
+		}
+	})
+}
+
+func checkLease(lease time.Duration) error {
+	if lease < 0 {
+		return usagef("--for %s: a fault cannot end before it begins", lease)
+	}
+	return nil
+}
+
+// idList words ids as a selector would.
+func idList(ids []int64) string {
+	return strings.Trim(strings.ReplaceAll(fmt.Sprint(ids), " ", ","), "[]")
+}
+
+// seedFlag is --seed: nil when it is not given, because zero is a seed, too.
+type seedFlag struct {
+	set  bool
+	seed uint64
+}
+
+func (s *seedFlag) flag() cli.Flag {
+	return &cli.Uint64Flag{
+		Name: "seed", Usage: "makes the choice of a size, such as one or minority, repeatable", Destination: &s.seed,
+		Action: func(*cli.Context, uint64) error { s.set = true; return nil },
+	}
+}
+
+func (s *seedFlag) value() *uint64 {
+	if !s.set {
+		return nil
+	}
+	return &s.seed
+}
+
+// tellSeed prints the seed of a choice that was made, for the next time.
+func (p *program) tellSeed(seed *uint64) {
+	if seed != nil {
+		p.progress("seed %d (--seed %d makes the same choice again)", *seed, *seed)
+	}
+}

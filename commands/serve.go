@@ -1,0 +1,74 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+
+	"zkctl/localcluster"
+	"zkctl/localcluster/member"
+)
+
+type serveOptions struct {
+	*program
+	file string
+}
+
+func newServeCommand(p *program) *cli.Command {
+	o := &serveOptions{program: p}
+	return &cli.Command{
+		Name:      "serve",
+		Category:  categoryEnsemble,
+		Usage:     "run one embedded server in the foreground, from a zoo.cfg",
+		ArgsUsage: "FILE",
+		Description: "Runs a server as zkServer.sh start-foreground would, on the configuration file that Apache ZooKeeper reads, with " +
+			"a myid file in its dataDir. It speaks ZooKeeper's protocols, also to Java servers of the same ensemble. Keys that it " +
+			"does not know are accepted with a warning. It logs to stderr.",
+		UsageText: "zkctl serve zoo.cfg\nzkctl serve /etc/zookeeper/conf/zoo.cfg 2>> server.log",
+		Action: func(c *cli.Context) error {
+			if err := oneArg(c, "FILE", &o.file); err != nil {
+				return err
+			}
+			return o.run(c.Context)
+		},
+	}
+}
+
+func (o *serveOptions) run(ctx context.Context) error {
+	config, err := member.LoadConfig(o.file)
+	if err == nil {
+		err = member.Run(ctx, config, slog.New(slog.NewTextHandler(o.Err, nil)))
+	}
+	var bad *member.ConfigError
+	if errors.As(err, &bad) && bad.Hint != "" {
+		return withHint(err, "%s", bad.Hint)
+	}
+	return err
+}
+
+// newSuperviseCommand is what "zkctl up" runs in the background; it is not for people.
+func newSuperviseCommand(p *program) *cli.Command {
+	return &cli.Command{
+		Name: localcluster.SuperviseCommand, Hidden: true, ArgsUsage: "FOLDER",
+		Usage: "run an ensemble's supervisor",
+		Action: func(c *cli.Context) error {
+			var folder string
+			if err := oneArg(c, "FOLDER", &folder); err != nil {
+				return err
+			}
+			return localcluster.Detached(c.Context, localcluster.Folder(filepath.Clean(folder)), programName())
+		},
+	}
+}
+
+// newGuardCommand is what the supervisor runs where the kernel does not look after orphans.
+func newGuardCommand(p *program) *cli.Command {
+	return &cli.Command{
+		Name: localcluster.GuardCommand, Hidden: true,
+		Usage:  "kill the processes named on stdin when it ends",
+		Action: func(*cli.Context) error { return localcluster.Guard(p.In) },
+	}
+}

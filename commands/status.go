@@ -1,0 +1,156 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"zkctl/localcluster"
+	"zkctl/probe"
+)
+
+type statusOptions struct{ *program }
+
+func newStatusCommand(p *program) *cli.Command {
+	o := &statusOptions{program: p}
+	return &cli.Command{
+		Name:     "status",
+		Category: categoryEnsemble,
+		Usage:    "show the members, their roles and the verdict",
+		Description: "Asks every member over its own port what it is doing. Exits 0 when the ensemble is healthy, 3 when it is not, " +
+			"and 6 when it is not running.",
+		UsageText: "zkctl status\nzkctl status -o json\nzkctl status --name test && echo fine",
+		Action:    func(c *cli.Context) error { return o.run(c.Context) },
+	}
+}
+
+func (o *statusOptions) run(ctx context.Context) error {
+	folder, _, err := o.folder()
+	if err != nil {
+		return err
+	}
+	status, err := localcluster.StatusOf(ctx, folder)
+	if err != nil {
+		return err
+	}
+	if err := o.print(status, func(pg *page) { drawStatus(pg, status) }); err != nil {
+		return err
+	}
+	switch {
+	case status.State != localcluster.StateRunning:
+		o.hint("zkctl up --name %s starts it", status.Name)
+		return reported(exitNotFound)
+	case status.Health != probe.HealthHealthy:
+		return reported(exitUnhealthy)
+	}
+	return nil
+}
+
+// drawStatus shows an ensemble to people.
+func drawStatus(pg *page, s localcluster.Status) {
+	health := s.Health.String()
+	switch s.Health {
+	case probe.HealthHealthy:
+		health = pg.good(health)
+	case probe.HealthDegraded:
+		health = pg.warn(health)
+	default:
+		health = pg.bad(health)
+	}
+	if s.State != localcluster.StateRunning {
+		health = s.State
+	}
+	leader := "no leader"
+	if s.Leader != nil {
+		leader = fmt.Sprintf("leader %d, epoch %d", *s.Leader, s.Epoch)
+	}
+	pg.para("%s: %s, %d of %d voters serve (%d needed), %s", s.Name, health, s.Quorum.Have, s.Quorum.Size, s.Quorum.Needed, leader)
+	var rows [][]string
+	for _, m := range s.Members {
+		rows = append(rows, memberRow(pg, m))
+	}
+	pg.table([]column{right("id"), left("role"), left("engine"), right("zxid"), right("epoch"), right("conns"), left("client"),
+		right("pid"), right("up")}, rows)
+	pg.block()
+	if s.State == localcluster.StateRunning {
+		for _, f := range s.Reasons {
+			pg.line("- %s", f.Text)
+		}
+	}
+	for _, f := range s.Faults {
+		pg.line("- fault %s", faultLine(f))
+	}
+	pg.raw("connect: " + s.Connect + "\n") // never wrapped: it is there to be copied
+}
+
+func memberRow(pg *page, m localcluster.MemberStatus) []string {
+	role, pid, up, zxid, conns := m.Role, "-", "-", "-", "-"
+	switch m.Role {
+	case "leader":
+		role = pg.good(role)
+	case "looking", "down", "paused":
+		role = pg.bad(role)
+	}
+	if m.PID != 0 {
+		pid, up = strconv.Itoa(m.PID), short(m.Uptime)
+	}
+	if m.Reason == "" {
+		zxid, conns = m.Zxid, strconv.FormatInt(m.Connections, 10)
+	}
+	return []string{strconv.FormatInt(m.ID, 10), role, strings.TrimSpace(m.Engine.String() + " " + m.Version), zxid,
+		strconv.FormatInt(m.Epoch, 10), conns, m.Client, pid, up}
+}
+
+// short words a number of seconds.
+func short(seconds float64) string {
+	d := time.Duration(seconds * float64(time.Second))
+	if d < time.Minute {
+		return d.Round(time.Second / 10).String()
+	}
+	return d.Round(time.Second).String()
+}
+
+type lsOptions struct{ *program }
+
+func newLsCommand(p *program) *cli.Command {
+	o := &lsOptions{program: p}
+	return &cli.Command{
+		Name:        "ls",
+		Category:    categoryEnsemble,
+		Usage:       "list the local ensembles, running or not",
+		Description: "Lists every ensemble of the state directory with its health and its connect string.",
+		UsageText:   "zkctl ls\nzkctl ls -o json",
+		Action:      func(c *cli.Context) error { return o.run(c.Context) },
+	}
+}
+
+type lsDoc struct {
+	Ensembles []localcluster.Summary `json:"ensembles"`
+}
+
+func (o *lsOptions) run(ctx context.Context) error {
+	home, err := localcluster.FindHome(o.getenv)
+	if err != nil {
+		return err
+	}
+	list, listErr := localcluster.List(ctx, home)
+	err = o.print(lsDoc{append([]localcluster.Summary{}, list...)}, func(pg *page) {
+		if len(list) == 0 {
+			pg.para("There is no ensemble in %s.", home)
+			return
+		}
+		var rows [][]string
+		for _, s := range list {
+			rows = append(rows, []string{s.Name, s.State, s.Health.String(), strconv.Itoa(s.Members), s.Connect})
+		}
+		pg.table([]column{left("name"), left("state"), left("health"), right("members"), left("connect")}, rows)
+	})
+	if err != nil {
+		return err
+	}
+	return listErr
+}

@@ -1,0 +1,316 @@
+package localcluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"syscall"
+	"time"
+
+	"zkctl/inject"
+	"zkctl/inject/link"
+)
+
+// This file is what a person asks of an ensemble: verbs on selectors. It chooses the members, with
+// the roles they have at this moment, and hands the rest to faults.go and processes.go.
+
+// newSeed is a seed that a person can type and that JSON's numbers can hold.
+func newSeed() uint64 { return rand.Uint64N(1_000_000) }
+
+// chooser makes the choices that a selector leaves open, always the same for the same seed.
+func chooser(seed *uint64) (*rand.Rand, uint64) {
+	s := newSeed()
+	if seed != nil {
+		s = *seed
+	}
+	return rand.New(rand.NewPCG(s, 0)), s
+}
+
+// selectorError gives what inject finds wrong with a selector its code.
+func selectorError(err error) error {
+	var syntax *inject.SyntaxError
+	var nobody *inject.NoMatchError
+	switch {
+	case errors.As(err, &nobody):
+		return fail(CodeMissing, "`zkctl status` shows who does what", "%w", err)
+	case errors.As(err, &syntax):
+		return fail(CodeUsage, "", "%w", err)
+	}
+	return err
+}
+
+// verb is what one of the process verbs does.
+type verb struct {
+	// wasted are the states in which it would change nothing.
+	wasted []memberState
+	did    string // "killed"
+	would  string // "would kill"
+}
+
+var verbs = map[string]verb{
+	"kill":    {[]memberState{stateStopped}, "killed", "would be killed"},
+	"start":   {[]memberState{stateRunning, statePaused}, "started", "would be started"},
+	"restart": {nil, "restarted", "would be restarted"},
+	"pause":   {[]memberState{stateStopped, statePaused}, "paused", "would be paused"},
+	"resume":  {[]memberState{stateStopped, stateRunning}, "resumed", "would be resumed"},
+}
+
+// deadly are the signals that end a member of either engine.
+var deadly = []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGABRT, syscall.SIGSEGV}
+
+// Act does a verb to the members that a selector chooses.
+func (s *Supervisor) Act(ctx context.Context, r ActRequest) (ActReport, error) {
+	v, ok := verbs[r.Verb]
+	if !ok {
+		return ActReport{}, fail(CodeUsage, "", "%q is no verb of a member", r.Verb)
+	}
+	selector, err := inject.ParseSelector(r.Selector)
+	if err != nil {
+		return ActReport{}, selectorError(err)
+	}
+	signal := syscall.SIGKILL
+	if r.Verb == "kill" && r.Signal != "" {
+		if signal, err = killSignal(r.Signal); err != nil {
+			return ActReport{}, err
+		}
+	}
+	s.acting.Lock()
+	defer s.acting.Unlock()
+	members, err := s.candidates(ctx, v)
+	if err != nil {
+		return ActReport{}, err
+	}
+	random, seed := chooser(r.Seed)
+	ids, err := selector.Resolve(members, random)
+	if err != nil {
+		return ActReport{}, selectorError(err)
+	}
+	report := ActReport{Verb: r.Verb, Selector: selector.String(), DryRun: r.DryRun, Members: ids, Deeds: []Deed{}}
+	if selector.Random() {
+		report.Seed = &seed
+	}
+	useful := s.sortOut(v, ids, r.DryRun, &report)
+	if r.DryRun || len(useful) == 0 {
+		return report, nil
+	}
+	err = s.do(r.Verb, useful, signal, seconds(r.Lease), r.Verb+" "+report.Selector, &report)
+	return report, err
+}
+
+func killSignal(name string) (syscall.Signal, error) {
+	signal, err := ParseSignal(name)
+	if err != nil {
+		return 0, err
+	}
+	switch signal {
+	case syscall.SIGSTOP, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU:
+		return 0, fail(CodeUsage, "use `zkctl pause`, which can be healed", "signal %s would only stop the member", signalName(signal))
+	case syscall.SIGCONT:
+		return 0, fail(CodeUsage, "use `zkctl resume`", "signal CONT does not kill")
+	}
+	return signal, nil
+}
+
+// candidates are the members as selectors see them. A size should choose members on which the verb
+// is not wasted.
+func (s *Supervisor) candidates(ctx context.Context, v verb) ([]inject.Member, error) {
+	members, err := s.Members(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, m := range s.members {
+		members[i].Spared = slices.Contains(v.wasted, m.state)
+	}
+	return members, nil
+}
+
+// sortOut says what happens to each member, and returns those to which something does.
+func (s *Supervisor) sortOut(v verb, ids []int64, dryRun bool, report *ActReport) (useful []int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range s.members {
+		if !slices.Contains(ids, m.spec.ID) {
+			continue
+		}
+		deed := Deed{Member: m.spec.ID, Did: v.did}
+		switch {
+		case slices.Contains(v.wasted, m.state):
+			deed.Did = "is " + m.state.String() + " already"
+			if m.state == stateStopped && v.did != "killed" {
+				deed.Did = "is not running"
+			}
+		default:
+			useful = append(useful, m.spec.ID)
+			if dryRun {
+				deed.Did = v.would
+			}
+		}
+		report.Deeds = append(report.Deeds, deed)
+	}
+	return useful
+}
+
+// do carries a verb out. The caller holds acting.
+func (s *Supervisor) do(verb string, ids []int64, signal syscall.Signal, lease time.Duration, why string, report *ActReport) error {
+	switch verb {
+	case "kill":
+		if !slices.Contains(deadly, signal) {
+			for i := range report.Deeds {
+				report.Deeds[i].Did = "got signal " + signalName(signal)
+			}
+			return s.each(ids, func(m *member) error { return s.poke(m, signal, why) })
+		}
+		return s.breakInto(report, inject.Fault{Kind: inject.Kill, Members: ids, Detail: signalName(signal)}, lease, why)
+	case "pause":
+		return s.breakInto(report, inject.Fault{Kind: inject.Pause, Members: ids}, lease, why)
+	case "resume":
+		report.Healed = s.recover(inject.Pause, ids, why)
+		return s.each(ids, func(m *member) error { return s.resume(m, why) })
+	case "start":
+		report.Healed = s.recover(inject.Kill, ids, why)
+		return s.each(ids, func(m *member) error { return s.startStopped(m, why) })
+	default: // restart
+		report.Healed = append(s.recover(inject.Kill, ids, why), s.recover(inject.Pause, ids, why)...)
+		return s.each(ids, func(m *member) error {
+			s.endMember(m, askToEnd, why)
+			return s.startStopped(m, why)
+		})
+	}
+}
+
+func (s *Supervisor) breakInto(report *ActReport, f inject.Fault, lease time.Duration, why string) error {
+	if err := s.checkFault(f, lease); err != nil {
+		return err
+	}
+	recorded, err := s.inject(f, lease, why)
+	if err == nil {
+		report.Fault = &recorded
+	}
+	return err
+}
+
+// recover takes members out of the faults of a kind, because somebody mends them by hand.
+func (s *Supervisor) recover(kind inject.Kind, ids []int64, why string) (over []inject.Fault) {
+	s.mu.Lock()
+	for _, id := range ids {
+		over = append(over, s.ledger.Recover(kind, id)...)
+	}
+	s.mu.Unlock()
+	s.recordHeals(over, why)
+	s.wakeLeases()
+	return over
+}
+
+// Partition cuts links as a partition asks for.
+func (s *Supervisor) Partition(ctx context.Context, r PartitionRequest) (FaultReport, error) {
+	if err := r.Validate(); err != nil {
+		return FaultReport{}, fail(CodeUsage, "", "%w", err)
+	}
+	return s.breakLinks(ctx, r.Random(), r.Seed, r.Lease, r.DryRun, func(members []inject.Member, random *rand.Rand) (inject.Plan, inject.Fault, error) {
+		plan, err := r.Plan(members, random)
+		return plan, inject.Fault{Kind: inject.Cut}, err
+	})
+}
+
+// Slow delays or throttles links.
+func (s *Supervisor) Slow(ctx context.Context, r SlowRequest) (FaultReport, error) {
+	links, err := inject.ParseLinkSelector(r.Links)
+	if err != nil {
+		return FaultReport{}, selectorError(err)
+	}
+	if err := r.Shape.Validate(); err != nil {
+		return FaultReport{}, fail(CodeUsage, "", "%w", err)
+	}
+	if r.Shape == (link.Shape{}) {
+		return FaultReport{}, fail(CodeUsage, "give --latency, --rate or both", "slow by how much?")
+	}
+	channels, err := link.ParseChannels(r.Channel)
+	if err != nil {
+		return FaultReport{}, fail(CodeUsage, "", "%w", err)
+	}
+	return s.breakLinks(ctx, links.Random(), r.Seed, r.Lease, r.DryRun, func(members []inject.Member, random *rand.Rand) (inject.Plan, inject.Fault, error) {
+		plan, err := links.Plan(members, channels, random)
+		return plan, inject.Fault{Kind: inject.Slow, Shape: &r.Shape}, err
+	})
+}
+
+// planner chooses members and links, and says what is to be done to them.
+type planner func([]inject.Member, *rand.Rand) (inject.Plan, inject.Fault, error)
+
+func (s *Supervisor) breakLinks(ctx context.Context, open bool, seed *uint64, lease float64, dryRun bool, plan planner) (FaultReport, error) {
+	s.acting.Lock()
+	defer s.acting.Unlock()
+	members, err := s.Members(ctx)
+	if err != nil {
+		return FaultReport{}, err
+	}
+	random, used := chooser(seed)
+	planned, fault, err := plan(members, random)
+	if err != nil {
+		return FaultReport{}, selectorError(err)
+	}
+	fault.Members, fault.Links = planned.Members, planned.Lanes
+	report := FaultReport{Fault: fault, Groups: planned.Groups, DryRun: dryRun}
+	if open {
+		report.Seed = &used
+	}
+	if err := s.checkFault(fault, seconds(lease)); err != nil || dryRun {
+		return report, err
+	}
+	report.Fault, err = s.inject(fault, seconds(lease), fault.Kind.String()+" "+describePlan(planned))
+	return report, err
+}
+
+// describePlan is a plan in the words of the command line.
+func describePlan(p inject.Plan) string {
+	if len(p.Groups) == 0 {
+		return fmt.Sprint(p.Members)
+	}
+	return fmt.Sprint(p.Groups)
+}
+
+// Mend ends faults; with processes and no ids it also starts and resumes every member, whoever
+// ended it: `heal --all` is the way back to a whole ensemble.
+func (s *Supervisor) Mend(ctx context.Context, r HealRequest) (HealReport, error) {
+	s.acting.Lock()
+	defer s.acting.Unlock()
+	report := HealReport{Healed: []inject.Fault{}, DryRun: r.DryRun}
+	if r.DryRun {
+		s.mu.Lock()
+		would := s.ledger
+		s.mu.Unlock()
+		over, unknown := would.Heal(r.Healing)
+		if len(unknown) > 0 {
+			return report, unknownFault(unknown)
+		}
+		report.Healed = append(report.Healed, over...)
+		return report, nil
+	}
+	over, err := s.heal(r.Healing, "heal")
+	report.Healed = append(report.Healed, over...)
+	if err != nil || !r.Processes || len(r.IDs) > 0 {
+		return report, err
+	}
+	for _, m := range s.members {
+		s.mu.Lock()
+		state := m.state
+		s.mu.Unlock()
+		switch state {
+		case stateStopped:
+			err = errors.Join(err, s.startStopped(m, "heal --all"))
+			report.Deeds = append(report.Deeds, Deed{m.spec.ID, "started"})
+		case statePaused:
+			err = errors.Join(err, s.resume(m, "heal --all"))
+			report.Deeds = append(report.Deeds, Deed{m.spec.ID, "resumed"})
+		}
+	}
+	return report, err
+}
+
+func unknownFault(ids []string) error {
+	return fail(CodeMissing, "`zkctl faults` lists the faults there are", "there never was a fault %s", ids[0])
+}

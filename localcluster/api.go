@@ -1,0 +1,139 @@
+package localcluster
+
+import (
+	"time"
+
+	"zkctl/inject"
+	"zkctl/inject/link"
+)
+
+// The control protocol: HTTP with JSON bodies over the ensemble's unix socket, which only its owner
+// may open. Requests and answers are the types of this file.
+//
+//	GET  /v1/status                 -> Status
+//	POST /v1/wait       WaitRequest      -> Status           when it is so, or the error timed-out
+//	GET  /v1/members                -> MembersAnswer    for selectors and drills
+//	POST /v1/act        ActRequest       -> ActReport        kill, start, restart, pause, resume
+//	POST /v1/partition  PartitionRequest -> FaultReport
+//	POST /v1/slow       SlowRequest      -> FaultReport
+//	POST /v1/inject     InjectRequest    -> FaultReport      a fault whose members and links are chosen
+//	POST /v1/heal       HealRequest      -> HealReport
+//	GET  /v1/faults                 -> FaultsAnswer
+//	POST /v1/stop                   -> nothing, when all members have ended
+//
+// An answer that is not 200 has an Error as its body. The version is in the path: within /v1 fields
+// are added and never change their meaning, and a newer protocol is served beside it.
+const apiRoot = "/v1/"
+
+// WaitRequest asks for the moment at which the ensemble is in a condition.
+type WaitRequest struct {
+	For     string  `json:"for"` // see Conditions
+	Timeout float64 `json:"timeout_seconds"`
+	// Fragile has the wait fail as soon as a member dies by itself, with the end of its log: for
+	// `up`, where nobody else could start it again.
+	Fragile bool `json:"fragile,omitempty"`
+}
+
+// MembersAnswer says who there is and what each member is doing.
+type MembersAnswer struct {
+	Members []inject.Member `json:"members"`
+}
+
+// ActRequest is a verb on the processes of the members that a selector chooses.
+type ActRequest struct {
+	Verb     string  `json:"verb"` // kill, start, restart, pause or resume
+	Selector string  `json:"selector"`
+	Seed     *uint64 `json:"seed,omitempty"` // chosen when nil
+	Signal   string  `json:"signal,omitempty"`
+	Lease    float64 `json:"lease_seconds,omitempty"` // of kill and pause
+	DryRun   bool    `json:"dry_run,omitempty"`
+}
+
+// ActReport says whom the selector matched and what was done to whom.
+type ActReport struct {
+	Verb     string         `json:"verb"`
+	Selector string         `json:"selector"`
+	Seed     *uint64        `json:"seed,omitempty"` // when there was a choice
+	DryRun   bool           `json:"dry_run,omitempty"`
+	Members  []int64        `json:"members"`
+	Deeds    []Deed         `json:"deeds"`
+	Fault    *inject.Fault  `json:"fault,omitempty"`
+	Healed   []inject.Fault `json:"healed,omitempty"`
+}
+
+// Deed is what happened, or with a dry run would happen, to one member.
+type Deed struct {
+	Member int64  `json:"member"`
+	Did    string `json:"did"`
+}
+
+// PartitionRequest asks for a partition.
+type PartitionRequest struct {
+	inject.Partition
+	Seed   *uint64 `json:"seed,omitempty"`
+	Lease  float64 `json:"lease_seconds,omitempty"`
+	DryRun bool    `json:"dry_run,omitempty"`
+}
+
+// SlowRequest asks for slow links.
+type SlowRequest struct {
+	Links   string     `json:"links"`
+	Channel string     `json:"channel,omitempty"`
+	Shape   link.Shape `json:"shape"`
+	Seed    *uint64    `json:"seed,omitempty"`
+	Lease   float64    `json:"lease_seconds,omitempty"`
+	DryRun  bool       `json:"dry_run,omitempty"`
+}
+
+// InjectRequest asks for a fault whose members and links have been chosen already.
+type InjectRequest struct {
+	Fault inject.Fault `json:"fault"`
+	Lease float64      `json:"lease_seconds,omitempty"`
+}
+
+// FaultReport is a fault that began, or with a dry run would begin.
+type FaultReport struct {
+	Fault  inject.Fault `json:"fault"`
+	Groups [][]int64    `json:"groups,omitempty"` // the sides of a partition
+	Seed   *uint64      `json:"seed,omitempty"`
+	DryRun bool         `json:"dry_run,omitempty"`
+}
+
+// HealRequest asks for faults to end.
+type HealRequest struct {
+	inject.Healing
+	DryRun bool `json:"dry_run,omitempty"`
+}
+
+// HealReport says which faults ended, and what was done to members besides.
+type HealReport struct {
+	Healed []inject.Fault `json:"healed"`
+	Deeds  []Deed         `json:"deeds,omitempty"`
+	DryRun bool           `json:"dry_run,omitempty"`
+}
+
+// FaultsAnswer lists the active faults.
+type FaultsAnswer struct {
+	Faults []ActiveFault `json:"faults"`
+}
+
+// ActiveFault is a fault with the time that it has left; nil is until it is healed.
+type ActiveFault struct {
+	inject.Fault
+	Remaining *float64 `json:"remaining_seconds"`
+}
+
+func active(faults []inject.Fault, now time.Time) []ActiveFault {
+	list := []ActiveFault{}
+	for _, f := range faults {
+		a := ActiveFault{Fault: f}
+		if f.Until != nil {
+			left := max(f.Until.Sub(now).Seconds(), 0)
+			a.Remaining = &left
+		}
+		list = append(list, a)
+	}
+	return list
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

@@ -1,0 +1,216 @@
+package localcluster
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"zkctl/inject"
+)
+
+// The supervisor is an inject.Target: whatever is broken goes through Inject, and whatever is mended
+// through mend, so that the ledger, the timeline and the ensemble always say the same.
+var _ inject.Target = (*Supervisor)(nil)
+
+// Members says who there is and what each member is doing at this moment.
+func (s *Supervisor) Members(ctx context.Context) ([]inject.Member, error) {
+	report := s.survey(ctx)
+	members := make([]inject.Member, len(s.members))
+	for i, m := range s.members {
+		role := selectable(roleName(report, report.Member(m.spec.ID)))
+		members[i] = inject.Member{ID: m.spec.ID, Observer: m.spec.Observer, Role: role}
+	}
+	return members, ctx.Err()
+}
+
+// Inject breaks something and puts it on record; see inject.Target.
+func (s *Supervisor) Inject(ctx context.Context, f inject.Fault, lease time.Duration) (inject.Fault, error) {
+	s.acting.Lock()
+	defer s.acting.Unlock()
+	if err := s.checkFault(f, lease); err != nil {
+		return inject.Fault{}, err
+	}
+	return s.inject(f, lease, f.Kind.String())
+}
+
+// checkFault refuses what cannot be done before anything is done.
+func (s *Supervisor) checkFault(f inject.Fault, lease time.Duration) error {
+	if lease < 0 {
+		return fail(CodeUsage, "", "a fault cannot last %s", lease)
+	}
+	for _, id := range f.Members {
+		if _, err := s.member(id); err != nil {
+			return err
+		}
+	}
+	for _, lane := range f.Links {
+		if s.mesh.Address(lane.From, lane.To, lane.Channel) == "" || lane.From == lane.To {
+			return fail(CodeMissing, "", "there is no link %s", lane)
+		}
+	}
+	switch f.Kind {
+	case inject.Kill:
+		if _, err := ParseSignal(signalOf(f)); err != nil {
+			return err
+		}
+		return nil
+	case inject.Pause:
+		return nil
+	case inject.Cut, inject.Slow:
+		if f.Shape != nil {
+			if err := f.Shape.Validate(); err != nil {
+				return fail(CodeUsage, "", "%w", err)
+			}
+		}
+		return nil
+	}
+	return &inject.UnsupportedError{Kind: f.Kind, Reason: "a local ensemble's processes and links can be broken so far"}
+}
+
+// signalOf is the signal of a kill: its detail.
+func signalOf(f inject.Fault) string {
+	if f.Detail == "" {
+		return "KILL"
+	}
+	return f.Detail
+}
+
+// inject breaks and records. The caller holds acting and has checked the fault.
+func (s *Supervisor) inject(f inject.Fault, lease time.Duration, why string) (inject.Fault, error) {
+	// On record first: what happens next in the timeline is its consequence.
+	s.mu.Lock()
+	recorded := s.ledger.Add(f, time.Now().UTC(), lease)
+	s.mu.Unlock()
+	s.events.add(Event{Kind: EventFault, Fault: &recorded, Why: why})
+	var err error
+	switch f.Kind {
+	case inject.Kill:
+		signal, _ := ParseSignal(signalOf(f))
+		err = s.each(f.Members, func(m *member) error { return s.kill(m, signal, why) })
+	case inject.Pause:
+		err = s.each(f.Members, func(m *member) error { return s.pause(m, why) })
+	default:
+		err = s.applyNetwork()
+	}
+	s.wakeLeases()
+	if err == nil {
+		return recorded, nil
+	}
+	s.retract(recorded)
+	return inject.Fault{}, err
+}
+
+// retract takes a fault that could not be done as asked off the record again. Links are mended; a
+// member that could be killed or paused stays so and stays on record, the others do not.
+func (s *Supervisor) retract(f inject.Fault) {
+	s.mu.Lock()
+	var over []inject.Fault
+	if f.Kind.Process() {
+		for _, id := range f.Members {
+			if m, err := s.member(id); err == nil && m.state != brokenState(f.Kind) {
+				over = append(over, s.ledger.Recover(f.Kind, id)...)
+			}
+		}
+	} else {
+		over, _ = s.ledger.Heal(inject.Healing{IDs: []string{f.ID}})
+	}
+	s.mu.Unlock()
+	_ = s.applyNetwork()
+	s.recordHeals(over, "it failed")
+}
+
+// brokenState is what a member is in after a process fault.
+func brokenState(kind inject.Kind) memberState {
+	if kind == inject.Pause {
+		return statePaused
+	}
+	return stateStopped
+}
+
+// each does something to several members at the same time.
+func (s *Supervisor) each(ids []int64, do func(*member) error) error {
+	errs := make(chan error)
+	for _, id := range ids {
+		m, err := s.member(id)
+		go func() {
+			if err == nil {
+				err = do(m)
+			}
+			errs <- err
+		}()
+	}
+	var all []error
+	for range ids {
+		all = append(all, <-errs)
+	}
+	return errors.Join(all...)
+}
+
+// applyNetwork gives every lane the condition that all faults together ask for.
+func (s *Supervisor) applyNetwork() error {
+	s.mu.Lock()
+	conditions := s.ledger.Conditions()
+	s.mu.Unlock()
+	return s.mesh.Apply(conditions)
+}
+
+func (s *Supervisor) wakeLeases() {
+	select {
+	case s.leases <- struct{}{}:
+	default: // it is about to look already
+	}
+}
+
+// Heal mends; see inject.Target. An id that no fault ever had is CodeMissing, and nothing is mended.
+func (s *Supervisor) Heal(ctx context.Context, h inject.Healing) ([]inject.Fault, error) {
+	s.acting.Lock()
+	defer s.acting.Unlock()
+	return s.heal(h, "heal")
+}
+
+func (s *Supervisor) heal(h inject.Healing, why string) ([]inject.Fault, error) {
+	s.mu.Lock()
+	copied := s.ledger
+	over, unknown := copied.Heal(h)
+	if len(unknown) == 0 {
+		s.ledger = copied
+	}
+	s.mu.Unlock()
+	if len(unknown) > 0 {
+		return nil, unknownFault(unknown)
+	}
+	return over, s.mend(over, why)
+}
+
+// mend undoes faults that the ledger has dropped. The caller holds acting.
+func (s *Supervisor) mend(over []inject.Fault, why string) error {
+	if len(over) == 0 {
+		return nil
+	}
+	errs := []error{s.applyNetwork()}
+	for _, f := range over {
+		switch f.Kind {
+		case inject.Pause:
+			errs = append(errs, s.each(f.Members, func(m *member) error { return s.resume(m, why) }))
+		case inject.Kill:
+			errs = append(errs, s.each(f.Members, func(m *member) error { return s.startStopped(m, why) }))
+		}
+	}
+	s.recordHeals(over, why)
+	s.wakeLeases()
+	return errors.Join(errs...)
+}
+
+// recordHeals writes the end of faults into the timeline.
+func (s *Supervisor) recordHeals(over []inject.Fault, why string) {
+	for _, f := range over {
+		s.events.add(Event{Kind: EventHeal, Fault: &f, Why: why})
+	}
+}
+
+// Faults lists the faults that have not ended, oldest first.
+func (s *Supervisor) Faults() []inject.Fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ledger.Active()
+}

@@ -1,0 +1,156 @@
+//go:build unix
+
+package localcluster
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// launcher starts the members' processes, all from one operating-system thread that lives until
+// close. On Linux a child's death signal fires when the thread that forked it ends, and the Go
+// runtime ends threads as it sees fit: without the launcher members would be killed at random.
+type launcher struct {
+	jobs chan func()
+	done chan struct{}
+}
+
+func newLauncher() *launcher {
+	l := &launcher{jobs: make(chan func()), done: make(chan struct{})}
+	go func() {
+		defer close(l.done)
+		runtime.LockOSThread() // never unlocked: the thread ends with this goroutine
+		for job := range l.jobs {
+			job()
+		}
+	}()
+	return l
+}
+
+// close ends the thread, and with it whatever it started that still runs.
+func (l *launcher) close() {
+	close(l.jobs)
+	<-l.done
+}
+
+// launch describes a process to start.
+type launch struct {
+	path string   // the program
+	args []string // with the name it is called by
+	dir  string   // where it runs
+	log  string   // the file that gets what it prints, behind what is there
+}
+
+// process is a member's process from its start to its end.
+type process struct {
+	pid     int
+	started time.Time
+	ended   chan struct{} // closed when the process is gone and how is set
+	buried  chan struct{} // closed by the supervisor when the end is on record
+
+	os  *os.Process
+	how exit // valid after ended is closed
+}
+
+// exit is how a process ended: by a signal, or by itself with a code.
+type exit struct {
+	signal string // "KILL"; empty when it ended by itself
+	code   int
+}
+
+func (e exit) String() string {
+	if e.signal != "" {
+		return "signal " + e.signal
+	}
+	return fmt.Sprintf("exit code %d", e.code)
+}
+
+// start begins the process. It does not wait for anything the process does.
+func (l *launcher) start(what launch) (*process, error) {
+	log, err := os.OpenFile(what.log, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close() // the child has its own copy
+	cmd := &exec.Cmd{Path: what.path, Args: what.args, Dir: what.dir, Stdout: log, Stderr: log, SysProcAttr: childAttributes()}
+	failed := make(chan error)
+	l.jobs <- func() { failed <- cmd.Start() }
+	if err := <-failed; err != nil {
+		return nil, err
+	}
+	p := &process{pid: cmd.Process.Pid, started: time.Now(), ended: make(chan struct{}), buried: make(chan struct{}), os: cmd.Process}
+	go func() {
+		defer close(p.ended)
+		_ = cmd.Wait() // what it would say is in ProcessState
+		p.how = exitOf(cmd.ProcessState)
+	}()
+	return p, nil
+}
+
+func exitOf(state *os.ProcessState) exit {
+	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return exit{signal: signalName(status.Signal())}
+	}
+	return exit{code: state.ExitCode()}
+}
+
+// alive tells whether the process has not ended yet.
+func (p *process) alive() bool {
+	select {
+	case <-p.ended:
+		return false
+	default:
+		return true
+	}
+}
+
+// signal sends a signal. To one that has ended it sends nothing, which is no failure: the os package
+// holds the process by a handle, so the signal can never hit another that has the same number.
+func (p *process) signal(s syscall.Signal) error {
+	if err := p.os.Signal(s); err != nil && err != os.ErrProcessDone {
+		return err
+	}
+	return nil
+}
+
+// end asks the process to finish and kills it when the grace is up. It returns when it is gone.
+func (p *process) end(ask syscall.Signal, grace time.Duration) {
+	_ = p.signal(ask)
+	_ = p.signal(syscall.SIGCONT) // one that is stopped would not hear it
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case <-p.ended:
+	case <-timer.C:
+		_ = p.signal(syscall.SIGKILL)
+		<-p.ended
+	}
+}
+
+// signalName is a signal as `kill -l` words it: KILL, TERM.
+func signalName(s syscall.Signal) string {
+	if name := unix.SignalName(s); name != "" {
+		return strings.TrimPrefix(name, "SIG")
+	}
+	return fmt.Sprintf("%d", int(s))
+}
+
+// ParseSignal reads a signal as people write it: KILL, SIGKILL, kill or 9.
+func ParseSignal(text string) (syscall.Signal, error) {
+	name := strings.TrimPrefix(strings.ToUpper(strings.TrimSpace(text)), "SIG")
+	if s := unix.SignalNum("SIG" + name); s != 0 {
+		return s, nil
+	}
+	var n int
+	if _, err := fmt.Sscanf(name+" ", "%d ", &n); err == nil && n > 0 && unix.SignalName(syscall.Signal(n)) != "" {
+		return syscall.Signal(n), nil
+	}
+	return 0, fail(CodeUsage, "name one as `kill -l` does: KILL, TERM, QUIT, 9", "%q is no signal", text)
+}

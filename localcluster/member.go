@@ -1,0 +1,99 @@
+package localcluster
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// memberState is where a member is in its life.
+//
+//	           start                 pause
+//	stopped ----------> running <----------> paused
+//	   ^                   |        resume      |
+//	   +--- its process ---+--------------------+
+//	            ended
+type memberState int
+
+// The zero state is a member that has never been started.
+const (
+	stateStopped memberState = iota
+	stateRunning
+	statePaused
+)
+
+func (s memberState) String() string {
+	switch s {
+	case stateRunning:
+		return "running"
+	case statePaused:
+		return "paused"
+	}
+	return "stopped"
+}
+
+// member is one member as the supervisor holds it.
+type member struct {
+	spec   MemberSpec
+	folder MemberFolder
+
+	// The rest is guarded by Supervisor.mu.
+	state   memberState
+	process *process // the newest; nil before the first start
+	// expected is set when somebody asked for the end of this process. A member that ends without
+	// is not started again: this is a laboratory, and who broke it wants to look.
+	expected bool
+	why      string // the request behind the end
+	role     string // last seen, for the timeline
+}
+
+// prepare makes a member's directory what its process needs: its data directory with a myid, and its
+// configuration. Data that is there is kept.
+func (m *member) prepare(s *Spec) error {
+	if err := os.MkdirAll(m.folder.DataDir(), 0o700); err != nil {
+		return fmt.Errorf("member %d: %w", m.spec.ID, err)
+	}
+	if err := m.writeID(); err != nil {
+		return fmt.Errorf("member %d: %w", m.spec.ID, err)
+	}
+	if err := writeAtomically(m.folder.ConfigFile(), []byte(s.configText(m.spec, m.folder))); err != nil {
+		return fmt.Errorf("member %d: %w", m.spec.ID, err)
+	}
+	return nil
+}
+
+// writeID puts the myid file where it is missing. One that says something else is a sign that the
+// directory is another member's, whose history this member must not take for its own.
+func (m *member) writeID() error {
+	path := filepath.Join(m.folder.DataDir(), "myid")
+	want := strconv.FormatInt(m.spec.ID, 10)
+	text, err := os.ReadFile(path)
+	if err == nil && strings.TrimSpace(string(text)) != want {
+		return fail(CodeFailed, "if the data is this member's, put "+want+" into the file; if it is another's, remove the directory",
+			"%s says %q, but this is member %s", path, strings.TrimSpace(string(text)), want)
+	}
+	if err == nil {
+		return nil
+	}
+	return writeAtomically(path, []byte(want+"\n"))
+}
+
+// command is the program that runs the member.
+func (m *member) command(self, name string, apache apacheEngine) launch {
+	l := launch{path: self, args: []string{name, "serve", m.folder.ConfigFile()}, dir: string(m.folder), log: m.folder.LogFile()}
+	if m.spec.Engine == Apache {
+		l.args = apache.command(m.folder.ConfigFile())
+		l.path = l.args[0]
+	}
+	return l
+}
+
+// endGrace is how long a member may take to finish when it is asked to.
+const endGrace = 3 * time.Second
+
+// askToEnd is the signal that asks either engine to finish in order.
+const askToEnd = syscall.SIGTERM

@@ -1,0 +1,91 @@
+//go:build unix
+
+package localcluster
+
+import (
+	"fmt"
+	"hash/fnv"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// runtimeDir is the one directory that every zkctl of this user on this machine agrees on, whatever
+// its home and environment: the register of ports is in it, and the control sockets whose own path
+// would be too long. It is deliberately not made from TMPDIR or XDG_RUNTIME_DIR, since two shells of
+// one user may differ in those.
+//
+// The name is predictable and /tmp is everybody's, so what is found there is believed only when it
+// is a real directory of ours that nobody else may write to.
+func runtimeDir() (string, error) {
+	dir := fmt.Sprintf("/tmp/zkctl-%d", os.Getuid())
+	if err := os.Mkdir(dir, 0o700); err != nil && !os.IsExist(err) {
+		return "", err
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return "", err
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !info.IsDir() || !ok || int(stat.Uid) != os.Getuid() || info.Mode().Perm()&0o077 != 0 {
+		return "", fail(CodeFailed, "remove it", "%s is not a private directory of this user", dir)
+	}
+	return dir, nil
+}
+
+// maxSocketPath is what a unix socket address holds: 104 bytes with the closing zero on the BSDs and
+// macOS, 108 on Linux.
+const maxSocketPath = 103
+
+// Socket is where the supervisor listens: control.sock in the folder, or, where that path is longer
+// than a socket address can hold, a short name in the runtime directory made from the folder's path.
+func (f Folder) Socket() (string, error) {
+	path := filepath.Join(string(f), "control.sock")
+	if len(path) <= maxSocketPath {
+		return path, nil
+	}
+	dir, err := runtimeDir()
+	if err != nil {
+		return "", fmt.Errorf("control socket: %w", err)
+	}
+	return filepath.Join(dir, fmt.Sprintf("%016x.sock", hashOf(string(f)))), nil
+}
+
+func hashOf(text string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(text))
+	return h.Sum64()
+}
+
+// fileLock is an advisory lock on a file, dropped by the kernel when its holder dies.
+type fileLock struct{ file *os.File }
+
+// lockFile takes the lock, waiting for it when wait is set; otherwise ok is false when another holds it.
+func lockFile(path string, wait bool) (lock *fileLock, ok bool, err error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, false, err
+	}
+	how := syscall.LOCK_EX
+	if !wait {
+		how |= syscall.LOCK_NB
+	}
+	for {
+		err = syscall.Flock(int(file.Fd()), how)
+		if err != syscall.EINTR {
+			break
+		}
+	}
+	if err == syscall.EWOULDBLOCK {
+		file.Close()
+		return nil, false, nil
+	}
+	if err != nil {
+		file.Close()
+		return nil, false, fmt.Errorf("lock %s: %w", path, err)
+	}
+	return &fileLock{file}, true, nil
+}
+
+// unlock lets go. The file stays: removing it would let two processes hold "the" lock at once.
+func (l *fileLock) unlock() { l.file.Close() }

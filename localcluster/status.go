@@ -1,0 +1,162 @@
+package localcluster
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"zkctl/probe"
+	"zkctl/probe/wire"
+	"zkctl/quorum"
+	"zkctl/quorum/zoocfg"
+)
+
+// The states of an ensemble, as far as its supervisor goes.
+const (
+	StateRunning = "running"
+	StateStopped = "stopped"
+)
+
+// Status is what `status` prints: the ensemble at one moment.
+type Status struct {
+	Name    string          `json:"name"`
+	State   string          `json:"state"`
+	Health  probe.Health    `json:"health"`
+	Quorum  probe.Quorum    `json:"quorum"`
+	Leader  *int64          `json:"leader"`
+	Epoch   int64           `json:"epoch"`
+	Connect string          `json:"connect"`
+	Members []MemberStatus  `json:"members"`
+	Faults  []ActiveFault   `json:"faults"`
+	Reasons []probe.Finding `json:"reasons"` // why it is not healthy, and remarks
+}
+
+// MemberStatus is one member at one moment.
+type MemberStatus struct {
+	ID           int64   `json:"id"`
+	Role         string  `json:"role"`
+	Engine       Engine  `json:"engine"`
+	Version      string  `json:"version"`
+	PID          int     `json:"pid"` // 0 when it is down
+	Client       string  `json:"client"`
+	QuorumPort   int     `json:"quorum_port"`
+	ElectionPort int     `json:"election_port"`
+	Admin        *string `json:"admin"` // null when it is off
+	Zxid         string  `json:"zxid"`
+	Epoch        int64   `json:"epoch"`
+	Connections  int64   `json:"connections"`
+	Outstanding  int64   `json:"outstanding"`
+	Uptime       float64 `json:"uptime_seconds"`
+	DataDir      string  `json:"data_dir"`
+	Reason       string  `json:"reason"` // why it does not serve, empty when it does
+}
+
+// newStatus is the verdict of a report, without its members.
+func newStatus(spec *Spec, state string, report *probe.Report, faults []ActiveFault) Status {
+	return Status{
+		Name: spec.Name, State: state, Connect: spec.Connect(), Faults: faults,
+		Health: report.Health, Quorum: report.Quorum, Leader: report.Leader, Epoch: report.Epoch, Reasons: report.Reasons,
+	}
+}
+
+// Status asks every member and says how the ensemble is.
+func (s *Supervisor) Status(ctx context.Context) (Status, error) {
+	report := s.survey(ctx)
+	status := newStatus(s.spec, StateRunning, report, active(s.Faults(), time.Now()))
+	for _, m := range s.members {
+		status.Members = append(status.Members, s.memberStatus(m, report))
+	}
+	return status, ctx.Err()
+}
+
+func (s *Supervisor) memberStatus(m *member, report *probe.Report) MemberStatus {
+	status := m.spec.status(s.spec, m.folder)
+	s.mu.Lock()
+	state, process := m.state, m.process
+	s.mu.Unlock()
+	if state == stateStopped {
+		if process != nil {
+			status.Reason = "exited: " + process.how.String()
+		}
+		return status
+	}
+	status.PID, status.Uptime = process.pid, time.Since(process.started).Seconds()
+	if state == statePaused {
+		status.Role, status.Reason = probe.RolePaused.String(), "paused"
+		return status
+	}
+	said := report.Member(m.spec.ID)
+	status.Role, status.Reason = roleName(report, said), said.Reason.String()
+	if !said.Role.Serves() {
+		return status
+	}
+	status.Version, status.Zxid = said.Version, said.Zxid.String()
+	status.Connections, status.Outstanding = said.Connections, said.Outstanding
+	if status.Role == probe.RoleLooking.String() {
+		status.Reason = "leads nobody" // deposed, and has not noticed yet
+	}
+	return status
+}
+
+// status is what is known of a member without asking it.
+func (m MemberSpec) status(s *Spec, folder MemberFolder) MemberStatus {
+	status := MemberStatus{
+		ID: m.ID, Role: probe.RoleDown.String(), Engine: m.Engine, Client: m.Client(), QuorumPort: m.QuorumPort,
+		ElectionPort: m.ElectionPort, Zxid: wire.Zxid(0).String(), DataDir: folder.DataDir(), Epoch: currentEpoch(folder),
+		Reason: "not started",
+	}
+	if s.Settings["admin.enableServer"] == "true" {
+		admin := loopback(m.AdminPort)
+		status.Admin = &admin
+	}
+	return status
+}
+
+// currentEpoch is the epoch that a member last joined: both engines keep it in a file of its own,
+// which says more than the epoch of the last transaction.
+func currentEpoch(folder MemberFolder) int64 {
+	text, err := os.ReadFile(filepath.Join(folder.DataDir(), "version-2", "currentEpoch"))
+	if err != nil {
+		return 0
+	}
+	epoch, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return epoch
+}
+
+// system is the quorum system of the members' configuration; a stand-alone server is a majority of one.
+func (s *Spec) system() (quorum.System, error) {
+	if s.standalone() {
+		return quorum.NewMajority(s.Voters()...)
+	}
+	ensemble, err := zoocfg.ParseEnsemble([]byte(s.configText(s.Members[0], "")))
+	if err != nil {
+		return nil, err
+	}
+	return ensemble.System()
+}
+
+// stoppedStatus is the status of an ensemble without a supervisor.
+func stoppedStatus(folder Folder, spec *Spec) (Status, error) {
+	system, err := spec.system()
+	if err != nil {
+		return Status{}, err
+	}
+	var members []probe.Member
+	var statuses []MemberStatus
+	for _, m := range spec.Members {
+		server := probe.Server{ID: m.ID, Client: m.Client(), Observer: m.Observer}
+		members = append(members, absent(server, probe.RoleDown, probe.ReasonRefused))
+		status := m.status(spec, folder.Member(m.ID))
+		status.Reason = "the ensemble is stopped"
+		statuses = append(statuses, status)
+	}
+	status := newStatus(spec, StateStopped, probe.Judge(members, system), []ActiveFault{})
+	status.Members = statuses
+	return status, nil
+}

@@ -1,0 +1,305 @@
+package localcluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"zkctl/inject"
+	"zkctl/inject/link"
+	"zkctl/quorum"
+)
+
+// Supervisor owns one running ensemble: the members' processes, the links between them, the faults
+// and the timeline. There is at most one for a folder, which the folder's lock sees to; when it
+// ends, in whatever way, nothing of the ensemble goes on running.
+type Supervisor struct {
+	folder Folder
+	spec   *Spec
+	system quorum.System // of the voters
+	name   string        // what this program is called, for the members it starts
+	self   string        // the program
+	apache apacheEngine
+
+	lock     *fileLock
+	events   *eventLog
+	launcher *launcher
+	guard    *guard
+	mesh     *link.Mesh
+	server   *http.Server // of the control socket
+
+	// acting is held by whoever changes something: one change at a time, so that a restart and a
+	// lease that ends do not trip over each other. Reading does not need it.
+	acting sync.Mutex
+
+	members  []*member     // in the order of the spec
+	leases   chan struct{} // wakes the goroutine that ends leases
+	stop     context.CancelFunc
+	stopping <-chan struct{} // closed when stop was called
+	ended    chan struct{}   // closed when the members are gone
+
+	mu     sync.Mutex // guards the ledger and the mutable part of each member
+	ledger inject.Ledger
+
+	serving  sync.WaitGroup // the control server
+	watching sync.WaitGroup // the goroutines of watch
+	burying  sync.WaitGroup // one bury a process
+}
+
+// Supervise runs the ensemble in folder until ctx is done or `down` asks it to stop. started is
+// called once, when the members' processes have been started (they may not serve yet). When it fails
+// before that, nothing is left running. name is what this program is called, for the members.
+func Supervise(ctx context.Context, folder Folder, name string, started func()) error {
+	spec, err := LoadSpec(folder)
+	if err != nil {
+		return err
+	}
+	system, err := spec.system()
+	if err != nil {
+		return err
+	}
+	s := &Supervisor{folder: folder, spec: spec, system: system, name: name, leases: make(chan struct{}, 1), ended: make(chan struct{})}
+	for _, m := range spec.Members {
+		s.members = append(s.members, &member{spec: m, folder: folder.Member(m.ID)})
+	}
+	ctx, s.stop = context.WithCancel(ctx)
+	s.stopping = ctx.Done()
+	defer s.stop()
+	steps := s.lifecycle(ctx)
+	if err := doSteps(steps, func(string) {}); err != nil {
+		return err
+	}
+	started()
+	<-ctx.Done()
+	return undoSteps(steps)
+}
+
+// lifecycle is how an ensemble comes up, and, read backwards, how it goes down.
+func (s *Supervisor) lifecycle(ctx context.Context) []step {
+	return []step{
+		{"take the lock", s.takeLock, s.dropLock},
+		{"find the engines", s.findEngines, nil},
+		{"check the ports", s.awaitPorts, nil},
+		{"open the timeline", s.openEvents, s.closeEvents},
+		{"open the links", s.openMesh, s.closeMesh},
+		{"open the control socket", s.listen, s.closeSocket},
+		{"start the members", s.startAll, s.endAll},
+		{"watch the members", func() error { return s.watch(ctx) }, s.endWatch},
+	}
+}
+
+func (s *Supervisor) takeLock() error {
+	lock, err := takeFreeLock(s.folder.LockFile())
+	if err != nil {
+		return err
+	}
+	if lock == nil {
+		return fail(CodeFailed, "", "%w: %s", errRunning, s.spec.Name)
+	}
+	s.lock = lock
+	// Whoever must end a supervisor that no longer answers finds its number here.
+	if err := lock.file.Truncate(0); err != nil {
+		return err
+	}
+	_, err = lock.file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	return err
+}
+
+// takeFreeLock takes a lock that no other supervisor holds. Others look at the lock for an instant,
+// to see whether there is a supervisor; that must not keep one from starting.
+func takeFreeLock(path string) (*fileLock, error) {
+	for range 10 {
+		if lock, ok, err := lockFile(path, false); ok || err != nil {
+			return lock, err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return nil, nil
+}
+
+// errRunning is a second supervisor's reason to leave.
+var errRunning = errors.New("the ensemble is running already")
+
+func (s *Supervisor) dropLock() error {
+	s.lock.unlock()
+	return nil
+}
+
+func (s *Supervisor) findEngines() (err error) {
+	if s.self, err = executable(); err != nil {
+		return err
+	}
+	for _, m := range s.spec.Members {
+		if m.Engine == Apache {
+			s.apache, err = findApache(os.Getenv)
+			return err
+		}
+	}
+	return nil
+}
+
+// awaitPorts waits a moment for ports that are taken: when the ensemble's last supervisor was killed
+// just now, the kernel is still burying its members.
+func (s *Supervisor) awaitPorts() error {
+	deadline := time.Now().Add(2 * time.Second)
+	for {
+		err := s.spec.checkPorts()
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func (s *Supervisor) openEvents() (err error) {
+	s.events, err = openEventLog(s.folder.EventsFile(), time.Now)
+	return err
+}
+
+func (s *Supervisor) closeEvents() error {
+	s.events.add(Event{Kind: EventDown})
+	return s.events.close()
+}
+
+func (s *Supervisor) openMesh() error {
+	ports := map[link.Lane]int{}
+	for _, l := range s.spec.Links {
+		channels, err := link.ParseChannels(l.Channel)
+		if err != nil {
+			return err
+		}
+		for _, c := range channels {
+			ports[link.Lane{From: l.From, To: l.To, Channel: c}] = l.Port
+		}
+	}
+	var peers []link.Peer
+	for _, m := range s.spec.Members {
+		peers = append(peers, link.Peer{ID: m.ID, Quorum: loopback(m.QuorumPort), Election: loopback(m.ElectionPort)})
+	}
+	mesh, err := link.NewMesh(link.MeshOptions{Peers: peers, Port: func(l link.Lane) int { return ports[l] }})
+	if err != nil {
+		return err
+	}
+	s.mesh = mesh
+	s.events.add(Event{Kind: EventUp, PID: os.Getpid()})
+	return nil
+}
+
+func (s *Supervisor) closeMesh() error { return s.mesh.Close() }
+
+// startAll starts every member at once: they need each other to serve.
+func (s *Supervisor) startAll() (err error) {
+	s.launcher = newLauncher()
+	if s.guard, err = startGuard(s.name); err != nil {
+		s.launcher.close()
+		return err
+	}
+	if err := s.each(s.ids(), func(m *member) error { return s.startMember(m, "up") }); err != nil {
+		return joinNonNil(err, s.endAll())
+	}
+	return nil
+}
+
+func (s *Supervisor) ids() []int64 {
+	var ids []int64
+	for _, m := range s.members {
+		ids = append(ids, m.spec.ID)
+	}
+	return ids
+}
+
+// endAll ends every member, all at once, and what started them.
+func (s *Supervisor) endAll() error {
+	s.acting.Lock()
+	defer s.acting.Unlock()
+	var all sync.WaitGroup
+	for _, m := range s.members {
+		all.Go(func() { s.endMember(m, askToEnd, "down") })
+	}
+	all.Wait()
+	s.burying.Wait()
+	s.launcher.close()
+	s.guard.close()
+	close(s.ended)
+	return nil
+}
+
+// watch begins what goes on by itself: seeing roles change, and ending leases.
+func (s *Supervisor) watch(ctx context.Context) error {
+	s.watching.Go(func() { s.watchRoles(ctx) })
+	s.watching.Go(func() { s.watchLeases(ctx) })
+	return nil
+}
+
+func (s *Supervisor) endWatch() error {
+	s.watching.Wait()
+	return nil
+}
+
+// member finds a member by id.
+func (s *Supervisor) member(id int64) (*member, error) {
+	for _, m := range s.members {
+		if m.spec.ID == id {
+			return m, nil
+		}
+	}
+	return nil, fail(CodeMissing, "", "there is no member %d", id)
+}
+
+// startMember starts a member that is stopped.
+func (s *Supervisor) startMember(m *member, why string) error {
+	if err := m.prepare(s.spec); err != nil {
+		return err
+	}
+	p, err := s.launcher.start(m.command(s.self, s.name, s.apache))
+	if err != nil {
+		return fmt.Errorf("member %d: %w", m.spec.ID, err)
+	}
+	s.guard.watch(p.pid)
+	s.mu.Lock()
+	m.process, m.state, m.expected, m.why, m.role = p, stateRunning, false, "", ""
+	s.mu.Unlock()
+	s.events.add(Event{Kind: EventStarted, Member: m.spec.ID, PID: p.pid, Why: why})
+	s.burying.Go(func() { s.bury(m, p) })
+	return nil
+}
+
+// bury records the end of a member's process, expected or not.
+func (s *Supervisor) bury(m *member, p *process) {
+	<-p.ended
+	s.guard.forget(p.pid)
+	e := Event{Kind: EventExited, Member: m.spec.ID, PID: p.pid, Signal: p.how.signal}
+	if p.how.signal == "" {
+		e.ExitCode = &p.how.code
+	}
+	s.mu.Lock()
+	e.Expected, e.Why = m.expected, m.why
+	if m.process == p {
+		m.state, m.role = stateStopped, ""
+	}
+	over := s.ledger.Recover(inject.Pause, m.spec.ID)
+	s.mu.Unlock()
+	s.events.add(e)
+	s.recordHeals(over, "its process ended")
+	close(p.buried)
+}
+
+// endMember ends a member's process and returns when its end is on record.
+func (s *Supervisor) endMember(m *member, ask syscall.Signal, why string) {
+	s.mu.Lock()
+	p, alive := m.process, m.state != stateStopped
+	if alive {
+		m.expected, m.why = true, why
+	}
+	s.mu.Unlock()
+	if alive {
+		p.end(ask, endGrace)
+		<-p.buried
+	}
+}

@@ -1,0 +1,152 @@
+package localcluster
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"zkctl/probe"
+	"zkctl/probe/wire"
+)
+
+// condition is something that one can wait for.
+type condition struct {
+	name string
+	met  func(w *waiting, s Status) bool
+}
+
+// waiting is one wait under way.
+type waiting struct {
+	condition condition
+	// target is what the members must have reached to be synced: the leader's position when the wait
+	// began. Comparing positions of one moment would never be equal under load.
+	target wire.Zxid
+}
+
+var conditions = []condition{
+	{"healthy", func(_ *waiting, s Status) bool { return s.Health == probe.HealthHealthy }},
+	{"quorum", func(_ *waiting, s Status) bool { return s.Health >= probe.HealthDegraded }},
+	{"leader", func(_ *waiting, s Status) bool { return s.Leader != nil }},
+	{"no-quorum", func(_ *waiting, s Status) bool { return s.Health <= probe.HealthNoQuorum }},
+	{"synced", (*waiting).synced},
+	{"down", func(_ *waiting, s Status) bool { return s.Health == probe.HealthDown }},
+}
+
+// Conditions names what can be waited for.
+func Conditions() []string {
+	var names []string
+	for _, c := range conditions {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+// CheckCondition says whether there is a condition of that name.
+func CheckCondition(name string) error {
+	_, err := findCondition(name)
+	return err
+}
+
+func findCondition(name string) (condition, error) {
+	for _, c := range conditions {
+		if c.name == name {
+			return c, nil
+		}
+	}
+	return condition{}, fail(CodeUsage, "one of "+strings.Join(Conditions(), ", "), "%q cannot be waited for", name)
+}
+
+// synced tells whether every member serves and has reached the target. A leader that has not written
+// in its epoch yet stands at the epoch's start, where nobody else ever stands; serving is enough then,
+// because a learner serves only after it has synchronized.
+func (w *waiting) synced(s Status) bool {
+	if s.Health != probe.HealthHealthy {
+		return false
+	}
+	positions := map[int64]wire.Zxid{}
+	for _, m := range s.Members {
+		zxid, err := wire.ParseZxid(m.Zxid)
+		if err != nil {
+			return false
+		}
+		positions[m.ID] = zxid
+	}
+	if w.target == 0 {
+		w.target = positions[*s.Leader]
+	}
+	for _, zxid := range positions {
+		if zxid < w.target && w.target.Counter() != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// How often a wait looks: fast at first, because most waits are for something that is about to be.
+const (
+	eager   = 5 * time.Millisecond
+	patient = 50 * time.Millisecond
+)
+
+// Wait returns when the ensemble is in a condition.
+func (s *Supervisor) Wait(ctx context.Context, r WaitRequest) (Status, error) {
+	c, err := findCondition(r.For)
+	if err != nil {
+		return Status{}, err
+	}
+	w := &waiting{condition: c}
+	began := time.Now()
+	for {
+		status, err := s.Status(ctx)
+		if err != nil || c.met(w, status) {
+			return status, err
+		}
+		if r.Fragile {
+			if err := s.died(); err != nil {
+				return status, err
+			}
+		}
+		waited := time.Since(began)
+		if waited >= seconds(r.Timeout) {
+			return status, notInTime(r, status)
+		}
+		pause := eager
+		if waited > 3*time.Second {
+			pause = patient
+		}
+		select {
+		case <-time.After(min(pause, seconds(r.Timeout)-waited)):
+		case <-ctx.Done():
+			return status, ctx.Err()
+		case <-s.stopping:
+			return status, fail(CodeMissing, "", "the ensemble %s is being stopped", s.spec.Name)
+		}
+	}
+}
+
+// died is the error for a member that ended without being asked to, with the end of its log.
+func (s *Supervisor) died() error {
+	for _, m := range s.members {
+		s.mu.Lock()
+		dead, how := m.state == stateStopped && m.process != nil && !m.expected, ""
+		if dead {
+			how = m.process.how.String()
+		}
+		s.mu.Unlock()
+		if dead {
+			return fail(CodeFailed, "the whole log: "+m.folder.LogFile(), "member %d died (%s); the end of its log:\n%s",
+				m.spec.ID, how, tailOf(m.folder.LogFile(), 20))
+		}
+	}
+	return nil
+}
+
+// notInTime names what is in the way.
+func notInTime(r WaitRequest, s Status) error {
+	text := fmt.Sprintf("%s is %s; waited in vain for %s, %s", s.Name, s.Health, r.For, seconds(r.Timeout))
+	for _, f := range s.Reasons {
+		text += "\n  " + f.Text
+	}
+	return fail(CodeTimedOut, "`zkctl status` and `zkctl logs` may tell why", "%s", text)
+}

@@ -1,0 +1,76 @@
+package localcluster
+
+import (
+	"context"
+	"time"
+
+	"zkctl/probe"
+)
+
+// watchRoles writes down whenever a member is seen in another role than before. It asks once a tick:
+// often enough for a timeline, and too seldom for a member to notice.
+func (s *Supervisor) watchRoles(ctx context.Context) {
+	ticker := time.NewTicker(min(max(s.spec.Tick(), 50*time.Millisecond), time.Second))
+	defer ticker.Stop()
+	for {
+		if report := s.survey(ctx); ctx.Err() == nil {
+			s.noteRoles(report)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// noteRoles records what changed. A member that takes part in no quorum is "looking"; one that has
+// not served since it was started is not worth a line until it does.
+func (s *Supervisor) noteRoles(report *probe.Report) {
+	for _, m := range s.members {
+		said := report.Member(m.spec.ID)
+		role := roleName(report, said)
+		s.mu.Lock()
+		was := m.role
+		worth := m.state == stateRunning && said.Role != probe.RolePaused && said.Role != probe.RoleDown &&
+			role != was && (was != "" || role != probe.RoleLooking.String())
+		if worth {
+			m.role = role
+		}
+		s.mu.Unlock()
+		if worth {
+			s.events.add(Event{Kind: EventRole, Member: m.spec.ID, From: was, To: role})
+		}
+	}
+}
+
+// watchLeases heals faults whose time is up.
+func (s *Supervisor) watchLeases(ctx context.Context) {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		s.mu.Lock()
+		next, ok := s.ledger.Next()
+		s.mu.Unlock()
+		if ok {
+			timer.Reset(time.Until(next))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.leases: // another fault, or one less
+		case <-timer.C:
+			s.expire(time.Now())
+		}
+	}
+}
+
+// expire ends the leases that are over.
+func (s *Supervisor) expire(now time.Time) {
+	s.acting.Lock()
+	defer s.acting.Unlock()
+	s.mu.Lock()
+	over := s.ledger.Expire(now)
+	s.mu.Unlock()
+	s.mend(over, "its time is up")
+}
