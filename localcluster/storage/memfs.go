@@ -182,7 +182,7 @@ func (m *MemFS) Open(path string, mode Mode) (File, error) {
 	defer m.mu.Unlock()
 	path = filepath.Clean(path)
 	node := m.live[path]
-	if node != nil && node.dir {
+	if mode < ReadOnly || mode > CreateNew || node != nil && node.dir {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrInvalid}
 	}
 	if mode != CreateNew {

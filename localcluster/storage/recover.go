@@ -75,7 +75,7 @@ func (r *reader) read(limit wire.Zxid) (*found, error) {
 		return nil, r.withHint(err)
 	}
 	for _, path := range files.stray {
-		f.repair(path+": left over from an interrupted write: removed", func() error { return removeDurably(r.fs, path) })
+		f.repair(path+": left over from an interrupted write: removed", func() error { return r.tidy(path) })
 	}
 	if limit == noLimit {
 		if err := r.readEpochsInto(f); err != nil {
@@ -294,14 +294,17 @@ func (r *reader) readEpochsInto(f *found) error {
 		if _, err := readSmall(r.fs, path); errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		f.repair(path+": left over from an interrupted write: removed", func() error {
-			if err := removeIfThere(r.fs, path); err != nil {
-				return err
-			}
-			return r.fs.SyncDir(filepath.Dir(path))
-		})
+		f.repair(path+": left over from an interrupted write: removed", func() error { return r.tidy(path) })
 	}
 	return nil
+}
+
+// tidy removes a temporary file, unless another repair has used its name.
+func (l layout) tidy(path string) error {
+	if err := removeIfThere(l.fs, path); err != nil {
+		return err
+	}
+	return l.fs.SyncDir(filepath.Dir(path))
 }
 
 // apply makes the repairs and adds their notes.
