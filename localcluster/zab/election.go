@@ -36,15 +36,23 @@ type election struct {
 	decideAt time.Duration     // when finalizeWait ends; 0 while there is no quorum
 	resendAt time.Duration
 	interval time.Duration
+
+	// Until then settled servers are not believed: this server has just
+	// failed to join a leader, and would try again at once, and fail, as
+	// fast as the network carries it.
+	patience time.Duration
 }
 
 // lookForLeader begins a new round.
 func (n *Node) lookForLeader() {
-	n.role, n.phase = Looking, Election
 	e := &n.election
 	e.round++
 	e.recvset, e.settled = map[ServerID]vote{}, map[ServerID]vote{}
 	e.interval = notificationInterval
+	if n.phase != Broadcast && n.phase != Election {
+		e.patience = n.now + n.cfg.Tick/2
+	}
+	n.role, n.phase = Looking, Election
 	n.out.event(Event{Kind: ElectionStarted, Round: e.round, Epoch: n.currentEpoch, Zxid: n.lastLogged})
 	n.propose(n.ownVote())
 	n.count()
@@ -70,6 +78,9 @@ func (n *Node) propose(v vote) {
 	e.proposal = v
 	e.decideAt = 0
 	e.resendAt = n.now + e.interval
+	if e.patience > n.now {
+		e.resendAt = e.patience
+	}
 	if n.isVoter(n.cfg.ID) {
 		e.recvset[n.cfg.ID] = v
 	}
@@ -150,7 +161,14 @@ func (n *Node) lookingVote(from ServerID, v vote) {
 		n.out.event(Event{Kind: VoteChanged, Peer: v.leader, Round: e.round, Zxid: v.zxid})
 	}
 	v.version = 0
+	old, known := e.recvset[from]
 	e.recvset[from] = v
+	if !v.agrees(e.proposal) && !(known && old == v) && n.isVoter(n.cfg.ID) {
+		// It may have begun after this server's vote went out, and would
+		// otherwise learn of it only when that is repeated. Once for each
+		// of its votes, lest two that can never agree talk without end.
+		n.notify(from)
+	}
 	n.count()
 }
 
@@ -187,6 +205,9 @@ func (n *Node) decideIfUnanimous() {
 // settledVote takes a vote from a server that follows or leads.
 func (n *Node) settledVote(from ServerID, v vote) {
 	e := &n.election
+	if n.now < e.patience {
+		return
+	}
 	if v.round == e.round {
 		inRound := v
 		inRound.version = 0

@@ -75,7 +75,9 @@ func (n *Node) lead() {
 		oldEpoch: n.currentEpoch,
 		deadline: n.now + n.ticks(n.cfg.InitLimit),
 	}
-	n.admitAll()
+	for _, g := range n.lobby.takeAll() {
+		n.register(g.link, g.hello)
+	}
 	n.chooseEpoch() // alone, a single voter is a quorum
 }
 
@@ -117,13 +119,25 @@ func (l *leader) describe(s *Status) {
 	}
 }
 
-// welcome takes a learner that reports: FOLLOWERINFO or OBSERVERINFO.
+// welcome takes a learner that reports to a leader.
 func (n *Node) welcome(link LinkID, p wire.QuorumPacket) {
+	switch f := n.register(link, p); {
+	case f == nil:
+	case n.leader.epochDurable:
+		n.invite(f)
+	default:
+		n.chooseEpoch()
+	}
+}
+
+// register notes a learner that reports with FOLLOWERINFO or OBSERVERINFO; nil
+// when it cannot be taken.
+func (n *Node) register(link LinkID, p wire.QuorumPacket) *follower {
 	var info wire.LearnerInfo
 	if err := wire.Unmarshal(p.Data, &info); err != nil {
 		n.out.event(Event{Kind: PeerMisbehaved, Reason: fmt.Sprintf("unreadable %v: %v", p.Type, err)})
 		n.close(link)
-		return
+		return nil
 	}
 	f := &follower{
 		id: ServerID(info.ServerID), link: link, observer: p.Type == wire.PacketObserverInfo,
@@ -135,14 +149,14 @@ func (n *Node) welcome(link LinkID, p wire.QuorumPacket) {
 		n.out.event(Event{Kind: PeerMisbehaved, Peer: f.id,
 			Reason: fmt.Sprintf("reported as server %d with configuration version %x", info.ServerID, info.ConfigVersion)})
 		n.close(link)
-		return
+		return nil
 	case l.epoch != 0 && f.acceptedEpoch > l.epoch && n.isVoter(f.id):
 		// It has promised a later epoch to a leader that never came to be
 		// and cannot go back. ZooKeeper leaves it outside until something
 		// else causes an election; a new epoch above its promise lets it in.
 		n.close(link)
 		n.look(fmt.Sprintf("server %d has promised epoch %d, above this one, %d", f.id, f.acceptedEpoch, l.epoch))
-		return
+		return nil
 	}
 	if old := l.byID[f.id]; old != nil {
 		n.close(old.link)
@@ -150,11 +164,7 @@ func (n *Node) welcome(link LinkID, p wire.QuorumPacket) {
 	}
 	l.add(f)
 	n.out.event(Event{Kind: LearnerJoined, Peer: f.id, Epoch: f.acceptedEpoch})
-	if l.epochDurable {
-		n.invite(f)
-		return
-	}
-	n.chooseEpoch()
+	return f
 }
 
 // chooseEpoch ends the first half of discovery once a quorum has reported

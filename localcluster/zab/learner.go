@@ -137,6 +137,10 @@ func (n *Node) distrust(format string, args ...any) {
 // promise to follow nobody of an earlier epoch. The ACKEPOCH waits for the
 // disk, and with it for every append before it, so that the history which it
 // claims is durable.
+//
+// Nobody counts an observer's promise, so it binds the observer to nothing:
+// one that promised an epoch to a leader which never came to be may follow
+// the leader that did. (A voter may not; see Node.welcome.)
 func (n *Node) newEpoch(p wire.QuorumPacket) {
 	l := n.learner
 	epoch := p.Zxid.Epoch()
@@ -144,7 +148,7 @@ func (n *Node) newEpoch(p wire.QuorumPacket) {
 	case l.epoch != 0:
 		n.distrust("a second LEADERINFO, for epoch %d", epoch)
 		return
-	case epoch < n.acceptedEpoch:
+	case epoch < n.currentEpoch || epoch < n.acceptedEpoch && n.role == Following:
 		n.distrust("epoch %d, but %d is promised", epoch, n.acceptedEpoch)
 		return
 	}
@@ -152,11 +156,11 @@ func (n *Node) newEpoch(p wire.QuorumPacket) {
 	// A promise made before, to a leader that may have been another one,
 	// is not made again: it does not count towards this leader's quorum.
 	l.answer = n.currentEpoch
-	if epoch == n.acceptedEpoch {
+	if epoch <= n.acceptedEpoch {
 		l.answer = alreadyPromised
 	}
-	n.acceptedEpoch = epoch
-	n.write(Write{Kind: WriteAcceptedEpoch, Epoch: epoch})
+	n.acceptedEpoch = max(n.acceptedEpoch, epoch)
+	n.write(Write{Kind: WriteAcceptedEpoch, Epoch: n.acceptedEpoch})
 	n.out.event(Event{Kind: EpochAccepted, Peer: l.leader, Epoch: epoch, Zxid: n.lastLogged})
 }
 

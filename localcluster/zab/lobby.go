@@ -56,13 +56,11 @@ func (b *lobby) closeAll(n *Node) {
 	b.guests = nil
 }
 
-// admitAll lets the waiting learners in, once this server leads.
-func (n *Node) admitAll() {
-	guests := n.lobby.guests
-	n.lobby.guests = nil
-	for _, g := range guests {
-		n.welcome(g.link, g.hello)
-	}
+// takeAll empties the lobby, once this server leads.
+func (b *lobby) takeAll() []guest {
+	guests := b.guests
+	b.guests = nil
+	return guests
 }
 
 func (n *Node) lobbyTick() {

@@ -27,7 +27,7 @@ var update = flag.Bool("update", false, "write what the conversations are into t
 //	propose 2 value          the leader broadcasts
 //	crash 1                  memory and unsynced writes are lost
 //	cut 1 2 / cut 1>2        silence, both ways or one way; heal ends all cuts
-//	break 1 2                connections break
+//	break 1 2                connections break, and what was under way is lost
 //	stick 1 / unstick 1      the disk makes nothing durable
 //	disk 1 accepted=2 current=1 log=0x100000001:a,0x100000002:b
 //	quiet                    do not show what follows in this block
@@ -135,13 +135,13 @@ func (p *player) do(f []string) error {
 			}
 		}
 	case "settle":
-		p.w.settle()
+		return p.w.settle()
 	case "run":
 		d, err := time.ParseDuration(f[1])
 		if err != nil {
 			return err
 		}
-		p.w.run(d)
+		return p.w.run(d)
 	case "propose":
 		s := p.w.servers[ids[0]]
 		p.w.step(s, Proposed{wire.Proposal{Zxid: s.node.Status().NextZxid, Data: []byte(f[2])}})
@@ -164,7 +164,7 @@ func (p *player) do(f []string) error {
 	case "heal":
 		clear(p.w.blocked)
 	case "break":
-		p.w.breakLinks(ids[0], ids[1])
+		p.w.breakLinks(ids[0], ids[1], keepNone)
 	case "stick", "unstick":
 		p.w.servers[ids[0]].stuck = f[0] == "stick"
 	case "disk":

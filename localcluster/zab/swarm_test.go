@@ -2,6 +2,7 @@ package zab
 
 import (
 	"bytes"
+	"cmp"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -115,7 +116,7 @@ func (s *swarm) chaos(weights [8]int) {
 			}
 		case 4:
 			s.trace("break %d-%d", id, other)
-			s.breakLinks(id, other)
+			s.breakLinks(id, other, func(queued int) int { return s.rng.IntN(queued + 1) })
 		case 5:
 			s.servers[id].stuck = !s.servers[id].stuck
 			s.trace("stuck %d %v", id, s.servers[id].stuck)
@@ -230,10 +231,8 @@ func (s *swarm) heal() error {
 			s.restart(id)
 		}
 	}
-	s.settle()
-	s.run(15 * time.Second)
-	if s.err != nil {
-		return s.err
+	if err := cmp.Or(s.run(15*time.Second), s.err); err != nil {
+		return err
 	}
 	var leader *server
 	for _, id := range s.ids {
@@ -252,9 +251,8 @@ func (s *swarm) heal() error {
 		return fmt.Errorf("healed, but nobody leads")
 	}
 	s.step(leader, Proposed{wire.Proposal{Zxid: leader.node.Status().NextZxid, Data: []byte("last")}})
-	s.run(time.Second)
-	if s.err != nil {
-		return s.err
+	if err := cmp.Or(s.run(time.Second), s.err); err != nil {
+		return err
 	}
 	for _, id := range s.ids {
 		if !slices.EqualFunc(s.servers[id].tree, leader.tree, same) {
@@ -268,4 +266,19 @@ func (s *swarm) heal() error {
 		return fmt.Errorf("healed, but %d transactions are known to be committed, and the leader holds %d", len(s.committed), len(leader.tree))
 	}
 	return nil
+}
+
+// TestSwarmCorpus replays schedules that once failed.
+func TestSwarmCorpus(t *testing.T) {
+	for _, c := range []struct {
+		seed uint64
+		was  string
+	}{
+		{2, "observers answered each other's votes without end"},
+		{8174, "an observer that had promised a later epoch tried to join again without pause"},
+	} {
+		if err := runSwarm(c.seed, false, t.Logf); err != nil {
+			t.Errorf("seed %d (%s): %v", c.seed, c.was, err)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package zab
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -237,14 +238,20 @@ func (w *world) persistAll(s *server) {
 	}
 }
 
-// breakLinks breaks every connection between two servers.
-func (w *world) breakLinks(a, b ServerID) {
+// breakLinks breaks every connection between two servers; keep tells how many
+// of the packets under way in each direction still arrive.
+func (w *world) breakLinks(a, b ServerID, keep func(queued int) int) {
 	for _, c := range w.conns {
 		if c.dialer == a && c.listener == b || c.dialer == b && c.listener == a {
 			c.closed = [2]bool{true, true}
+			for side, q := range c.queue {
+				c.queue[side] = q[:keep(len(q))]
+			}
 		}
 	}
 }
+
+func keepNone(int) int { return 0 }
 
 // moves lists what could happen next, in a fixed order: a write becomes
 // durable, a vote or packet arrives, a connection opens or breaks.
@@ -289,7 +296,7 @@ func (w *world) connMoves(c *conn) (m []func()) {
 		receiver := 1 - side
 		switch {
 		case w.blocked[dir] || c.told[receiver]:
-		case len(c.queue[side]) > 0 && !c.closed[receiver]:
+		case len(c.queue[side]) > 0 && (!c.closed[receiver] || c.closed[side]):
 			m = append(m, func() { w.deliverPacket(c, side) })
 		case c.closed[side] || c.closed[receiver]:
 			m = append(m, func() {
@@ -345,24 +352,27 @@ func describe(p wire.QuorumPacket) string {
 }
 
 // settle lets everything happen that needs no time to pass.
-func (w *world) settle() {
+func (w *world) settle() error {
 	for range 100_000 {
 		m := w.moves()
 		if len(m) == 0 {
-			return
+			return nil
 		}
 		m[0]()
 	}
-	panic("the ensemble talks without end")
+	return errors.New("the servers talk without end")
 }
 
 // run lets time pass in small ticks and everything happen that can.
-func (w *world) run(d time.Duration) {
+func (w *world) run(d time.Duration) error {
 	for end := w.now + d; w.now < end; {
 		w.now += 10 * time.Millisecond
 		for _, id := range w.ids {
 			w.step(w.servers[id], Tick{})
 		}
-		w.settle()
+		if err := w.settle(); err != nil {
+			return err
+		}
 	}
+	return nil
 }
