@@ -42,7 +42,9 @@
 //
 // A server is dialled while it has no link and a vote waits for it: every 10 ms
 // at first, since servers that are started together refuse each other for some
-// tens of milliseconds, and ever more rarely, down to once a second, later.
+// tens of milliseconds, and ever more rarely, down to once a second, later. After
+// a hello to a larger server the pause is longer, 100 ms at first: it is there,
+// and about to dial back.
 //
 // # The quorum port
 //

@@ -191,15 +191,12 @@ func (l *link) writeFrames() error {
 	}
 }
 
-// take hands the next message to a link, or nil. A link that was replaced gets
-// none: it would be lost there.
+// take hands the next message to a link, or nil. What a dying link takes is not
+// lost: the next link begins with it.
 func (e *Election) take(l *link, first bool) []byte {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	p := l.p
-	if p.link != l {
-		return nil
-	}
 	if p.next != nil {
 		p.last, p.next = p.next, nil
 		p.unanswered = true

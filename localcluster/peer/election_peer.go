@@ -195,6 +195,9 @@ func (e *Election) dialAny(addrs []string) (net.Conn, error) {
 // introduce says hello on a connection that this server opened, and keeps it
 // if this server is the larger one.
 func (e *Election) introduce(p *peer, conn net.Conn) error {
+	if p.id > e.opts.Self && e.linked(p) {
+		return conn.Close() // it was faster, and a hello would make it start again
+	}
 	undo := context.AfterFunc(e.ctx, func() { conn.Close() })
 	defer undo()
 	conn.SetWriteDeadline(time.Now().Add(e.opts.HandshakeTimeout))
@@ -214,6 +217,12 @@ func (e *Election) introduce(p *peer, conn net.Conn) error {
 	return nil
 }
 
+func (e *Election) linked(p *peer) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return p.link != nil
+}
+
 // afterDial counts an attempt and, once per outage, tells of a failure.
 func (e *Election) afterDial(p *peer, err error) {
 	e.mu.Lock()
@@ -222,10 +231,9 @@ func (e *Election) afterDial(p *peer, err error) {
 	switch {
 	case err != nil:
 		p.refused++
-	case p.id > e.opts.Self:
+	case p.id > e.opts.Self && p.link == nil:
 		p.refused = 0
-		p.flaps++ // until it dials back this led nowhere
-		if p.link == nil && p.flaps > complainFlaps {
+		if p.flaps++; p.flaps > complainFlaps {
 			err = errNoDialBack
 		}
 	default:
