@@ -240,7 +240,7 @@ func TestHelloWithoutDialBackIsTold(t *testing.T) {
 		if err := e.Send(2, vote(1)); err != nil {
 			t.Fatal(err)
 		}
-		pass(t.Context(), time.Hour)
+		pass(t.Context(), time.Minute)
 		if got := s.logs[1].all(); len(got) != 1 || !strings.Contains(got[0], "unreachable 2: takes this server's hello but does not dial back") {
 			t.Errorf("saw %q, want the trouble told once", got)
 		}
