@@ -3,9 +3,9 @@ package localcluster
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -210,7 +210,7 @@ func (s *Supervisor) Partition(ctx context.Context, r PartitionRequest) (FaultRe
 	if err := r.Validate(); err != nil {
 		return FaultReport{}, fail(CodeUsage, "", "%w", err)
 	}
-	return s.breakLinks(ctx, r.Random(), r.Seed, r.Lease, r.DryRun, func(members []inject.Member, random *rand.Rand) (inject.Plan, inject.Fault, error) {
+	return s.breakLinks(ctx, breaking{r.Random(), r.Seed, seconds(r.Lease), r.DryRun, "partition " + r.words()}, func(members []inject.Member, random *rand.Rand) (inject.Plan, inject.Fault, error) {
 		plan, err := r.Plan(members, random)
 		return plan, inject.Fault{Kind: inject.Cut}, err
 	})
@@ -232,7 +232,7 @@ func (s *Supervisor) Slow(ctx context.Context, r SlowRequest) (FaultReport, erro
 	if err != nil {
 		return FaultReport{}, fail(CodeUsage, "", "%w", err)
 	}
-	return s.breakLinks(ctx, links.Random(), r.Seed, r.Lease, r.DryRun, func(members []inject.Member, random *rand.Rand) (inject.Plan, inject.Fault, error) {
+	return s.breakLinks(ctx, breaking{links.Random(), r.Seed, seconds(r.Lease), r.DryRun, "slow " + links.String()}, func(members []inject.Member, random *rand.Rand) (inject.Plan, inject.Fault, error) {
 		plan, err := links.Plan(members, channels, random)
 		return plan, inject.Fault{Kind: inject.Slow, Shape: &r.Shape}, err
 	})
@@ -241,36 +241,50 @@ func (s *Supervisor) Slow(ctx context.Context, r SlowRequest) (FaultReport, erro
 // planner chooses members and links, and says what is to be done to them.
 type planner func([]inject.Member, *rand.Rand) (inject.Plan, inject.Fault, error)
 
-func (s *Supervisor) breakLinks(ctx context.Context, open bool, seed *uint64, lease float64, dryRun bool, plan planner) (FaultReport, error) {
+// breaking is what a partition and slow links have in common.
+type breaking struct {
+	open   bool    // a choice is left to chance
+	seed   *uint64 // as given
+	lease  time.Duration
+	dryRun bool
+	why    string
+}
+
+func (s *Supervisor) breakLinks(ctx context.Context, b breaking, plan planner) (FaultReport, error) {
 	s.acting.Lock()
 	defer s.acting.Unlock()
 	members, err := s.Members(ctx)
 	if err != nil {
 		return FaultReport{}, err
 	}
-	random, used := chooser(seed)
+	random, seed := chooser(b.seed)
 	planned, fault, err := plan(members, random)
 	if err != nil {
 		return FaultReport{}, selectorError(err)
 	}
 	fault.Members, fault.Links = planned.Members, planned.Lanes
-	report := FaultReport{Fault: fault, Groups: planned.Groups, DryRun: dryRun}
-	if open {
-		report.Seed = &used
+	report := FaultReport{Fault: fault, Groups: planned.Groups, DryRun: b.dryRun}
+	if b.open {
+		report.Seed = &seed
 	}
-	if err := s.checkFault(fault, seconds(lease)); err != nil || dryRun {
+	if err := s.checkFault(fault, b.lease); err != nil || b.dryRun {
 		return report, err
 	}
-	report.Fault, err = s.inject(fault, seconds(lease), fault.Kind.String()+" "+describePlan(planned))
+	report.Fault, err = s.inject(fault, b.lease, b.why)
 	return report, err
 }
 
-// describePlan is a plan in the words of the command line.
-func describePlan(p inject.Plan) string {
-	if len(p.Groups) == 0 {
-		return fmt.Sprint(p.Members)
+// words are a partition as it is written on the command line.
+func (r PartitionRequest) words() string {
+	switch {
+	case r.Ring:
+		return "--ring"
+	case r.Bridge != "":
+		return strings.TrimSpace(r.Groups + " --bridge " + r.Bridge)
+	case r.OneWay:
+		return r.Groups + " --one-way"
 	}
-	return fmt.Sprint(p.Groups)
+	return r.Groups
 }
 
 // Mend ends faults; with processes and no ids it also starts and resumes every member, whoever

@@ -81,9 +81,12 @@ func (l *eventLog) add(e Event) {
 		e.Time = l.last.Add(time.Nanosecond)
 	}
 	l.last = e.Time
-	line, err := json.Marshal(e)
+	var line bytes.Buffer
+	encoder := json.NewEncoder(&line)
+	encoder.SetEscapeHTML(false) // 1>2 should read as such
+	err := encoder.Encode(e)
 	if err == nil {
-		_, err = l.file.Write(append(line, '\n'))
+		_, err = l.file.Write(line.Bytes())
 	}
 	if err != nil {
 		l.lost++

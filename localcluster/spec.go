@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -154,7 +155,7 @@ func (s *Spec) save(folder Folder) error {
 func LoadSpec(folder Folder) (*Spec, error) {
 	text, err := os.ReadFile(folder.SpecFile())
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fail(CodeMissing, "`zkctl up` makes one, `zkctl ls` lists them", "no such ensemble: %w", err)
+		return nil, fail(CodeMissing, "`zkctl up` makes one, `zkctl ls` lists them", "there is no ensemble %s", filepath.Base(string(folder)))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("ensemble: %w", err)

@@ -1,0 +1,49 @@
+// Package localcluster runs ZooKeeper ensembles on one machine: real servers in processes of their
+// own, real sockets between them, and a hand on every process and every link.
+//
+//	                         ┌──────────────── supervisor (one process) ───────────────┐
+//	zkctl kill leader ──────>│ control socket   faults and leases   timeline           │
+//	zkctl partition 1 ──────>│                                                         │
+//	                         │   1>2 ═══ 2>1      links: one for each ordered pair and │
+//	                         │    ║ \   / ║       channel (quorum, election)           │
+//	                         └────╫──\─/──╫────────────────────────────────────────────┘
+//	                              ║   X   ║
+//	                        member 1 / \ member 2   …     a process each: zkctl serve zoo.cfg,
+//	                              ^       ^               or java … QuorumPeerMain zoo.cfg
+//	                              │       │
+//	                         clients, on the members' own ports
+//
+// # Who does what
+//
+// `zkctl up` draws up a [Spec] and starts a detached [Supervisor], which starts the members. From then
+// on the supervisor owns everything that lives: processes, links, faults, the timeline. Every other
+// zkctl is a [Client] that asks it, over HTTP on a unix socket; api.go is the protocol. Both are an
+// inject.Target, so a drill can break a local ensemble from inside or from outside.
+//
+// A member is any program that runs one zoo.cfg. The supervisor knows nothing else of it: what a
+// member is doing is asked over the member's own client port (package probe), never read from a log
+// line or from files it might still be writing. That is why both engines are equal here.
+//
+// # The folder
+//
+//	$ZKCTL_HOME/NAME/           0700
+//	    spec.json               what the ensemble is made of; written whole or not at all
+//	    lock                    flock'ed by the supervisor as long as it lives; holds its pid
+//	    control.sock            0600; under /tmp/zkctl-UID when this path would be too long
+//	    events.jsonl            the timeline, appended
+//	    supervisor.log          empty when all is well
+//	    members/1/zoo.cfg       written anew at every start
+//	    members/1/data/         myid, log and snapshots: what an ensemble is
+//	    members/1/log           what the member prints, appended
+//
+// # Invariants
+//
+//   - There is at most one supervisor for a folder: it holds the lock, which the kernel drops when
+//     it dies.
+//   - No member outlives its supervisor, however that ends: see launcher and guard.
+//   - Ports are in spec.json before anything listens on them, and never change.
+//   - A fault is in the ledger and in the timeline before it takes effect, and every lease is ended
+//     by the supervisor, not by the command that asked for it.
+//   - A member that dies is recorded and stays down. Starting it again is somebody's decision.
+//   - What fails leaves nothing half-made: a lifecycle is a list of steps, each with its undo.
+package localcluster
