@@ -17,9 +17,16 @@ type claim struct {
 	min, max wire.Zxid
 }
 
+// folders are the two ways to lay the files out.
+var folders = map[string]func(*MemFS) Options{
+	"one folder":  options,
+	"two folders": func(m *MemFS) Options { return Options{FS: m, DataDir: dataDir, LogDir: "/log"} },
+}
+
 // life is a server's life as the scenario below tells it, with what must be true if it is cut short.
 type life struct {
 	disk    *MemFS
+	options func(*MemFS) Options
 	store   *Store
 	history History
 
@@ -35,8 +42,8 @@ type step struct {
 	do   func(*life) error
 }
 
-func newLife(disk *MemFS) *life {
-	l := &life{disk: disk, now: newStory()}
+func newLife(disk *MemFS, options func(*MemFS) Options) *life {
+	l := &life{disk: disk, options: options, now: newStory()}
 	l.claims = []claim{{l.now, 0, 0}}
 	return l
 }
@@ -45,7 +52,7 @@ func (l *life) claim() *claim { return &l.claims[0] }
 
 func stepOpen(l *life) (err error) {
 	var r *Recovered
-	if l.store, r, err = Open(options(l.disk)); err == nil {
+	if l.store, r, err = Open(l.options(l.disk)); err == nil {
 		l.history = r.History
 	}
 	return err
@@ -91,6 +98,18 @@ func stepEnter(epoch int64) step {
 }
 
 func stepSave(l *life) error { return l.store.SaveSnapshot(l.now.tree.Snapshot(), l.history) }
+
+// stepSaveLate saves a snapshot that the log has overtaken.
+func stepSaveLate(l *life) error {
+	snap := l.now.tree.Snapshot()
+	if err := stepAppend(2, 3).do(l); err != nil {
+		return err
+	}
+	if err := l.store.SaveSnapshot(snap, l.history); err != nil {
+		return err
+	}
+	return stepSync(l)
+}
 
 func stepPurge(l *life) error { _, err := l.store.Purge(3); return err }
 
@@ -150,9 +169,14 @@ func scenario() []step {
 	}
 	steps = append(steps,
 		plain("purge", stepPurge), stepAppend(1, 2),
-		stepAccept(2), stepTruncate(9), stepEnter(2), stepAppend(2, 3), plain("sync", stepSync), stepAppend(2, 1),
-		plain("save", stepSave), stepAppend(2, 2), plain("sync", stepSync),
-		plain("close", stepClose), plain("open", stepOpen), stepAppend(2, 2), plain("sync", stepSync), stepAppend(2, 1),
+		// The history of an epoch, and the claim to have it.
+		stepAccept(2), stepTruncate(9), stepAppend(2, 3), stepEnter(2), stepAppend(2, 1),
+		step{"save", stepSaveLate}, stepAppend(2, 2), plain("sync", stepSync))
+	// Logs with no snapshot between them, which a truncation must remove in the right order.
+	for range 3 {
+		steps = append(steps, plain("close", stepClose), plain("open", stepOpen), stepAppend(2, 2))
+	}
+	steps = append(steps, stepTruncate(5), stepAppend(2, 2), plain("sync", stepSync), stepAppend(2, 1),
 		// The leader's tree ends before this log does: what is behind it must not be replayed.
 		stepAccept(3), stepInstall(wire.MakeZxid(2, 4), 2, 0), stepEnter(3), stepAppend(3, 2), plain("sync", stepSync),
 		plain("save", stepSave), stepAppend(3, 1), plain("sync", stepSync), stepTruncate(2),
@@ -205,7 +229,7 @@ func (l *life) checkEpochs(r *Recovered) error {
 
 // reopen opens what a crash has left, checks it, and sees that it can go on and is tidy.
 func (l *life) reopen(disk *MemFS) error {
-	s, r, err := Open(options(disk))
+	s, r, err := Open(l.options(disk))
 	if err != nil {
 		return err
 	}
@@ -216,7 +240,7 @@ func (l *life) reopen(disk *MemFS) error {
 	if err := s.Close(); err != nil {
 		return err
 	}
-	s, again, err := Open(options(disk))
+	s, again, err := Open(l.options(disk))
 	if err != nil {
 		return fmt.Errorf("the second time: %w", err)
 	}
@@ -232,7 +256,7 @@ func (l *life) reopen(disk *MemFS) error {
 	if err := errors.Join(s.SetAcceptedEpoch(9), s.Append(next.grow(9, 2)), s.Close()); err != nil {
 		return fmt.Errorf("going on: %w", err)
 	}
-	if _, r, err = Open(options(disk)); err != nil {
+	if _, r, err = Open(l.options(disk)); err != nil {
 		return fmt.Errorf("after going on: %w", err)
 	}
 	if r.LastZxid != next.last() || r.CurrentEpoch != 9 {
@@ -241,9 +265,9 @@ func (l *life) reopen(disk *MemFS) error {
 	return next.verify(r)
 }
 
-func scenarioOps(t *testing.T) int {
+func scenarioOps(t *testing.T, options func(*MemFS) Options) int {
 	disk := NewMemFS(0)
-	if err := live(newLife(disk)); err != nil {
+	if err := live(newLife(disk, options)); err != nil {
 		t.Fatal(err)
 	}
 	return disk.Ops()
@@ -251,16 +275,21 @@ func scenarioOps(t *testing.T) int {
 
 // The power is cut during each operation on the disk, and again during each operation of the recovery.
 func TestPowerLossAtEveryOperation(t *testing.T) {
-	ops := scenarioOps(t)
+	for name, options := range folders {
+		t.Run(name, func(t *testing.T) { powerLossAtEveryOperation(t, options) })
+	}
+}
+
+func powerLossAtEveryOperation(t *testing.T, options func(*MemFS) Options) {
+	ops := scenarioOps(t, options)
 	t.Logf("%d operations", ops)
-	again := 0
+	seed := uint64(0)
 	for at := 1; at <= ops; at++ {
-		for _, how := range []Survival{KillProcess, LoseUnsynced, LosePower, LosePower, LosePower} {
-			again++
-			seed := uint64(again)
+		for round, how := range []Survival{LosePower, LosePower, LoseUnsynced, KillProcess} {
+			seed++
 			disk := NewMemFS(seed)
 			disk.StopAt(at)
-			l := newLife(disk)
+			l := newLife(disk, options)
 			if err := live(l); !errors.Is(err, ErrPowerLost) {
 				t.Fatalf("operation %d: %v", at, err)
 			}
@@ -269,7 +298,10 @@ func TestPowerLossAtEveryOperation(t *testing.T) {
 			if err := l.reopen(disk); err != nil {
 				t.Fatalf("operation %d, %s, seed %d: %v", at, how, seed, err)
 			}
-			if err := crashRecovery(l, left, how); err != nil {
+			if round > 0 {
+				continue
+			}
+			if err := l.crashRecovery(left, how); err != nil {
 				t.Fatalf("operation %d, %s, seed %d: %v", at, how, seed, err)
 			}
 		}
@@ -277,11 +309,11 @@ func TestPowerLossAtEveryOperation(t *testing.T) {
 }
 
 // crashRecovery cuts the power during each operation of opening what is left.
-func crashRecovery(l *life, left *MemFS, how Survival) error {
+func (l *life) crashRecovery(left *MemFS, how Survival) error {
 	for at := 1; ; at++ {
 		disk := clone(left, uint64(at))
 		disk.StopAt(at)
-		s, _, err := Open(options(disk))
+		s, _, err := Open(l.options(disk))
 		if err == nil {
 			return s.Close()
 		}
@@ -297,7 +329,7 @@ func crashRecovery(l *life, left *MemFS, how Survival) error {
 
 // Each operation fails once. A Store either goes on, having lost nothing, or never writes again.
 func TestErrorAtEveryOperation(t *testing.T) {
-	ops := scenarioOps(t)
+	ops := scenarioOps(t, options)
 	final := 0
 	for at := 1; at <= ops; at++ {
 		for _, how := range []Survival{KillProcess, LoseUnsynced} {
@@ -308,7 +340,7 @@ func TestErrorAtEveryOperation(t *testing.T) {
 				}
 				return nil
 			})
-			l := newLife(disk)
+			l := newLife(disk, options)
 			if liveOn(t, l, at) {
 				final++
 			}

@@ -219,13 +219,22 @@ func TestSnapshotAheadOfLog(t *testing.T) {
 	if err := st.verify(r); err != nil || r.LastZxid != b || len(r.Recent) != 0 {
 		t.Fatalf("at %s with %d recent proposals: %v", r.LastZxid, len(r.Recent), err)
 	}
-	rest := st.proposals[12:]
-	write(t, s, rest)
-	mustClose(t, s)
-	_, r = mustOpen(t, options(m))
-	if err := st.verify(r); err != nil || r.LastZxid != st.last() || len(r.Recent) != len(rest) {
-		t.Fatalf("at %s with %d recent proposals: %v", r.LastZxid, len(r.Recent), err)
+	// In the same epoch, or in a new one, whose first transaction follows whatever there is.
+	for _, epoch := range []int64{1, 2} {
+		m, next := clone(m, 1), st.fork(b)
+		s, _ := mustOpen(t, options(m))
+		if err := s.SetAcceptedEpoch(epoch); err != nil {
+			t.Fatal(err)
+		}
+		rest := next.grow(epoch, 3)
+		write(t, s, rest)
+		mustClose(t, s)
+		_, r := mustOpen(t, options(m))
+		if err := next.verify(r); err != nil || r.LastZxid != next.last() || len(r.Recent) != len(rest) {
+			t.Errorf("at %s with %d recent proposals: %v", r.LastZxid, len(r.Recent), err)
+		}
 	}
+	mustClose(t, s)
 }
 
 func TestCompressedSnapshots(t *testing.T) {
