@@ -1,0 +1,51 @@
+// Package probe asks running ZooKeeper servers how they are, and says what is wrong.
+// Whatever it learns it learns over the servers' own client ports, from what each says
+// of itself: never from a log, a process table or another server's opinion.
+//
+//	                     +- srvr, mntr ---> member 1 --+
+//	[]Server -> Surveyor +- srvr, mntr ---> member 2 --+-> []Member -> Judge -> Report
+//	                     +- session ------> member 3 --+
+//
+// Four things can be used by themselves: FourLetter sends a command; Dial opens a
+// Session, a minimal client; a Surveyor asks everybody at once; Judge turns what they
+// said into a verdict, and is a function of its arguments alone. Discover finds out who
+// "everybody" is.
+//
+// # The layers of an answer
+//
+// A server can fail to answer in ways that call for different cures. The Reason says how
+// far the conversation got:
+//
+//	resolve    unresolved
+//	connect    refused, unreachable, timeout
+//	hear       silent, closed
+//	read       garbage, half-answer
+//	understand not-whitelisted, not-serving, read-only
+//	use        session-refused, server-error
+//
+// Silent is the one to know: a process that is stopped, or busy collecting garbage,
+// still has its connections accepted, by the kernel.
+//
+// # The verdicts
+//
+//	healthy    exactly one leader, which with its followers is a quorum; every member
+//	           serves, in the place that it is configured for. This is readiness.
+//	degraded   as above for the ensemble as a whole, but not for every member
+//	no-quorum  somebody runs, but there is no leader with a quorum behind it
+//	down       nobody answers
+//
+// A server that says it leads may have been deposed without knowing: it finds out within
+// syncLimit ticks. So a leader counts only if its epoch is the latest that any member is
+// in, and only together with members that say they follow and with which it is a quorum
+// by the rules of package quorum, the same that the servers count by. What remains is a
+// moment: a report is a photograph with a long exposure, not a promise.
+//
+// Where srvr is not allowed, opening a session is the test: it is a write, and returns
+// only when a quorum has committed it.
+//
+// # Terms
+//
+// A member is a server as the ensemble's configuration has it: a voter or an observer.
+// Its role is what it does: lead, follow, observe, or look for a leader. A zxid is the
+// last transaction that it applied; the zxid's epoch counts leaders.
+package probe
