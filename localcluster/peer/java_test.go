@@ -2,6 +2,7 @@ package peer
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -121,7 +122,7 @@ func TestWithApacheZooKeeper(t *testing.T) {
 // followJava is a follower's part in discovery and synchronisation.
 func followJava(t *testing.T, addr string) {
 	t.Helper()
-	q := openQuorum(t, func(o *QuorumOptions) { o.Conn.FirstPacketTimeout = time.Second })
+	q := openQuorum(t, func(o *QuorumOptions) { o.Dial, o.DialTimeout = dialPatiently, patience })
 	h := newConnLog()
 	h.read = readJavaTree(h)
 	c, err := q.Dial(t.Context(), addr, h)
@@ -143,6 +144,24 @@ func followJava(t *testing.T, addr string) {
 			t.Fatalf("saw\n%s\nwant %s behind what comes before it", strings.Join(h.all(), "\n"), text)
 		}
 		order = order[at:]
+	}
+}
+
+// dialPatiently repeats a dial that is refused: ZooKeeper opens its quorum port
+// when it has decided to lead, and tells nobody.
+func dialPatiently(ctx context.Context, network, addr string) (net.Conn, error) {
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for {
+		c, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+		if err == nil {
+			return c, nil
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return nil, err
+		}
 	}
 }
 

@@ -28,12 +28,8 @@ type QuorumOptions struct {
 	MaxSilent int // connections that have not said who they are
 
 	Dial        DialFunc
-	DialTimeout time.Duration // for one attempt
-	RetryMin    time.Duration // between the first attempts of a Dial
-	RetryMax    time.Duration // between later ones
+	DialTimeout time.Duration
 }
-
-const defaultDialRetryMax = 100 * time.Millisecond
 
 // Quorum is a server's presence on the quorum channel. It listens for learners
 // always, not only while this server leads: a learner can then connect at
@@ -57,8 +53,6 @@ func ListenQuorum(opts QuorumOptions) (*Quorum, error) {
 		return nil, errors.New("quorum port: no one to tell what happens: set Accept and Refused")
 	}
 	opts.DialTimeout = cmp.Or(opts.DialTimeout, defaultDialTimeout)
-	opts.RetryMin = cmp.Or(opts.RetryMin, defaultRetryMin)
-	opts.RetryMax = max(opts.RetryMin, cmp.Or(opts.RetryMax, defaultDialRetryMax))
 	opts.Dial = defaultDial(opts.Dial)
 	ln := opts.Listener
 	if ln == nil {
@@ -81,41 +75,19 @@ func ListenQuorum(opts QuorumOptions) (*Quorum, error) {
 // Addr is where the transport listens.
 func (q *Quorum) Addr() net.Addr { return q.ln.Addr() }
 
-// Dial connects to the server that is believed to lead. It tries until ctx
-// ends: a ZooKeeper server opens its quorum port only when it has decided to
-// lead, which may be a little after its followers have. The handler's calls may
-// begin before Dial returns.
+// Dial connects to the server that is believed to lead. It tries once: whoever
+// follows decides how often a leader may refuse before it is given up. (A
+// ZooKeeper server opens its quorum port only when it has decided to lead, which
+// may be a little after its followers have; its own learners try five times.)
+// The handler's calls may begin before Dial returns.
 func (q *Quorum) Dial(ctx context.Context, addr string, handler ConnHandler) (*Conn, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(q.ctx, cancel)()
-	var last error
-	for pause := q.opts.RetryMin; ; pause = min(2*pause, q.opts.RetryMax) {
-		nc, err := q.dialOnce(ctx, addr)
-		if err == nil {
-			return q.start(nc, handler)
-		}
-		if last == nil || ctx.Err() == nil {
-			last = err // "connection refused" says more than "canceled"
-		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return nil, fmt.Errorf("dial the leader's quorum address %s: %w", addr, last)
-		}
-	}
-}
-
-func (q *Quorum) dialOnce(ctx context.Context, addr string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, q.opts.DialTimeout)
 	defer cancel()
-	return q.opts.Dial(ctx, "tcp", addr)
-}
-
-// start runs a connection that this server opened.
-func (q *Quorum) start(nc net.Conn, handler ConnHandler) (*Conn, error) {
+	defer context.AfterFunc(q.ctx, cancel)()
+	nc, err := q.opts.Dial(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("dial the leader's quorum address %s: %w", addr, err)
+	}
 	c := newConn(nc, leaderSide, q.opts.Conn)
 	c.handler = handler
 	if !q.adopt(c) {
