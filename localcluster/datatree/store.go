@@ -17,7 +17,7 @@ import "github.com/tidwall/btree"
 // The B-tree is copy-on-write: copy is O(1), and afterwards each side copies the pages that it changes. Nodes
 // themselves never change. So a copy is a consistent picture of one instant that may be read on another
 // goroutine while the original moves on, and it costs nothing until it does. (The hash map alone could not
-// do that, and the B-tree alone makes each lookup ten times slower.)
+// do that, and the B-tree alone makes a lookup more than ten times slower.)
 //
 // Invariants: both hold the same nodes; every node but the root has its parent in the store; children of a
 // node counts its entries.

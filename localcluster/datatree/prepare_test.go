@@ -1,0 +1,490 @@
+package datatree
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"zkctl/probe/wire"
+)
+
+var (
+	closedACL = []wire.ACL{{Perms: wire.PermAll, ID: wire.ID{Scheme: "ip", ID: "10.0.0.1"}}} // not the rig's address
+	badACL    = []wire.ACL{{Perms: wire.PermAll, ID: wire.ID{Scheme: "nonsense"}}}
+)
+
+// newWorld is a tree with one of everything that requests stumble over.
+func newWorld(t *testing.T) *rig {
+	r := newRig(t)
+	r.create("/open", "")
+	r.create("/open/child", "")
+	r.create("/v1", "")
+	r.must(r.request(rigSession, wire.OpSetData, setRequest("/v1", "x"))) // version 1
+	r.must(r.request(rigSession, wire.OpSetACL, &wire.SetACLRequest{Path: "/v1", ACL: wire.OpenACL(), Version: 0}))
+	r.must(r.request(rigSession, wire.OpCreate, createRequest("/ephemeral", "", wire.FlagEphemeral)))
+	r.create("/closed", "")
+	r.create("/closed/child", "")
+	r.must(r.request(rigSession, wire.OpSetACL, &wire.SetACLRequest{Path: "/closed/child", ACL: closedACL, Version: -1}))
+	r.must(r.request(rigSession, wire.OpSetACL, &wire.SetACLRequest{Path: "/closed", ACL: closedACL, Version: -1}))
+	return r
+}
+
+// errorCase is a request and the error that it must get. Most have several things wrong with them, and name
+// in their order the checks that come after the one that must decide.
+type errorCase struct {
+	name string
+	op   wire.OpCode
+	body wire.Record
+	want wire.ErrCode
+}
+
+func createCase(name, path string, acl []wire.ACL, flags int32, want wire.ErrCode) errorCase {
+	return errorCase{name, wire.OpCreate, &wire.CreateRequest{Path: path, ACL: acl, Flags: flags}, want}
+}
+
+func ttlCase(name, path string, flags int32, ttl int64, want wire.ErrCode) errorCase {
+	return errorCase{name, wire.OpCreateTTL, &wire.CreateTTLRequest{Path: path, ACL: wire.OpenACL(), Flags: flags, TTL: ttl}, want}
+}
+
+var (
+	open = wire.OpenACL()
+
+	createCases = []errorCase{
+		createCase("flags before path", "noslash", badACL, 7, wire.ErrBadArguments),
+		createCase("negative flags", "/x", open, -1, wire.ErrBadArguments),
+		createCase("TTL flags with create", "/x", open, wire.FlagPersistentTTL, wire.ErrBadArguments),
+		ttlCase("createTTL without TTL flags", "/x", wire.FlagPersistent, 5, wire.ErrBadArguments),
+		ttlCase("TTL of zero", "/x", wire.FlagPersistentTTL, 0, wire.ErrBadArguments),
+		ttlCase("TTL too long", "/x", wire.FlagPersistentTTL, maxTTL+1, wire.ErrBadArguments),
+		ttlCase("longest TTL", "/x", wire.FlagPersistentTTL, maxTTL, wire.OK),
+		createCase("no slash before ACL", "noslash", badACL, 0, wire.ErrBadArguments),
+		createCase("empty path", "", open, 0, wire.ErrBadArguments),
+		createCase("NUL before ACL", "/a\x00", badACL, 0, wire.ErrBadArguments),
+		createCase("ACL before parent", "/none/x", badACL, 0, wire.ErrInvalidACL),
+		createCase("null ACL", "/x", nil, 0, wire.ErrInvalidACL),
+		createCase("empty ACL", "/x", []wire.ACL{}, 0, wire.ErrInvalidACL),
+		createCase("parent missing", "/none/x", open, 0, wire.ErrNoNode),
+		createCase("parent missing before path", "/none/..", open, 0, wire.ErrNoNode),
+		createCase("trailing slash is an empty name", "/open/child/", open, 0, wire.ErrBadArguments),
+		createCase("trailing slash below a missing node", "/b/", open, 0, wire.ErrNoNode),
+		createCase("trailing slash, sequential", "/open/", open, wire.FlagPersistentSequential, wire.OK),
+		createCase("permission before path", "/closed/..", open, 0, wire.ErrNoAuth),
+		createCase("permission before existence", "/closed/child", open, 0, wire.ErrNoAuth),
+		createCase("path", "/open/..", open, 0, wire.ErrBadArguments),
+		createCase("path of control characters", "/open/\x01", open, 0, wire.ErrBadArguments),
+		createCase("path outside the basic plane", "/open/\U0001F600", open, 0, wire.ErrBadArguments),
+		createCase("path before ephemeral parent", "/ephemeral/..", open, 0, wire.ErrBadArguments),
+		createCase("exists", "/open", open, 0, wire.ErrNodeExists),
+		createCase("root exists", "/", open, 0, wire.ErrNodeExists),
+		createCase("ephemeral parent", "/ephemeral/x", open, 0, wire.ErrNoChildrenForEphemerals),
+		createCase("below /zookeeper is ordinary", "/zookeeper/x", open, 0, wire.OK),
+		{"create2", wire.OpCreate2, createRequest("/open", "", 0), wire.ErrNodeExists},
+		{"container", wire.OpCreateContainer, createRequest("/open", "", 4), wire.ErrNodeExists},
+	}
+
+	deleteCases = []errorCase{
+		{"no slash", wire.OpDelete, deleteRequest("noslash"), wire.ErrBadArguments},
+		{"NUL", wire.OpDelete, deleteRequest("/none/a\x00"), wire.ErrBadArguments},
+		{"root", wire.OpDelete, deleteRequest("/"), wire.ErrBadArguments},
+		{"/zookeeper", wire.OpDelete, deleteRequest(zookeeperPath), wire.ErrBadArguments},
+		{"/zookeeper/quota", wire.OpDelete, deleteRequest(quotaPath), wire.ErrBadArguments},
+		{"/zookeeper/config", wire.OpDelete, deleteRequest(configPath), wire.ErrBadArguments},
+		{"parent missing", wire.OpDelete, deleteRequest("/none/x"), wire.ErrNoNode},
+		{"permission before existence", wire.OpDelete, deleteRequest("/closed/none"), wire.ErrNoAuth},
+		{"permission is the parent's", wire.OpDelete, deleteRequest("/closed"), wire.ErrNotEmpty},
+		{"missing", wire.OpDelete, deleteRequest("/none"), wire.ErrNoNode},
+		{"invalid path is a missing node", wire.OpDelete, deleteRequest("/open/"), wire.ErrNoNode},
+		{"version before children", wire.OpDelete, &wire.DeleteRequest{Path: "/open", Version: 7}, wire.ErrBadVersion},
+		{"children", wire.OpDelete, &wire.DeleteRequest{Path: "/open", Version: 0}, wire.ErrNotEmpty},
+		{"good version", wire.OpDelete, &wire.DeleteRequest{Path: "/v1", Version: 1}, wire.OK},
+	}
+
+	changeCases = []errorCase{
+		{"setData: path before existence", wire.OpSetData, setRequest("/none/", ""), wire.ErrBadArguments},
+		{"setData: missing", wire.OpSetData, setRequest("/none", ""), wire.ErrNoNode},
+		{"setData: permission before version", wire.OpSetData, &wire.SetDataRequest{Path: "/closed", Version: 7}, wire.ErrNoAuth},
+		{"setData: version", wire.OpSetData, &wire.SetDataRequest{Path: "/v1", Version: 0}, wire.ErrBadVersion},
+		{"setData: good version", wire.OpSetData, &wire.SetDataRequest{Path: "/v1", Version: 1}, wire.OK},
+		{"setData: below -1 is no version", wire.OpSetData, &wire.SetDataRequest{Path: "/v1", Version: -2}, wire.ErrBadVersion},
+		{"setData: config", wire.OpSetData, setRequest(configPath, ""), wire.ErrNoAuth},
+		{"setACL: path before ACL", wire.OpSetACL, &wire.SetACLRequest{Path: "/none/", ACL: badACL}, wire.ErrBadArguments},
+		{"setACL: ACL before existence", wire.OpSetACL, &wire.SetACLRequest{Path: "/none", ACL: badACL}, wire.ErrInvalidACL},
+		{"setACL: missing", wire.OpSetACL, &wire.SetACLRequest{Path: "/none", ACL: open}, wire.ErrNoNode},
+		{"setACL: permission before version", wire.OpSetACL, &wire.SetACLRequest{Path: "/closed", ACL: open, Version: 7}, wire.ErrNoAuth},
+		{"setACL: version is the ACL's", wire.OpSetACL, &wire.SetACLRequest{Path: "/v1", ACL: open, Version: 0}, wire.ErrBadVersion},
+		{"setACL: good version", wire.OpSetACL, &wire.SetACLRequest{Path: "/v1", ACL: open, Version: 1}, wire.OK},
+	}
+
+	otherCases = []errorCase{
+		{"check outside a multi", wire.OpCheck, &wire.CheckVersionRequest{Path: "/open", Version: -1}, wire.ErrUnimplemented},
+		{"reconfig", wire.OpReconfig, new(wire.ReconfigRequest), wire.ErrReconfigDisabled},
+		{"deleteContainer from a client", wire.OpDeleteContainer, &wire.PathRequest{Path: "/open/child"}, wire.ErrBadArguments},
+		{"a read", wire.OpGetData, &wire.PathWatchRequest{Path: "/open"}, wire.ErrUnimplemented},
+		{"unknown", 99, nil, wire.ErrUnimplemented},
+		{"undecodable", wire.OpCreate, &wire.CreateSessionTxn{Timeout: 5}, wire.ErrMarshalling},
+		{"undecodable multi", wire.OpMulti, &wire.CreateSessionTxn{Timeout: 5}, wire.ErrMarshalling},
+		{"undecodable createSession", wire.OpCreateSession, nil, wire.ErrMarshalling},
+		{"undecodable reconfig", wire.OpReconfig, nil, wire.ErrMarshalling},
+		{"multi with a read", wire.OpMulti, &wire.MultiRequest{Ops: []wire.MultiOp{
+			{Op: wire.OpDelete, Request: deleteRequest("/v1")},
+			{Op: wire.OpGetData, Request: &wire.PathWatchRequest{Path: "/open"}},
+		}}, wire.ErrMarshalling},
+		{"multi with a setACL", wire.OpMulti, &wire.MultiRequest{Ops: []wire.MultiOp{
+			{Op: wire.OpSetACL, Request: &wire.SetACLRequest{Path: "/v1", ACL: open}},
+		}}, wire.ErrMarshalling},
+		{"empty multi", wire.OpMulti, new(wire.MultiRequest), wire.OK},
+	}
+)
+
+func TestErrors(t *testing.T) {
+	for _, table := range [][]errorCase{createCases, deleteCases, changeCases, otherCases} {
+		for _, c := range table {
+			t.Run(fmt.Sprintf("%s/%s", c.op, c.name), func(t *testing.T) {
+				r := newWorld(t)
+				before := dump(r.tree)
+				txn := r.prepare(r.request(rigSession, c.op, c.body))
+				outstanding := r.prep.Outstanding()
+				result := r.apply()
+				if result.Err != c.want {
+					t.Fatalf("got %v, want %v", result.Err, c.want)
+				}
+				if c.want == wire.OK {
+					return
+				}
+				if txn.Header.Type != wire.OpError || txn.Header.Zxid != r.zxid || txn.Digest != nil {
+					t.Errorf("failed with %+v, digest %v, want an error transaction of zxid %s without one", txn.Header, txn.Digest, r.zxid)
+				}
+				if outstanding != 0 || dump(r.tree) != before || len(result.Changes) != 0 {
+					t.Errorf("a failed request left %d outstanding changes, or changed the tree", outstanding)
+				}
+			})
+		}
+	}
+}
+
+// TestChecksInMulti: what check does, which is allowed nowhere else.
+func TestChecksInMulti(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		path    string
+		version int32
+		want    wire.ErrCode
+	}{
+		{"path before existence", "/none/", -1, wire.ErrBadArguments},
+		{"missing", "/none", -1, wire.ErrNoNode},
+		{"permission before version", "/closed", 7, wire.ErrNoAuth},
+		{"version", "/v1", 0, wire.ErrBadVersion},
+		{"good version", "/v1", 1, wire.OK},
+		{"any version", "/v1", -1, wire.OK},
+	} {
+		r := newWorld(t)
+		ops := []wire.MultiOp{{Op: wire.OpCheck, Request: &wire.CheckVersionRequest{Path: c.path, Version: c.version}}}
+		result := r.do(r.request(rigSession, wire.OpMulti, &wire.MultiRequest{Ops: ops}))
+		if result.Multi[0].Err != c.want {
+			t.Errorf("%s: %v, want %v", c.name, result.Multi[0].Err, c.want)
+		}
+	}
+}
+
+func TestExtendedTypesOff(t *testing.T) {
+	tree := New()
+	p := NewPreparer(tree, PreparerOptions{})
+	q := Request{Op: wire.OpCreateTTL, Body: wire.Marshal(&wire.CreateTTLRequest{Path: "/x", ACL: open, Flags: 5, TTL: 1})}
+	if txn := p.Prepare(q, 1, 1); txn.Body.(*wire.ErrorTxn).Err != wire.ErrUnimplemented {
+		t.Errorf("createTTL: %+v, want it unimplemented", txn.Body)
+	}
+	q = Request{Op: wire.OpCreateContainer, Body: wire.Marshal(createRequest("/x", "", 4))}
+	if txn := p.Prepare(q, 2, 1); txn.Header.Type != wire.OpCreateContainer {
+		t.Errorf("createContainer: %+v, want it to work: containers are no extended type", txn.Body)
+	}
+}
+
+func TestSkipACL(t *testing.T) {
+	r := newWorld(t)
+	r.prep = NewPreparer(r.tree, PreparerOptions{SkipACL: true})
+	if result := r.do(r.request(rigSession, wire.OpDelete, deleteRequest("/closed/child"))); result.Err != wire.OK {
+		t.Errorf("delete with skipACL: %v", result.Err)
+	}
+	// Skipping the check is not skipping the rules for what may be stored.
+	if result := r.do(r.request(rigSession, wire.OpSetACL, &wire.SetACLRequest{Path: "/v1", ACL: badACL, Version: -1})); result.Err != wire.ErrInvalidACL {
+		t.Errorf("setACL of nonsense with skipACL: %v, want %v", result.Err, wire.ErrInvalidACL)
+	}
+}
+
+func TestSessionChecks(t *testing.T) {
+	writes := []struct {
+		op   wire.OpCode
+		body wire.Record
+	}{
+		{wire.OpCreate, createRequest("/x", "", 0)}, {wire.OpCreate, createRequest("/x", "", wire.FlagEphemeral)},
+		{wire.OpDelete, deleteRequest("/v1")}, {wire.OpSetData, setRequest("/v1", "")},
+		{wire.OpSetACL, &wire.SetACLRequest{Path: "/v1", ACL: open, Version: -1}},
+	}
+	for _, w := range writes {
+		r := newWorld(t)
+		q := r.request(rigSession, w.op, w.body)
+		q.Owner++
+		if got := r.do(q).Err; got != wire.ErrSessionMoved {
+			t.Errorf("%s through another owner: %v", w.op, got)
+		}
+		if got := r.do(r.request(rigSession+9, w.op, w.body)).Err; got != wire.ErrSessionExpired {
+			t.Errorf("%s of an unknown session: %v", w.op, got)
+		}
+		r.prepare(r.request(rigSession, wire.OpCloseSession, nil))
+		r.prepare(r.request(rigSession, w.op, w.body))
+		r.apply()
+		if got := r.apply().Err; got != wire.ErrSessionExpired {
+			t.Errorf("%s behind closeSession: %v", w.op, got)
+		}
+	}
+	// In a multi each operation is checked, and the whole answer is that the session has moved.
+	r := newWorld(t)
+	multi := &wire.MultiRequest{Ops: []wire.MultiOp{{Op: wire.OpDelete, Request: deleteRequest("/v1")}}}
+	q := r.request(rigSession, wire.OpMulti, multi)
+	q.Owner++
+	result := r.do(q)
+	if got := Respond(wire.OpMulti, q.Body, &result).Err; got != wire.ErrSessionMoved {
+		t.Errorf("multi through another owner: %v", got)
+	}
+	// The check of flags comes before the session's, that of the path after it.
+	q = r.request(rigSession, wire.OpCreate, createRequest("noslash", "", 9))
+	q.Owner++
+	if got := r.do(q).Err; got != wire.ErrBadArguments {
+		t.Errorf("bad flags through another owner: %v", got)
+	}
+	q = r.request(rigSession, wire.OpCreate, createRequest("noslash", "", 0))
+	q.Owner++
+	if got := r.do(q).Err; got != wire.ErrSessionMoved {
+		t.Errorf("bad path through another owner: %v", got)
+	}
+}
+
+func TestFailedMulti(t *testing.T) {
+	r := newWorld(t)
+	multi := &wire.MultiRequest{Ops: []wire.MultiOp{
+		{Op: wire.OpCreate, Request: createRequest("/seq-", "", wire.FlagPersistentSequential)},
+		{Op: wire.OpSetData, Request: setRequest("/v1", "changed")},
+		{Op: wire.OpDelete, Request: deleteRequest("/open")},
+		{Op: wire.OpDelete, Request: deleteRequest("/v1")},
+	}}
+	q := r.request(rigSession, wire.OpMulti, multi)
+	txn := r.prepare(q)
+	if txn.Header.Type != wire.OpMulti || txn.Digest == nil {
+		t.Errorf("transaction %+v, digest %v: a failed multi is a multi, with a digest", txn.Header, txn.Digest)
+	}
+	if r.prep.Outstanding() != 0 {
+		t.Errorf("%d changes outstanding, want them taken back", r.prep.Outstanding())
+	}
+	result := r.apply()
+	answer := Respond(wire.OpMulti, q.Body, &result)
+	var codes []wire.ErrCode
+	for _, sub := range answer.Body.(*wire.MultiResponse).Results {
+		if sub.Op != wire.OpError || sub.Response != nil {
+			t.Errorf("result %+v, want an error", sub)
+		}
+		codes = append(codes, sub.Err)
+	}
+	want := []wire.ErrCode{wire.OK, wire.OK, wire.ErrNotEmpty, wire.ErrRuntimeInconsistency}
+	if answer.Err != wire.OK || !slices.Equal(codes, want) {
+		t.Errorf("header %v, results %v, want ok and %v", answer.Err, codes, want)
+	}
+	// It used up no sequence number.
+	next := r.do(r.request(rigSession, wire.OpCreate, createRequest("/seq-", "", wire.FlagPersistentSequential)))
+	if next.Path != "/seq-0000000004" {
+		t.Errorf("the next sequential node is %s, want /seq-0000000004", next.Path)
+	}
+}
+
+// TestMultiRollsBackToOutstanding: what a failed multi takes back is its own, not what was outstanding before.
+func TestMultiRollsBackToOutstanding(t *testing.T) {
+	r := newWorld(t)
+	r.prepare(r.request(rigSession, wire.OpSetData, setRequest("/v1", "2")))
+	r.prepare(r.request(rigSession, wire.OpDelete, deleteRequest("/open/child")))
+	r.prepare(r.request(rigSession, wire.OpMulti, &wire.MultiRequest{Ops: []wire.MultiOp{
+		{Op: wire.OpSetData, Request: setRequest("/v1", "3")},
+		{Op: wire.OpCreate, Request: createRequest("/open/child", "again", wire.FlagEphemeral)},
+		{Op: wire.OpDelete, Request: deleteRequest("/none")},
+	}}))
+	r.prepare(r.request(rigSession, wire.OpSetData, &wire.SetDataRequest{Path: "/v1", Version: 2}))
+	r.prepare(r.request(rigSession, wire.OpDelete, deleteRequest("/open")))
+	for i, want := range []wire.ErrCode{0, 0, wire.ErrNoNode, 0, 0} {
+		if got := r.apply().Err; got != want {
+			t.Errorf("request %d: %v, want %v", i, got, want)
+		}
+	}
+}
+
+// TestMultiReplicatesNoCreate2: ZooKeeper 3.8.0 skips it. The reply still has the stat.
+func TestMultiReplicatesNoCreate2(t *testing.T) {
+	r := newWorld(t)
+	q := r.request(rigSession, wire.OpMulti, &wire.MultiRequest{Ops: []wire.MultiOp{
+		{Op: wire.OpCreate2, Request: createRequest("/two", "ab", 0)},
+		{Op: wire.OpCreate, Request: createRequest("/one", "", 0)},
+	}})
+	for _, sub := range r.prepare(q).Body.(*wire.MultiTxn).Txns {
+		if sub.Type != wire.OpCreate {
+			t.Errorf("replicated as %s, want create", sub.Type)
+		}
+	}
+	result := r.apply()
+	results := Respond(wire.OpMulti, q.Body, &result).Body.(*wire.MultiResponse).Results
+	if two, ok := results[0].Response.(*wire.Create2Response); !ok || results[0].Op != wire.OpCreate2 || two.Stat.DataLength != 2 {
+		t.Errorf("reply to create2: %+v", results[0])
+	}
+	if one, ok := results[1].Response.(*wire.PathResponse); !ok || results[1].Op != wire.OpCreate || one.Path != "/one" {
+		t.Errorf("reply to create: %+v", results[1])
+	}
+}
+
+func TestSequenceNumbers(t *testing.T) {
+	r := newRig(t)
+	r.create("/q", "")
+	sequential := func() string {
+		t.Helper()
+		r.prepare(r.request(rigSession, wire.OpCreate, createRequest("/q/n-", "", wire.FlagPersistentSequential)))
+		return unmarshal(t, r.log[len(r.log)-1]).Body.(*wire.CreateTxn).Path
+	}
+	// They count on before anything is applied, count children of any kind, and deletions not at all.
+	got := []string{sequential(), sequential()}
+	r.prepare(r.request(rigSession, wire.OpCreate, createRequest("/q/plain", "", 0)))
+	r.prepare(r.request(rigSession, wire.OpCreate, createRequest("/q/plain", "", 0))) // fails: does not count
+	r.prepare(r.request(rigSession, wire.OpDelete, deleteRequest("/q/plain")))
+	got = append(got, sequential())
+	if want := []string{"/q/n-0000000000", "/q/n-0000000001", "/q/n-0000000003"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for r.applied < len(r.log) {
+		r.apply()
+	}
+	// A new leader goes on where the old one was.
+	r.prep.Reset(roundTrip(t, r.tree))
+	if next := sequential(); next != "/q/n-0000000004" {
+		t.Errorf("after a failover %s, want /q/n-0000000004", next)
+	}
+}
+
+// TestSequenceOverflow: the number is a signed 32-bit one. After the last, creates fail as they do in ZooKeeper,
+// whose rule for replay lets the parent's cversion never fall.
+func TestSequenceOverflow(t *testing.T) {
+	r := newRig(t)
+	r.create("/q", "")
+	header := wire.TxnHeader{Zxid: r.zxid, Type: wire.OpCreate}
+	last := &wire.CreateTxn{Path: "/q/x", ParentCVersion: 1<<31 - 1}
+	if _, err := r.tree.Apply(&wire.Txn{Header: header, Body: last}); err != nil {
+		t.Fatal(err)
+	}
+	request := r.request(rigSession, wire.OpCreate, createRequest("/q/n", "", wire.FlagPersistentSequential))
+	if got := r.must(request).Path; got != "/q/n2147483647" {
+		t.Errorf("last number: %s", got)
+	}
+	if got := r.do(request).Err; got != wire.ErrNodeExists {
+		t.Errorf("one more: %v, want %v", got, wire.ErrNodeExists)
+	}
+}
+
+func TestVersionSkipsMinusOne(t *testing.T) {
+	for _, c := range []struct{ from, want int32 }{{0, 1}, {1<<31 - 1, -1 << 31}, {-2, 0}, {-1, 0}} {
+		if got := nextVersion(c.from); got != c.want {
+			t.Errorf("after %d comes %d, want %d", c.from, got, c.want)
+		}
+	}
+}
+
+func TestCloseSessionListsOutstanding(t *testing.T) {
+	r := newRig(t)
+	other := rigSession + 1
+	r.open(other)
+	ephemeral := func(session int64, path string) Request {
+		return r.request(session, wire.OpCreate, createRequest(path, "", wire.FlagEphemeral))
+	}
+	r.must(ephemeral(rigSession, "/committed"))
+	r.must(ephemeral(rigSession, "/deleted"))
+	r.must(ephemeral(rigSession, "/changes-hands"))
+	r.prepare(r.request(rigSession, wire.OpDelete, deleteRequest("/deleted")))
+	r.prepare(r.request(rigSession, wire.OpDelete, deleteRequest("/changes-hands")))
+	r.prepare(ephemeral(other, "/changes-hands"))
+	r.prepare(ephemeral(rigSession, "/outstanding"))
+	r.prepare(r.request(rigSession, wire.OpSetData, setRequest("/committed", "set")))
+	txn := r.prepare(r.request(rigSession, wire.OpCloseSession, nil))
+	want := []string{"/committed", "/outstanding"}
+	if got := txn.Body.(*wire.CloseSessionTxn).Paths; !slices.Equal(got, want) {
+		t.Errorf("closeSession deletes %q, want %q", got, want)
+	}
+	// Closing it is outstanding now: its nodes are gone for the next request.
+	r.prepare(ephemeral(other, "/committed"))
+	var last Result
+	for r.applied < len(r.log) {
+		last = r.apply()
+	}
+	if last.Err != wire.OK {
+		t.Errorf("create in the place of a closed session's node: %v", last.Err)
+	}
+	if got := r.tree.Ephemerals(other); !slices.Equal(got, []string{"/changes-hands", "/committed"}) {
+		t.Errorf("the other session has %q", got)
+	}
+	if _, ok := r.tree.SessionTimeout(rigSession); ok {
+		t.Error("the closed session still exists")
+	}
+}
+
+// TestOutstandingIsReleased: preparing does not get slower with what has been prepared, because nothing stays.
+func TestOutstandingIsReleased(t *testing.T) {
+	r := newRig(t)
+	r.create("/a", "")
+	for i := range 10000 {
+		r.prepare(r.request(rigSession, wire.OpSetData, setRequest("/a", "x")))
+		if i%2 == 1 {
+			r.apply()
+			r.apply()
+		}
+	}
+	o := r.prep.out
+	if o.len() != 0 || len(o.newest) != 0 || len(o.owned) != 0 || cap(o.queue) > 16 {
+		t.Errorf("after everything was applied: %d changes, %d paths, %d sessions, room for %d",
+			o.len(), len(o.newest), len(o.owned), cap(o.queue))
+	}
+}
+
+func TestReaping(t *testing.T) {
+	r := newRig(t)
+	r.must(r.request(rigSession, wire.OpCreateContainer, createRequest("/used", "", 4)))
+	r.must(r.request(rigSession, wire.OpCreateContainer, createRequest("/unused", "", 4)))
+	r.must(r.request(rigSession, wire.OpCreateContainer, createRequest("/busy", "", 4)))
+	r.create("/busy/x", "")
+	r.create("/used/x", "")
+	r.must(r.request(rigSession, wire.OpDelete, deleteRequest("/used/x")))
+	r.must(r.request(rigSession, wire.OpCreateTTL, &wire.CreateTTLRequest{Path: "/ttl", ACL: open, Flags: 5, TTL: 100}))
+	r.create("/plain", "")
+
+	for _, c := range []struct {
+		millis, neverUsed int64
+		want              []string
+	}{
+		{r.millis, 0, []string{"/used"}},
+		{r.millis + 1000, 0, []string{"/ttl", "/used"}},
+		{r.millis + 1000, 500, []string{"/ttl", "/unused", "/used"}},
+	} {
+		if got := r.tree.Reapable(c.millis, c.neverUsed); !slices.Equal(got, c.want) {
+			t.Errorf("reapable after %d ms, never used %d: %q, want %q", c.millis-r.millis, c.neverUsed, got, c.want)
+		}
+	}
+	reap := func(path string) Request { return Request{Op: wire.OpDeleteContainer, Body: []byte(path)} }
+	for _, c := range []struct {
+		path string
+		want wire.ErrCode
+	}{
+		{"/used", wire.OK}, {"/used", wire.ErrNoNode}, {"/busy", wire.ErrNotEmpty}, {"/plain", wire.ErrBadVersion},
+		{"/ttl", wire.ErrBadVersion /* not idle long enough */}, {"/", wire.ErrBadArguments}, {"x", wire.ErrBadArguments},
+	} {
+		if got := r.do(reap(c.path)).Err; got != c.want {
+			t.Errorf("reap %s: %v, want %v", c.path, got, c.want)
+		}
+	}
+	r.millis += 1000
+	if txn := r.prepare(reap("/ttl")); txn.Header.Type != wire.OpDeleteContainer {
+		t.Errorf("reaping the TTL node is %+v, want a transaction of type deleteContainer", txn.Header)
+	}
+	if result := r.apply(); len(result.Changes) != 1 || result.Changes[0].Type != wire.EventDeleted {
+		t.Errorf("reaping changed %+v", result.Changes)
+	}
+}
