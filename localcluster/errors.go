@@ -3,6 +3,7 @@ package localcluster
 import (
 	"errors"
 	"fmt"
+	"syscall"
 )
 
 // Code says what kind of failure an Error is. It is what crosses the control socket and what the
@@ -70,11 +71,15 @@ func CodeOf(err error) Code {
 	return CodeFailed
 }
 
-// HintOf is the advice that goes with err, or "".
+// HintOf is the advice that goes with err, or "". A full disk can show anywhere and needs the same
+// advice everywhere.
 func HintOf(err error) string {
 	var e *Error
-	if errors.As(err, &e) {
+	if errors.As(err, &e) && e.Hint != "" {
 		return e.Hint
+	}
+	if errors.Is(err, syscall.ENOSPC) {
+		return "make room on the disk, or set ZKCTL_HOME to a directory on another"
 	}
 	return ""
 }

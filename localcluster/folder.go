@@ -1,7 +1,9 @@
 package localcluster
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -46,21 +48,32 @@ func (m MemberFolder) LogFile() string { return filepath.Join(string(m), "log") 
 func writeAtomically(path string, content []byte) error {
 	tmp, err := os.CreateTemp(filepath.Dir(path), temporaryPrefix(path)+"*")
 	if err != nil {
-		return err
+		return fmt.Errorf("write %s: %w", path, reason(err))
 	}
 	defer os.Remove(tmp.Name()) // gone already after a successful rename
-	if _, err := tmp.Write(content); err != nil {
-		tmp.Close()
-		return fmt.Errorf("write %s: %w", path, err)
+	_, err = tmp.Write(content)
+	if err == nil {
+		err = tmp.Sync()
 	}
-	if err := tmp.Sync(); err != nil {
-		tmp.Close()
-		return fmt.Errorf("write %s: %w", path, err)
+	if closed := tmp.Close(); err == nil {
+		err = closed
 	}
-	if err := tmp.Close(); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+	if err == nil {
+		err = os.Rename(tmp.Name(), path)
 	}
-	return os.Rename(tmp.Name(), path)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, reason(err))
+	}
+	return nil
+}
+
+// reason is an error without the temporary file's name, which nobody asked for.
+func reason(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
 }
 
 func temporaryPrefix(path string) string { return "." + filepath.Base(path) + "." }

@@ -158,7 +158,7 @@ func LoadSpec(folder Folder) (*Spec, error) {
 		return nil, fail(CodeMissing, "`zkctl up` makes one, `zkctl ls` lists them", "there is no ensemble %s", filepath.Base(string(folder)))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("ensemble: %w", err)
+		return nil, fail(CodeFailed, "make the state directory readable, or set ZKCTL_HOME to another", "ensemble %s: %w", filepath.Base(string(folder)), err)
 	}
 	var s Spec
 	if err := json.Unmarshal(text, &s); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -192,6 +193,9 @@ func (u *up) wait(ctx context.Context) error {
 		return nil
 	}
 	u.result.Status = status
+	if err != nil && CodeOf(err) == CodeFailed && HintOf(err) == "" && !u.result.Created {
+		return fail(CodeFailed, "the whole logs are in "+filepath.Dir(string(u.folder.Member(1))), "%w", err)
+	}
 	return err
 }
 

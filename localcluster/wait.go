@@ -135,7 +135,7 @@ func (s *Supervisor) died() error {
 		}
 		s.mu.Unlock()
 		if dead {
-			return fail(CodeFailed, "the whole log: "+m.folder.LogFile(), "member %d died (%s); the end of its log:\n%s",
+			return fail(CodeFailed, "", "member %d died (%s); the end of its log:\n%s",
 				m.spec.ID, how, tailOf(m.folder.LogFile(), 20))
 		}
 	}

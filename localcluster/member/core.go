@@ -36,7 +36,6 @@ func (s *server) step(in zab.Input) {
 		s.forwarded(f)
 	}
 	if len(out.Deliver) > 0 {
-		s.wakeWaiters()
 		s.snapshotIfDue()
 	}
 }
@@ -98,6 +97,9 @@ func (s *server) sendOne(o *zab.Send) {
 			o.Packet.Data = s.touchTable()
 		}
 		conn.SendPacket(o.Packet)
+		if t := o.Packet.Type; t == wire.PacketCommit || t == wire.PacketInform {
+			s.sendLate(o.Link, o.Packet.Zxid)
+		}
 	}
 }
 
@@ -125,6 +127,9 @@ func (s *server) linkClosed(m linkClosed) {
 		return
 	}
 	s.log.Debug("quorum connection ended", "link", m.link, "reason", m.reason)
+	if s.leading != nil {
+		delete(s.leading.behindCommit, m.link)
+	}
 	s.step(zab.Disconnected{Link: m.link})
 }
 

@@ -48,7 +48,11 @@ func (s *server) pendingSyncs() int {
 	if s.leading == nil {
 		return 0
 	}
-	return len(s.leading.waiters)
+	n := len(s.leading.waiters)
+	for _, late := range s.leading.behindCommit {
+		n += len(late)
+	}
+	return n
 }
 
 func proposed(zxid wire.Zxid, data []byte) zab.Input {

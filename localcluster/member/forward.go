@@ -55,9 +55,7 @@ func (s *server) learnersRequest(f zab.Forward, r wire.ForwardedRequest) {
 	owner := ownerOf(f.Link)
 	switch r.Op {
 	case wire.OpSync:
-		s.leading.afterOutstanding(s.status, func() {
-			s.toLearner(f.Link, wire.QuorumPacket{Type: wire.PacketSync})
-		})
+		s.sendAfterOutstanding(f.Link, wire.QuorumPacket{Type: wire.PacketSync})
 		return
 	case wire.OpDeleteContainer:
 		return // only a leader asks for this; no client may
@@ -83,11 +81,9 @@ func (s *server) learnersSession(f zab.Forward, r wire.Revalidate) {
 	if c := s.bound[r.SessionID]; alive && c != nil {
 		s.drop(c) // the client has left it, or is two clients
 	}
-	s.leading.afterOutstanding(s.status, func() {
-		s.toLearner(f.Link, wire.QuorumPacket{
-			Type: wire.PacketRevalidate, Zxid: -1,
-			Data: wire.Marshal(&wire.RevalidateReply{SessionID: r.SessionID, Valid: alive}),
-		})
+	s.sendAfterOutstanding(f.Link, wire.QuorumPacket{
+		Type: wire.PacketRevalidate, Zxid: -1,
+		Data: wire.Marshal(&wire.RevalidateReply{SessionID: r.SessionID, Valid: alive}),
 	})
 }
 

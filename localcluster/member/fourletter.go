@@ -16,6 +16,7 @@ func (s *server) answerWord(m wordAsked) {
 	m.c.box.put([]byte(s.word(m)), 0, 0)
 	m.c.box.part()
 	m.c.closing = true
+	s.stats.sent++ // after its own text, as in ZooKeeper
 }
 
 func (s *server) word(m wordAsked) string {

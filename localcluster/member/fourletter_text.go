@@ -205,7 +205,8 @@ func (s *server) connectionDump() string {
 		if c.timeout > 0 {
 			timeout = time.Duration(c.timeout) * time.Millisecond
 		}
-		sets.add(c.heard.Add(timeout).Truncate(greetingTime).Add(greetingTime), strings.TrimPrefix(s.connLine(c, false), " "))
+		at := c.heard.Add(timeout).Truncate(greetingTime).Add(greetingTime)
+		sets.add(at, fmt.Sprintf("ip: /%v sessionId: %v", c.remote, sessionName(c.session)))
 	}
 	return sets.String()
 }

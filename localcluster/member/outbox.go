@@ -17,7 +17,7 @@ const (
 	// maxEventBacklog bounds what watch events may add to that. A client has
 	// not asked for an event at this moment, so leaving its requests unread
 	// cannot stop them; one that does not read them is cut off.
-	maxEventBacklog = 64 << 20
+	maxEventBacklog = 16 << 20
 	// partingTime is how long a client may take to read what was written
 	// before a connection is closed.
 	partingTime = 2 * time.Second

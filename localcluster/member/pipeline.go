@@ -85,6 +85,7 @@ func (s *server) deliver(p wire.Proposal) {
 		delete(s.pipeline.pending, h.ClientID)
 		s.sessionEnded(h.ClientID)
 	}
+	s.wakeWaiters(p.Zxid)
 }
 
 // apply changes the tree. A transaction that cannot be read or applied ends the

@@ -77,9 +77,12 @@ func openRaw(t *testing.T, addr string, req wire.ConnectRequest) *rawClient {
 	return r
 }
 
-// resume connects to a server with the session of r.
+// resume connects to a server with the session of r. The server may not have
+// heard yet of what r has seen, and would turn it away: a session created there
+// before is behind all that.
 func (r *rawClient) resume(addr string) *rawClient {
 	r.t.Helper()
+	connectRaw(r.t, addr).close()
 	return openRaw(r.t, addr, wire.ConnectRequest{
 		LastZxidSeen: r.last, Timeout: r.response.Timeout, SessionID: r.response.SessionID,
 		Password: r.response.Password, HasReadOnly: true,

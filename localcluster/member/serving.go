@@ -156,14 +156,21 @@ type leading struct {
 	sessions *datatree.Sessions
 	preparer *datatree.Preparer
 	waiters  []waiter // in the order of zxids
-	reapAt   time.Duration
+	// behindCommit are SYNC and REVALIDATE packets, by link and in the order of zxids.
+	behindCommit map[zab.LinkID][]latePacket
+	reapAt       time.Duration
 }
 
-// waiter is something to do once a transaction has been applied here, and its
-// COMMIT has been sent to the learners.
+// waiter is something to do once a transaction has been applied here.
 type waiter struct {
 	zxid wire.Zxid
 	do   func()
+}
+
+// latePacket is to be sent right behind the COMMIT of a transaction.
+type latePacket struct {
+	zxid   wire.Zxid
+	packet wire.QuorumPacket
 }
 
 // localOwner owns the sessions of clients that are connected to this server
@@ -179,7 +186,7 @@ func newLeading(cfg *Config, tree *datatree.Tree, now time.Duration) *leading {
 	sessions := datatree.NewSessions(cfg.Tick)
 	sessions.Restart(tree, now)
 	return &leading{
-		sessions: sessions,
+		sessions: sessions, behindCommit: map[zab.LinkID][]latePacket{},
 		preparer: datatree.NewPreparer(tree, datatree.PreparerOptions{Sessions: sessions, SkipACL: cfg.SkipACL}),
 		reapAt:   now + cfg.ReapInterval,
 	}
@@ -213,7 +220,8 @@ func (l *leading) applied(h *wire.TxnHeader, body wire.Record, now time.Duration
 	}
 }
 
-// afterOutstanding does something once all that is proposed now is applied.
+// afterOutstanding does something here once all that is proposed now is
+// applied, and before anything else is.
 func (l *leading) afterOutstanding(status zab.Status, do func()) {
 	if status.Applied >= status.LastLogged {
 		do()
@@ -222,12 +230,42 @@ func (l *leading) afterOutstanding(status zab.Status, do func()) {
 	l.waiters = append(l.waiters, waiter{status.LastLogged, do})
 }
 
-// wakeWaiters does what has been waiting for what is applied now.
-func (s *server) wakeWaiters() {
-	for s.leading != nil && len(s.leading.waiters) > 0 && s.leading.waiters[0].zxid <= s.status.Applied {
+// wakeWaiters does what has been waiting for a transaction.
+func (s *server) wakeWaiters(applied wire.Zxid) {
+	for s.leading != nil && len(s.leading.waiters) > 0 && s.leading.waiters[0].zxid <= applied {
 		do := s.leading.waiters[0].do
 		s.leading.waiters = s.leading.waiters[1:]
 		do()
+	}
+}
+
+// sendAfterOutstanding sends a packet to a learner behind the COMMITs of all
+// that is proposed now, and before any other COMMIT (Leader.processSync). The
+// second matters as much as the first: a client may have written again behind
+// its sync, and the reads in between must not see that.
+func (s *server) sendAfterOutstanding(link zab.LinkID, p wire.QuorumPacket) {
+	if s.status.Applied >= s.status.LastLogged {
+		s.toLearner(link, p)
+		return
+	}
+	l := s.leading
+	l.behindCommit[link] = append(l.behindCommit[link], latePacket{s.status.LastLogged, p})
+}
+
+// sendLate sends what waits for a COMMIT that has just been sent.
+func (s *server) sendLate(link zab.LinkID, committed wire.Zxid) {
+	if s.leading == nil {
+		return
+	}
+	late := s.leading.behindCommit[link]
+	for len(late) > 0 && late[0].zxid <= committed {
+		s.toLearner(link, late[0].packet)
+		late = late[1:]
+	}
+	if len(late) == 0 {
+		delete(s.leading.behindCommit, link)
+	} else {
+		s.leading.behindCommit[link] = late
 	}
 }
 

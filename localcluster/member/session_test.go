@@ -237,7 +237,7 @@ func TestSessionsSurviveTheLeader(t *testing.T) {
 
 func TestSlowReaderOfEventsIsCutOff(t *testing.T) {
 	if testing.Short() {
-		t.Skip("sends 64 MiB")
+		t.Skip("sends 16 MiB and more")
 	}
 	m := standalone(t)
 	c, writer := connectRaw(t, m.addr), connectRaw(t, m.addr)

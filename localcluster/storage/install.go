@@ -44,6 +44,9 @@ func (s *Store) InstallSnapshot(snap *datatree.Snapshot) (History, error) {
 	if err := s.usable(); err != nil {
 		return 0, err
 	}
+	if err := s.promised(snap.Zxid()); err != nil {
+		return 0, err
+	}
 	s.log.abandon()
 	if err := s.install(snap); err != nil {
 		return 0, s.fail(err)

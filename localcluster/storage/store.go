@@ -140,8 +140,8 @@ func (s *Store) fail(err error) error {
 
 // Append adds proposals to the log. They are durable after the next Sync, not before.
 //
-// Each must follow the last: a log with a hole in it cannot be replayed, so one is refused before it can
-// come about. Such a refusal changes nothing and leaves the Store usable; any other error is final.
+// Each must follow the last, and be of an epoch that was accepted: what could not be read back is refused
+// before it is written. Such a refusal changes nothing and leaves the Store usable; any other error is final.
 func (s *Store) Append(batch []wire.Proposal) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -156,6 +156,9 @@ func (s *Store) Append(batch []wire.Proposal) error {
 		if !follows(last, p.Zxid) {
 			return fmt.Errorf("append %s behind %s: expected %s", p.Zxid, last, successors(last))
 		}
+		if err := s.promised(p.Zxid); err != nil {
+			return err
+		}
 		last = p.Zxid
 	}
 	for _, p := range batch {
@@ -164,6 +167,14 @@ func (s *Store) Append(batch []wire.Proposal) error {
 		}
 		s.backlog.Entries++
 		s.backlog.Bytes += int64(entryOverhead + len(p.Data))
+	}
+	return nil
+}
+
+// promised refuses history of an epoch that was never accepted: Open would refuse it, too.
+func (s *Store) promised(z wire.Zxid) error {
+	if z.Epoch() > s.epochs.accepted {
+		return fmt.Errorf("store transaction %s: acceptedEpoch is %d: expected SetAcceptedEpoch before", z, s.epochs.accepted)
 	}
 	return nil
 }

@@ -1,0 +1,52 @@
+package localcluster_test
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	"zkctl/localcluster"
+)
+
+// On a disk that is full, or is full a moment later, an ensemble either comes up or leaves nothing
+// behind, and says what is wrong.
+func TestFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=4k"); err != nil {
+		t.Skipf("a small disk takes the right to mount one: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	home := localcluster.Home(dir)
+	failed := 0
+	for _, size := range []int{4, 8, 16, 32, 64} {
+		if err := syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT, fmt.Sprintf("size=%dk", size)); err != nil {
+			t.Fatal(err)
+		}
+		_, err := localcluster.Up(t.Context(), localcluster.UpOptions{
+			Home: home, Name: "test", Wait: patience, Program: "zkctl", Progress: func(string) {},
+		})
+		if err == nil {
+			t.Logf("%d kB are enough", size)
+			if _, err := localcluster.Down(t.Context(), home, "test", true, false); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		failed++
+		if !strings.Contains(err.Error(), "no space left on device") {
+			t.Errorf("%d kB: %v", size, err)
+		}
+		if entries, _ := os.ReadDir(dir); len(entries) != 0 {
+			t.Errorf("%d kB: left behind: %v", size, entries)
+		}
+	}
+	if failed == 0 {
+		t.Error("no size was too small: the test shows nothing")
+	}
+}
