@@ -79,8 +79,7 @@ func (s *server) mntrQuorum(put func(string, any)) {
 	}
 	put("quorum_size", len(s.cfg.Voters.Voters()))
 	put("leader_id", s.status.Leader)
-	switch s.status.Role {
-	case zab.Leading:
+	if s.status.Role == zab.Leading {
 		put("learners", s.status.Learners)
 		put("synced_followers", s.status.SyncedFollowers)
 		put("synced_non_voting_followers", 0)
@@ -90,8 +89,6 @@ func (s *server) mntrQuorum(put func(string, any)) {
 		put("last_proposal_size", s.stats.proposals.last)
 		put("min_proposal_size", s.stats.proposals.least)
 		put("max_proposal_size", s.stats.proposals.most)
-	case zab.Following:
-		put("synced_observers", 0)
 	}
 }
 

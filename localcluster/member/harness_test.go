@@ -138,7 +138,7 @@ func startMember(t *testing.T, cfg Config, given seams) *running {
 		t: t, cfg: cfg, addr: given.client.Addr().String(), cancel: cancel, done: make(chan struct{}),
 		log: newLogbook(t, fmt.Sprintf("server %d", cfg.ID)),
 	}
-	m.cfg.ClientAddress = m.addr
+	cfg.ClientAddress, m.cfg.ClientAddress = m.addr, m.addr
 	go func() {
 		defer close(m.done)
 		m.err = run(ctx, cfg, m.log.logger(), given)
