@@ -1,0 +1,672 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"zkctl/probe/wire"
+)
+
+func TestFreshFolder(t *testing.T) {
+	m := NewMemFS(1)
+	s, r := mustOpen(t, options(m))
+	if r.LastZxid != 0 || len(r.Recent) != 0 || len(r.Notes) != 0 || r.Tree.Counts().Nodes != 5 {
+		t.Errorf("%+v", r)
+	}
+	// A folder with logs and no snapshot is refused by Java, so the snapshot is there before any log.
+	if want := []string{"acceptedEpoch", "currentEpoch", "snapshot.0"}; !slices.Equal(names(m), want) {
+		t.Errorf("%q, expected %q", names(m), want)
+	}
+	mustClose(t, s)
+}
+
+func names(m *MemFS) []string {
+	var names []string
+	for _, path := range m.Files() {
+		names = append(names, filepath.Base(path))
+	}
+	return names
+}
+
+func TestAppendRefusals(t *testing.T) {
+	st := newStory()
+	batch := st.grow(2, 4)
+	m := NewMemFS(1)
+	s, _ := mustOpen(t, options(m))
+	write(t, s, batch[:2])
+	next := func(z wire.Zxid) wire.Proposal { return newStory().add(z, wire.OpError, &wire.ErrorTxn{}) }
+	for name, bad := range map[string][]wire.Proposal{
+		"again":               batch[:2],
+		"a gap":               batch[3:],
+		"an earlier epoch":    {next(wire.MakeZxid(1, 9))},
+		"middle of an epoch":  {next(wire.MakeZxid(3, 2))},
+		"an epoch's zero":     {next(wire.MakeZxid(3, 0))},
+		"not accepted":        {next(wire.MakeZxid(4, 1))},
+		"good, then bad":      {batch[2], batch[2]},
+		"of another zxid":     {{Zxid: batch[2].Zxid, Data: batch[3].Data}},
+		"without transaction": {{Zxid: batch[2].Zxid}},
+		"too short":           {{Zxid: batch[2].Zxid, Data: batch[2].Data[:31]}},
+	} {
+		if err := s.Append(bad); err == nil || errors.Is(err, ErrFailed) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if s.LastZxid() != batch[1].Zxid {
+			t.Fatalf("%s: the log ends with %s", name, s.LastZxid())
+		}
+	}
+	write(t, s, batch[2:])
+	mustClose(t, s)
+	_, r := mustOpen(t, options(m))
+	if err := st.verify(r); err != nil || r.LastZxid != st.last() {
+		t.Errorf("at %s: %v", r.LastZxid, err)
+	}
+}
+
+// At the last number of an epoch only a new epoch may follow: adding one would run into the next by itself.
+func TestEndOfEpoch(t *testing.T) {
+	last := wire.MakeZxid(1, 1<<32-1)
+	for next, want := range map[wire.Zxid]bool{last + 1: false, last + 2: true, wire.MakeZxid(2, 2): false, wire.MakeZxid(5, 1): true} {
+		if follows(last, next) != want {
+			t.Errorf("%s after %s: %v", next, last, !want)
+		}
+	}
+}
+
+// watchOps records the operations on a disk.
+func watchOps(m *MemFS) *[]string {
+	var ops []string
+	m.SetFault(func(op Op) error {
+		if op.Kind != OpRead {
+			ops = append(ops, op.Kind.String()+" "+filepath.Base(op.Path))
+		}
+		return nil
+	})
+	return &ops
+}
+
+// However many are appended, one write and one fsync make them durable; and the header of a log, and its
+// name, are durable before there is anything to lose.
+func TestGroupCommit(t *testing.T) {
+	st := newStory()
+	m := NewMemFS(1)
+	s, _ := mustOpen(t, options(m))
+	accept(t, s, 1)
+	ops := watchOps(m)
+	for range 3 {
+		if err := s.Append(st.grow(1, 50)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 { // the second has nothing to do
+		if err := s.Sync(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []string{"create log.100000001", "write log.100000001", "sync log.100000001", "syncdir version-2",
+		"write log.100000001", "sync log.100000001"}
+	if !slices.Equal(*ops, want) {
+		t.Errorf("%q\nexpected %q", *ops, want)
+	}
+}
+
+func TestNoSync(t *testing.T) {
+	m := NewMemFS(1)
+	o := options(m)
+	o.NoSync = true
+	s, _ := mustOpen(t, o)
+	st := newStory()
+	write(t, s, st.grow(1, 2))
+	ops := watchOps(m)
+	write(t, s, st.grow(1, 2))
+	if want := []string{"write log.100000001"}; !slices.Equal(*ops, want) {
+		t.Errorf("%q, expected %q", *ops, want)
+	}
+	m.Crash(KillProcess) // which is harmless
+	_, r := mustOpen(t, options(m))
+	if err := st.verify(r); err != nil || r.LastZxid != st.last() {
+		t.Errorf("at %s: %v", r.LastZxid, err)
+	}
+}
+
+func TestPreallocate(t *testing.T) {
+	m := NewMemFS(1)
+	o := options(m)
+	o.Preallocate = 1 << 10
+	s, _ := mustOpen(t, o)
+	st := newStory()
+	write(t, s, st.grow(1, 8))
+	path := logPath(st.proposals[0].Zxid)
+	if err := s.SetCurrentEpoch(1); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(readFile(t, m, path)); n != 1<<10 {
+		t.Errorf("%d bytes in use, expected the file to be 1024", n)
+	}
+	write(t, s, st.grow(1, 20))
+	if n := len(readFile(t, m, path)); n%(1<<10) != 0 {
+		t.Errorf("the file has %d bytes", n)
+	}
+	m.Crash(LoseUnsynced)
+	s, r := mustOpen(t, o)
+	if err := st.verify(r); err != nil || r.LastZxid != st.last() || len(r.Notes) != 0 {
+		t.Fatalf("at %s, notes %q: %v", r.LastZxid, r.Notes, err)
+	}
+	path = logPath(st.last() + 1)
+	write(t, s, st.grow(1, 3))
+	mustClose(t, s)
+	ends := entryEnds(st.proposals[28:])
+	if got, want := int64(len(readFile(t, m, path))), ends[len(ends)-1]; got != want {
+		t.Errorf("a closed file has %d bytes, expected %d", got, want)
+	}
+}
+
+func TestRecent(t *testing.T) {
+	st := newStory()
+	st.grow(1, 23)
+	m := onDisk(t, st)
+	for limit, want := range map[int]int{0: 23, 1: 1, 4: 4, 22: 22, 23: 23, 50: 23} {
+		o := options(m)
+		o.Recent = limit
+		r, err := Check(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := st.verify(r); err != nil || len(r.Recent) != want {
+			t.Errorf("of %d: %d: %v", limit, len(r.Recent), err)
+		}
+	}
+}
+
+func TestCheckChangesNothing(t *testing.T) {
+	st := newStory()
+	st.grow(1, 6)
+	m := onDisk(t, st)
+	path := logPath(st.proposals[0].Zxid)
+	log := readFile(t, m, path)
+	m.WriteFile(path, log[:len(log)-5])
+	m.WriteFile(dataDir+"/version-2/tmp.snapshot", []byte("half"))
+	before, ops := m.Files(), m.Ops()
+	r, err := Check(options(m))
+	if err != nil || r.LastZxid != st.last()-1 || len(r.Notes) != 2 {
+		t.Errorf("%+v: %v", r, err)
+	}
+	if !slices.Equal(before, m.Files()) || m.Ops() != ops {
+		t.Errorf("%q and %d operations, before %q", m.Files(), m.Ops()-ops, before)
+	}
+}
+
+func TestDiskFull(t *testing.T) {
+	st := newStory()
+	m := NewMemFS(1)
+	s, r := mustOpen(t, options(m))
+	write(t, s, st.grow(1, 4))
+	used := 0
+	for _, path := range m.Files() {
+		used += len(readFile(t, m, path))
+	}
+	m.SetCapacity(int64(used + 100))
+
+	// A snapshot that does not fit is no loss, and leaves the room that it took.
+	err := s.SaveSnapshot(st.tree.Snapshot(), r.History)
+	checkFull(t, err)
+	if s.Err() != nil || len(names(m)) != 4 {
+		t.Fatalf("%v, %q", s.Err(), names(m))
+	}
+	lost := st.grow(1, 4)
+	err = errors.Join(s.Append(lost), s.Sync())
+	checkFull(t, err)
+	if err := s.Append(lost); !errors.Is(err, ErrFailed) {
+		t.Errorf("afterwards: %v", err)
+	}
+	if err := s.Close(); !errors.Is(err, ErrFailed) {
+		t.Errorf("close: %v", err)
+	}
+	m.SetCapacity(0)
+	_, r = mustOpen(t, options(m))
+	if err := st.verify(r); err != nil || r.LastZxid < lost[0].Zxid-1 {
+		t.Errorf("at %s: %v", r.LastZxid, err)
+	}
+}
+
+func checkFull(t *testing.T, err error) {
+	t.Helper()
+	var full *DiskFullError
+	if !errors.Is(err, syscall.ENOSPC) || !errors.As(err, &full) || full.Dir != dataDir+"/version-2" ||
+		!strings.Contains(err.Error(), "make room there") {
+		t.Fatalf("%v", err)
+	}
+}
+
+func TestSaveSnapshot(t *testing.T) {
+	st := newStory()
+	m := NewMemFS(1)
+	s, r := mustOpen(t, options(m))
+	write(t, s, st.grow(1, 5))
+	early := st.tree.Snapshot()
+	write(t, s, st.grow(1, 5))
+	if b := s.Backlog(); b.Entries != 10 || b.Bytes == 0 {
+		t.Errorf("backlog %+v", b)
+	}
+	if err := s.SaveSnapshot(st.tree.Snapshot(), r.History); err != nil {
+		t.Fatal(err)
+	}
+	if b := s.Backlog(); b != (Backlog{}) {
+		t.Errorf("backlog %+v after a snapshot", b)
+	}
+	write(t, s, st.grow(1, 1))
+	want := []string{"acceptedEpoch", "currentEpoch", "log.100000001", "log.10000000b", "snapshot.0", "snapshot.10000000a"}
+	if !slices.Equal(names(m), want) {
+		t.Errorf("%q, expected %q", names(m), want)
+	}
+	ops := watchOps(m)
+	for _, snap := range []struct {
+		name string
+		err  error
+	}{
+		{"an older one", s.SaveSnapshot(early, r.History)},
+		{"the same again", s.SaveSnapshot(st.trees[wire.MakeZxid(1, 10)], r.History)},
+	} {
+		if snap.err != nil || len(*ops) != 0 {
+			t.Errorf("%s: %v, %q", snap.name, snap.err, *ops)
+		}
+	}
+	ahead := st.fork(st.last())
+	ahead.grow(1, 1)
+	if err := s.SaveSnapshot(ahead.tree.Snapshot(), r.History); err == nil || s.Err() != nil {
+		t.Errorf("one ahead of the log: %v, %v", err, s.Err())
+	}
+	mustClose(t, s)
+}
+
+// A snapshot taken before a rollback and saved after it would bring back what was rolled back, once the log
+// has gone beyond it again.
+func TestSnapshotOfFormerHistory(t *testing.T) {
+	st := newStory()
+	m := NewMemFS(1)
+	s, r := mustOpen(t, options(m))
+	write(t, s, st.grow(1, 6))
+	old, oldHistory := st.tree.Snapshot(), r.History
+	r, err := s.Truncate(st.last() - 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st = st.fork(r.LastZxid)
+	write(t, s, st.grow(2, 4))
+	if err := s.SaveSnapshot(old, oldHistory); !errors.Is(err, ErrSuperseded) {
+		t.Errorf("after Truncate: %v", err)
+	}
+	old, oldHistory = st.tree.Snapshot(), r.History
+	other := newStory()
+	other.grow(3, 1)
+	if _, err := s.InstallSnapshot(other.tree.Snapshot()); err == nil || s.Err() != nil {
+		t.Errorf("of an epoch that was not accepted: %v, %v", err, s.Err())
+	}
+	accept(t, s, 3)
+	history, err := s.InstallSnapshot(other.tree.Snapshot())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.SaveSnapshot(old, oldHistory); !errors.Is(err, ErrSuperseded) {
+		t.Errorf("after InstallSnapshot: %v", err)
+	}
+	write(t, s, other.grow(3, 2))
+	if err := s.SaveSnapshot(other.tree.Snapshot(), history); err != nil {
+		t.Errorf("of the present history: %v", err)
+	}
+	mustClose(t, s)
+	_, r = mustOpen(t, options(m))
+	if err := other.verify(r); err != nil || r.LastZxid != other.last() {
+		t.Errorf("at %s: %v", r.LastZxid, err)
+	}
+}
+
+// A snapshot that is being written gives way to whoever ends the history, and neither waits for the other's
+// whole work.
+func TestSnapshotGivesWay(t *testing.T) {
+	st := newStory()
+	m := NewMemFS(1)
+	s, r := mustOpen(t, options(m))
+	write(t, s, st.grow(1, 6))
+	writing, proceed := make(chan struct{}), make(chan struct{})
+	slow := &slowFS{MemFS: m, writing: writing, proceed: proceed}
+	s.fs = slow
+	saved := make(chan error)
+	snap := st.tree.Snapshot()
+	go func() { saved <- s.SaveSnapshot(snap, r.History) }()
+	<-writing
+	truncated := make(chan error)
+	go func() { _, err := s.Truncate(st.last() - 2); truncated <- err }()
+	for s.waiting.Load() == 0 { // Truncate announces itself before it waits
+		runtime.Gosched()
+	}
+	close(proceed)
+	if err := <-saved; !errors.Is(err, ErrSuperseded) {
+		t.Errorf("save: %v", err)
+	}
+	if err := <-truncated; err != nil {
+		t.Errorf("truncate: %v", err)
+	}
+	if slices.Contains(names(m), snapshotTemp) || slices.Contains(names(m), filepath.Base(snapshotPath(st.last()))) {
+		t.Errorf("%q", names(m))
+	}
+}
+
+// slowFS stops at the first write to a snapshot until it is told to proceed.
+type slowFS struct {
+	*MemFS
+	writing, proceed chan struct{}
+}
+
+func (s *slowFS) Open(path string, mode Mode) (File, error) {
+	f, err := s.MemFS.Open(path, mode)
+	if err == nil && filepath.Base(path) == snapshotTemp {
+		f = &slowFile{f, s}
+	}
+	return f, err
+}
+
+type slowFile struct {
+	File
+	fs *slowFS
+}
+
+func (f *slowFile) WriteAt(b []byte, off int64) (int, error) {
+	if off == 0 {
+		close(f.fs.writing)
+		<-f.fs.proceed
+	}
+	return f.File.WriteAt(b, off)
+}
+
+func TestPurge(t *testing.T) {
+	st := newStory()
+	m := NewMemFS(1)
+	s, r := mustOpen(t, options(m))
+	var saved []wire.Zxid
+	for range 6 {
+		write(t, s, st.grow(1, 3))
+		late := st.tree.Snapshot()
+		write(t, s, st.grow(1, 2)) // so the log of a snapshot reaches beyond it
+		if err := s.SaveSnapshot(late, r.History); err != nil {
+			t.Fatal(err)
+		}
+		saved = append(saved, late.Zxid())
+	}
+	write(t, s, st.grow(1, 1))
+	if _, err := s.Purge(2); err == nil {
+		t.Error("purged to two snapshots")
+	}
+	if removed, err := s.Purge(7); err != nil || len(removed) != 0 {
+		t.Errorf("with no more than to retain: %q, %v", removed, err)
+	}
+	// One that is not whole does not count.
+	m.WriteFile(snapshotPath(saved[5]+1), []byte("not whole"))
+	if _, err := s.Purge(3); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"acceptedEpoch", "currentEpoch", "log.100000010", "log.100000015", "log.10000001a", "log.10000001f",
+		"snapshot.100000012", "snapshot.100000017", "snapshot.10000001c", "snapshot.10000001d"}
+	if want[2] != hexName(logPrefix, saved[3]-2) || !slices.Equal(names(m), want) {
+		t.Fatalf("%q\nexpected %q", names(m), want)
+	}
+	mustClose(t, s)
+	// Each of the snapshots that were kept can be used.
+	for i := 5; i >= 3; i-- {
+		_, r := mustOpen(t, options(m))
+		if err := st.verify(r); err != nil || r.LastZxid != st.last() || r.Snapshot != saved[i] {
+			t.Errorf("at %s from %s: %v", r.LastZxid, r.Snapshot, err)
+		}
+		m.Crash(KillProcess)
+		if err := m.Remove(snapshotPath(saved[i])); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestTruncate(t *testing.T) {
+	st := newStory()
+	st.grow(1, 9)
+	base := onDisk(t, st)
+	for back := range 10 {
+		m := clone(base, 1)
+		s, _ := mustOpen(t, options(m))
+		extra := st.fork(st.last())
+		write(t, s, extra.grow(1, 4))
+		to := extra.last() - wire.Zxid(back)
+		r, err := s.Truncate(to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := extra.verify(r); err != nil || r.LastZxid != to || s.LastZxid() != to || len(r.Recent) != 13-back {
+			t.Errorf("truncated to %s: at %s with %d recent proposals: %v", to, r.LastZxid, len(r.Recent), err)
+		}
+		next := extra.fork(to)
+		write(t, s, next.grow(1, 3))
+		mustClose(t, s)
+		_, r = mustOpen(t, options(m))
+		if err := next.verify(r); err != nil || r.LastZxid != next.last() {
+			t.Errorf("truncated to %s and gone on: at %s: %v", to, r.LastZxid, err)
+		}
+	}
+}
+
+// The leader's transaction may not be in this log: what is left ends before it, and says so.
+func TestTruncateToUnknown(t *testing.T) {
+	st := newStory()
+	st.grow(1, 3)
+	known := st.last()
+	st.grow(3, 3)
+	m := onDisk(t, st)
+	s, _ := mustOpen(t, options(m))
+	r, err := s.Truncate(wire.MakeZxid(2, 7))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := st.verify(r); err != nil || r.LastZxid != known {
+		t.Errorf("at %s, expected %s: %v", r.LastZxid, known, err)
+	}
+}
+
+func TestTruncateToTheEnd(t *testing.T) {
+	st := newStory()
+	st.grow(1, 3)
+	m := onDisk(t, st)
+	s, _ := mustOpen(t, options(m))
+	for _, to := range []wire.Zxid{st.last(), st.last() + 100} {
+		r, err := s.Truncate(to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := st.verify(r); err != nil || r.LastZxid != st.last() {
+			t.Errorf("truncated to %s: at %s: %v", to, r.LastZxid, err)
+		}
+	}
+}
+
+func TestTruncateWithoutHistory(t *testing.T) {
+	st := newStory()
+	st.grow(1, 4)
+	m := NewMemFS(1)
+	s, _ := mustOpen(t, options(m))
+	accept(t, s, 1)
+	history, err := s.InstallSnapshot(st.tree.Snapshot())
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, s, st.grow(1, 2))
+	before := m.Files()
+	if _, err := s.Truncate(wire.MakeZxid(1, 2)); !errors.Is(err, ErrNoHistory) || s.Err() != nil {
+		t.Fatalf("%v, %v", err, s.Err())
+	}
+	if !slices.Equal(m.Files(), before) {
+		t.Errorf("%q, before %q", m.Files(), before)
+	}
+	// Nothing has happened.
+	write(t, s, st.grow(1, 2))
+	if err := s.SaveSnapshot(st.tree.Snapshot(), history); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestInstallSnapshot(t *testing.T) {
+	st := newStory()
+	st.grow(1, 4)
+	m := onDisk(t, st)
+	s, _ := mustOpen(t, options(m))
+	if err := s.Append(st.grow(1, 3)); err != nil { // not synced: superseded
+		t.Fatal(err)
+	}
+	other := newStory()
+	other.grow(1, 2)
+	other.grow(2, 5)
+	accept(t, s, 2)
+	if _, err := s.InstallSnapshot(other.tree.Snapshot()); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"acceptedEpoch", "currentEpoch", filepath.Base(snapshotPath(other.last()))}
+	if !slices.Equal(names(m), want) {
+		t.Errorf("%q, expected %q", names(m), want)
+	}
+	if s.LastZxid() != other.last() {
+		t.Errorf("the log ends with %s", s.LastZxid())
+	}
+	if err := s.Append(st.grow(1, 1)); err == nil {
+		t.Error("appended to the old history")
+	}
+	write(t, s, other.grow(2, 1))
+	mustClose(t, s)
+	_, r := mustOpen(t, options(m))
+	if err := other.verify(r); err != nil || r.LastZxid != other.last() {
+		t.Errorf("at %s: %v", r.LastZxid, err)
+	}
+}
+
+// An installation that was decided is finished, but not if that would replace a history by a damaged file.
+func TestDamagedInstallation(t *testing.T) {
+	st := newStory()
+	st.grow(1, 4)
+	m := onDisk(t, st)
+	other := newStory()
+	other.grow(2, 5)
+	file := snapshotFile(t, other)
+	path := dataDir + "/version-2/" + hexName(installPrefix, other.last())
+	file[50] ^= 4
+	m.WriteFile(path, file)
+	if _, _, err := Open(options(m)); !isDamage(err) || !strings.Contains(err.Error(), path) {
+		t.Fatalf("%v", err)
+	}
+	if _, err := m.ReadFile(logPath(st.proposals[0].Zxid)); err != nil {
+		t.Errorf("the old log: %v", err)
+	}
+	file[50] ^= 4
+	m.WriteFile(path, file)
+	m.WriteFile(dataDir+"/version-2/acceptedEpoch", []byte("2"))
+	_, r := mustOpen(t, options(m))
+	if err := other.verify(r); err != nil || r.LastZxid != other.last() || len(r.Notes) == 0 {
+		t.Errorf("at %s, notes %q: %v", r.LastZxid, r.Notes, err)
+	}
+}
+
+func TestSwappedFolders(t *testing.T) {
+	st := newStory()
+	st.grow(1, 4)
+	m := onDisk(t, st)
+	for _, o := range []Options{
+		{FS: m, DataDir: dataDir, LogDir: "/elsewhere"},
+		{FS: m, DataDir: "/elsewhere", LogDir: dataDir},
+	} {
+		if _, _, err := Open(o); err == nil || !strings.Contains(err.Error(), "check dataDir and dataLogDir") {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+func TestClose(t *testing.T) {
+	st := newStory()
+	m := NewMemFS(1)
+	s, _ := mustOpen(t, options(m))
+	accept(t, s, 1)
+	if err := s.Append(st.grow(1, 2)); err != nil {
+		t.Fatal(err)
+	}
+	mustClose(t, s)
+	mustClose(t, s)
+	if err := s.Append(st.grow(1, 1)); !errors.Is(err, ErrClosed) {
+		t.Errorf("%v", err)
+	}
+	m.Crash(LoseUnsynced)
+	_, r := mustOpen(t, options(m))
+	if r.LastZxid != wire.MakeZxid(1, 2) {
+		t.Errorf("at %s", r.LastZxid)
+	}
+}
+
+func TestOneServerPerFolder(t *testing.T) {
+	if _, ok := OS().(locker); !ok {
+		t.Skip("no locks on this system")
+	}
+	for name, o := range map[string]Options{
+		"one folder":  {DataDir: t.TempDir()},
+		"two folders": {DataDir: t.TempDir(), LogDir: t.TempDir()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, _ := mustOpen(t, o)
+			if _, _, err := Open(o); !errors.Is(err, errLocked) || !strings.Contains(err.Error(), "by another server") {
+				t.Fatalf("%v", err)
+			}
+			mustClose(t, s)
+			s, _ = mustOpen(t, o)
+			mustClose(t, s)
+		})
+	}
+}
+
+func TestListIgnoresStrangers(t *testing.T) {
+	m := NewMemFS(1)
+	s, _ := mustOpen(t, options(m))
+	mustClose(t, s)
+	for _, name := range []string{"log", "log.", "log.xyz", "log.5.bak", "snapshot.", "snapshot.-1", "snapshot.ffffffffffffffff",
+		"initialize", "updatingEpoch", "log.1 (copy)"} {
+		m.WriteFile(dataDir+"/version-2/"+name, []byte("?"))
+	}
+	_, r := mustOpen(t, options(m))
+	if r.LastZxid != 0 || len(r.Notes) != 0 {
+		t.Errorf("at %s, notes %q", r.LastZxid, r.Notes)
+	}
+}
+
+func TestStringsOfEnums(t *testing.T) {
+	for v, want := range map[fmt.Stringer]string{
+		ReadOnly: "read", CreateNew: "create", Modify: "modify", Mode(0): "Mode(0)",
+		OpCreate: "create", OpRead: "read", OpKind(0): "OpKind(0)", OpKind(77): "OpKind(77)",
+		KillProcess: "kill process", Survival(0): "Survival(0)",
+	} {
+		if v.String() != want {
+			t.Errorf("%q, expected %q", v.String(), want)
+		}
+	}
+}
+
+// A failed sync of a folder, like that of a file, is final: the name may be lost.
+func TestFolderSyncFails(t *testing.T) {
+	m := NewMemFS(1)
+	s, _ := mustOpen(t, options(m))
+	accept(t, s, 1)
+	m.SetFault(func(op Op) error {
+		if op.Kind == OpSyncDir {
+			return fs.ErrPermission
+		}
+		return nil
+	})
+	err := s.Append(newStory().grow(1, 1))
+	if !errors.Is(err, ErrFailed) || !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "log.100000001") {
+		t.Errorf("%v", err)
+	}
+}
