@@ -13,6 +13,14 @@ var (
 	ErrRefused = errors.New("refused by zookeeper")
 )
 
+// ErrTooLarge is wrapped by the errors of questions that are inherently
+// exponential in the number of voters, or in the spread of their weights, and
+// too large to answer exactly. Nothing here estimates silently.
+var ErrTooLarge = errors.New("too large to compute exactly")
+
+// ErrUnreachable is wrapped by the errors of goals that no ensemble reaches.
+var ErrUnreachable = errors.New("out of reach")
+
 // ConfigError says what is wrong with a system's declaration and which
 // configuration key is to blame, so that whoever read it from a file can name
 // the line.

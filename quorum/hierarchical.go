@@ -27,14 +27,21 @@ type Hierarchical struct {
 	// needed is how many groups must have their majority: floor(G/2)+1 over the
 	// G groups that weigh anything. With G = 0 it is 1, which nothing reaches.
 	needed int
+
+	// For warnings only.
+	declared int            // groups, weightless ones included
+	zeroed   []int64        // groups that weigh nothing, ascending
+	inZeroed map[int64]bool // voters in them
+	unused   []int64        // ids with a weight and no group, ascending
 }
 
 // weightedGroup is a Group of non-zero weight, seen by its voters.
 type weightedGroup struct {
-	id      int64
-	members []weighted // voters with a weight above zero, ascending by id
-	total   int64      // of all that are listed, phantoms included
-	phantom int64      // the part of total that observers and unknown ids hold
+	id        int64
+	members   []weighted // voters with a weight above zero, ascending by id
+	total     int64      // of all that are listed, phantoms included
+	phantom   int64      // the part of total that observers and unknown ids hold
+	strangers []int64    // those ids
 }
 
 type weighted struct {
@@ -46,7 +53,7 @@ type weighted struct {
 // weight.N lines. Every voter must stand in exactly one group; a weight not
 // given is 1. A group may list ids that are no voters when they have a weight:
 // ZooKeeper accepts that, and their weight raises the group's threshold though
-// they never acknowledge (see Phantoms).
+// they never acknowledge (Lint warns of it).
 //
 // Errors wrap ErrRefused where ZooKeeper refuses to start (a voter in no group
 // or in two, a non-voter in a group without a weight, no voter at all), and only ErrInvalid
@@ -60,7 +67,7 @@ func NewHierarchical(voters []int64, groups []Group, weights map[int64]int64) (*
 	if err := checkWeights(weights); err != nil {
 		return nil, err
 	}
-	h := &Hierarchical{voters: sorted, weight: make(map[int64]int64, len(sorted))}
+	h := &Hierarchical{voters: sorted, weight: make(map[int64]int64, len(sorted)), inZeroed: map[int64]bool{}}
 	groupOf := map[int64]int64{}
 	seen := map[int64]bool{}
 	for _, g := range groups {
@@ -72,8 +79,14 @@ func NewHierarchical(voters []int64, groups []Group, weights map[int64]int64) (*
 		if err != nil {
 			return nil, err
 		}
+		h.declared++
 		if wg.total > 0 {
 			h.groups = append(h.groups, wg)
+			continue
+		}
+		h.zeroed = append(h.zeroed, g.ID)
+		for _, id := range g.Members {
+			h.inZeroed[id] = true
 		}
 	}
 	for _, id := range sorted {
@@ -84,6 +97,13 @@ func NewHierarchical(voters []int64, groups []Group, weights map[int64]int64) (*
 	}
 	slices.SortFunc(h.groups, func(a, b weightedGroup) int { return cmp.Compare(a.id, b.id) })
 	h.needed = len(h.groups)/2 + 1
+	slices.Sort(h.zeroed)
+	for id := range weights {
+		if _, grouped := groupOf[id]; !grouped {
+			h.unused = append(h.unused, id)
+		}
+	}
+	slices.Sort(h.unused)
 	return h, nil
 }
 
@@ -110,6 +130,7 @@ func (h *Hierarchical) addGroup(g Group, weights map[int64]int64, groupOf map[in
 		wg.total += w
 		if !voter {
 			wg.phantom += w
+			wg.strangers = append(wg.strangers, id)
 			continue
 		}
 		h.weight[id] = w
@@ -166,3 +187,7 @@ func (h *Hierarchical) CanLead(id int64) bool { return h.weight[id] > 0 }
 
 // Weight returns the weight of a voter; 0 for any other id.
 func (h *Hierarchical) Weight(id int64) int64 { return h.weight[id] }
+
+// Groups returns how many groups were declared, and how many of them weigh
+// anything and so count.
+func (h *Hierarchical) Groups() (declared, effective int) { return h.declared, len(h.groups) }

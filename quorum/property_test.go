@@ -1,6 +1,7 @@
 package quorum
 
 import (
+	"errors"
 	"math"
 	"math/big"
 	"math/bits"
@@ -111,7 +112,7 @@ func randomProbabilities(r *rand.Rand, ids []int64) (map[int64]Probability, map[
 }
 
 func TestAvailabilityAgreesWithBruteForce(t *testing.T) {
-	forRandomSystems(t, 1500, func(t *testing.T, b brute, r *rand.Rand) {
+	forRandomSystems(t, 500, func(t *testing.T, b brute, r *rand.Rand) {
 		ps, exact := randomProbabilities(r, b.ids)
 		up := func(id int64) Probability { return ps[id] }
 		got, err := Available(b.system, up)
@@ -141,6 +142,215 @@ func TestAvailabilityAgreesWithBruteForce(t *testing.T) {
 			if math.Abs(importance[i]-want) > 1e-11*max(want, 1e-6) {
 				t.Errorf("importance of %d: %v, want %v; p=%v", id, importance[i], want, exact)
 			}
+		}
+	})
+}
+
+func TestListsAgreeWithBruteForce(t *testing.T) {
+	sorted := func(sets [][]int64) [][]int64 {
+		sets = slices.DeleteFunc(sets, func(set []int64) bool { return len(set) == 0 })
+		slices.SortFunc(sets, slices.Compare)
+		return sets
+	}
+	equal := func(a, b [][]int64) bool {
+		return slices.EqualFunc(a, b, func(x, y []int64) bool { return slices.Equal(x, y) })
+	}
+	forRandomSystems(t, 1000, func(t *testing.T, b brute, _ *rand.Rand) {
+		want := sorted(b.minimal(false))
+		if got, err := MinimalQuorums(b.system, 1000); err != nil || !equal(got, want) {
+			t.Errorf("minimal quorums %v (%v), want %v", got, err, want)
+		}
+		blocking := sorted(b.minimal(true))
+		if got, err := MinimalBlocking(b.system, 1000); err != nil || !equal(got, blocking) {
+			t.Errorf("minimal blocking sets %v (%v), want %v", got, err, blocking)
+		}
+		if len(want) > 0 {
+			if _, err := MinimalQuorums(b.system, len(want)-1); !errors.Is(err, ErrTooLarge) {
+				t.Errorf("a limit of %d for %d sets: %v", len(want)-1, len(want), err)
+			}
+			if got, err := MinimalQuorums(b.system, len(want)); err != nil || len(got) != len(want) {
+				t.Errorf("a limit of just enough: %v", err)
+			}
+		}
+	})
+}
+
+func TestMeetingAgreesWithBruteForce(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for range 600 {
+		a, b := randomSystem(t, r), randomSystem(t, r)
+		want := true
+		for _, x := range a.minimal(false) {
+			for _, y := range b.minimal(false) {
+				meets := slices.ContainsFunc(x, func(id int64) bool { return slices.Contains(y, id) })
+				want = want && meets
+			}
+		}
+		if got, err := QuorumsMeet(a.system, b.system); err != nil || got != want {
+			t.Fatalf("%s / %s: meet %v (%v), want %v", a.name, b.name, got, err, want)
+		}
+	}
+}
+
+// randomZones are up to four, overlapping or not, some with their own failures.
+func randomZones(r *rand.Rand, ids []int64) []Zone {
+	zones := make([]Zone, 1+r.IntN(4))
+	overlap := r.IntN(2) == 0
+	for i := range zones {
+		p, err := ParseProbability([]string{"0.999", "0.9", "1"}[r.IntN(3)])
+		if err != nil {
+			panic(err)
+		}
+		zones[i] = Zone{Name: string(rune('a' + i)), Up: p}
+	}
+	for _, id := range ids {
+		for i := range zones {
+			if overlap && r.IntN(2) == 0 || !overlap && int(id)%len(zones) == i {
+				zones[i].Members = append(zones[i].Members, id)
+			}
+		}
+	}
+	return zones
+}
+
+func TestZonesAgreeWithBruteForce(t *testing.T) {
+	forRandomSystems(t, 500, func(t *testing.T, b brute, r *rand.Rand) {
+		zones := randomZones(r, b.ids)
+		ps, exact := randomProbabilities(r, b.ids)
+		report, err := Zones(b.system, zones)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lost := func(set int) int { // the voters that a set of zones takes along
+			dead := 0
+			for z := range zones {
+				for i, id := range b.ids {
+					if set>>z&1 == 1 && slices.Contains(zones[z].Members, id) {
+						dead |= 1 << i
+					}
+				}
+			}
+			return dead
+		}
+		toBlock := -1
+		want := new(big.Rat)
+		for set := range 1 << len(zones) {
+			dead := lost(set)
+			if !b.has(b.all()&^dead) && (toBlock < 0 || bits.OnesCount(uint(set)) < toBlock) {
+				toBlock = bits.OnesCount(uint(set))
+			}
+			p := big.NewRat(1, 1)
+			for z := range zones {
+				up, _ := new(big.Rat).SetString(decimal(zones[z].Up.Up()))
+				if set>>z&1 == 1 {
+					up.Sub(big.NewRat(1, 1), up)
+				}
+				p.Mul(p, up)
+			}
+			want.Add(want, p.Mul(p, b.unavailability(func(id int64) *big.Rat {
+				if dead>>slices.Index(b.ids, id)&1 == 1 {
+					return new(big.Rat)
+				}
+				return exact[id]
+			})))
+		}
+		if report.ToBlock != toBlock {
+			t.Errorf("zones %v: %d to block, want %d", zones, report.ToBlock, toBlock)
+		}
+		for z := range zones {
+			further := -1
+			alive := b.all() &^ lost(1<<z)
+			if b.has(alive) {
+				further = len(b.ids)
+				for set := range 1 << len(b.ids) {
+					if !b.has(alive &^ set) {
+						further = min(further, bits.OnesCount(uint(set&alive))-1)
+					}
+				}
+			}
+			if report.Survives[z] != (further >= 0) || report.Further[z] != further {
+				t.Errorf("zone %v: %v %d, want %d", zones[z], report.Survives[z], report.Further[z], further)
+			}
+		}
+		a, err := AvailableWithZones(b.system, func(id int64) Probability { return ps[id] }, zones)
+		down, _ := want.Float64()
+		if err != nil || !near(a.Down(), down, 1e-11) {
+			t.Errorf("zones %v p %v: %v (%v), want %v", zones, exact, a.Down(), err, down)
+		}
+	})
+}
+
+// TestRepairAgreesWithStates solves the chain over all 2^n sets of failed servers,
+// not lumped, by iteration: a different chain and a different method.
+func TestRepairAgreesWithStates(t *testing.T) {
+	forRandomSystems(t, 60, func(t *testing.T, b brute, r *rand.Rand) {
+		if len(b.ids) == 0 || len(b.ids) > 6 || !b.has(b.all()) {
+			return
+		}
+		const mttf = 10.0
+		mttr := []float64{1, 5}[r.IntN(2)]
+		crew := []Crew{Parallel, OneCrew}[r.IntN(2)]
+		n := len(b.ids)
+		rate := func(failed, i int) float64 {
+			switch {
+			case failed>>i&1 == 0:
+				return 1 / mttf
+			case crew == Parallel:
+				return 1 / mttr
+			}
+			return 1 / mttr / float64(bits.OnesCount(uint(failed)))
+		}
+		quorum := make([]bool, 1<<n)
+		for failed := range quorum {
+			quorum[failed] = b.has(b.all() &^ failed)
+		}
+		times := make([]float64, 1<<n) // to the loss of the quorum, by value iteration
+		p := make([]float64, 1<<n)     // stationary, by the power method on the uniformised chain
+		p[0] = 1
+		top := float64(n) * (1/mttf + 1/mttr)
+		for range 20_000 {
+			moved := 0.0
+			next := make([]float64, 1<<n)
+			for failed := range quorum {
+				out, gain := 0.0, 1.0
+				for i := range n {
+					x := rate(failed, i)
+					out += x
+					next[failed^(1<<i)] += p[failed] * x / top
+					if quorum[failed^(1<<i)] {
+						gain += x * times[failed^(1<<i)]
+					}
+				}
+				next[failed] += p[failed] * (1 - out/top)
+				if quorum[failed] {
+					moved = max(moved, math.Abs(gain/out-times[failed])/(1+times[failed]))
+					times[failed] = gain / out
+				}
+			}
+			for failed := range p {
+				moved = max(moved, math.Abs(next[failed]-p[failed]))
+			}
+			p = next
+			if moved < 1e-13 {
+				break
+			}
+		}
+		down, losses := 0.0, 0.0
+		for failed := range quorum {
+			if !quorum[failed] {
+				down += p[failed]
+				continue
+			}
+			for i := range n {
+				if !quorum[failed^(1<<i)] {
+					losses += p[failed] * rate(failed, i)
+				}
+			}
+		}
+		got, err := Repairable(b.system, mttf, mttr, crew)
+		if err != nil || !near(got.MeanTimeToLoss, times[0], 1e-6) || !near(got.Availability.Down(), down, 1e-6) ||
+			!near(got.LossesPerTime, losses, 1e-6) || !near(got.MeanOutage, down/losses, 1e-6) {
+			t.Errorf("%v mttr %v: %+v (%v), want %v %v %v", crew, mttr, got, err, times[0], down, losses)
 		}
 	})
 }

@@ -1,17 +1,11 @@
 package quorum
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"math/big"
 	"slices"
 )
-
-// ErrTooLarge is wrapped by the errors of questions that are inherently
-// exponential in the number of voters, or in the spread of their weights, and
-// too large to answer exactly. Nothing here estimates silently.
-var ErrTooLarge = errors.New("too large to compute exactly")
 
 // Tolerances says how much can fail, in servers.
 type Tolerances struct {

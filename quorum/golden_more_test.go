@@ -1,0 +1,218 @@
+package quorum
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+func TestGoldenTargets(t *testing.T) {
+	for _, g := range loadGolden(t).Targets {
+		n, a, err := SmallestFor(prob(t, g.P), prob(t, g.Target))
+		if err != nil || n != g.N {
+			t.Errorf("p=%s target=%s: %d (%v), want %d", g.P, g.Target, n, err, g.N)
+		}
+		m, _ := MajorityOf(n)
+		if b, err := Available(m, Uniform(prob(t, g.P))); err != nil || !near(a.Down(), b.Down(), 1e-9) {
+			t.Errorf("p=%s n=%d: closed form %v, recursion %v", g.P, n, a.Down(), b.Down())
+		}
+	}
+}
+
+func TestGoldenBestWeights(t *testing.T) {
+	g := loadGolden(t).Heterogeneous
+	up := func(id int64) Probability { return prob(t, decimal(g.P[strconv.FormatInt(id, 10)])) }
+	w, err := BestWeights([]int64{1, 2, 3, 4, 5}, up, 5)
+	if err != nil || !slices.Equal(w.Weights, g.Best.Weights) || !near(w.Availability.Up(), g.Best.A, 1e-13) {
+		t.Errorf("best weights %v with %v (%v), want %v with %v", w.Weights, w.Availability.Up(), err, g.Best.Weights, g.Best.A)
+	}
+	for i, want := range g.Best.LogOdds {
+		if math.Abs(w.LogOdds[i]-want) > 1e-6 {
+			t.Errorf("log odds %v, want %v", w.LogOdds, g.Best.LogOdds)
+		}
+	}
+}
+
+// spread puts voters 1..n on zones in blocks of the given sizes.
+func spread(sizes []int, up Probability) []Zone {
+	var zones []Zone
+	next := int64(1)
+	for i, size := range sizes {
+		z := Zone{Name: string(rune('A' + i)), Up: up}
+		for range size {
+			z.Members = append(z.Members, next)
+			next++
+		}
+		zones = append(zones, z)
+	}
+	return zones
+}
+
+func TestGoldenBalancedZones(t *testing.T) {
+	for _, g := range loadGolden(t).Balanced {
+		m, _ := MajorityOf(g.N)
+		r, err := Zones(m, spread(g.Sizes, Certain))
+		if err != nil || r.SurvivesAny != g.Survives || g.Further != nil && r.Worst != *g.Further || g.Block != nil && r.ToBlock != *g.Block {
+			t.Errorf("%v: %+v (%v), want %+v", g.Sizes, r, err, g)
+		}
+	}
+}
+
+func TestGoldenZones(t *testing.T) {
+	g := loadGolden(t)
+	for name, z := range g.Zones {
+		var s System
+		switch {
+		case strings.HasPrefix(name, "maj"):
+			s, _ = MajorityOf(len(z.Placement))
+		case strings.HasPrefix(name, "hier3x3"):
+			s = fromConfig(t, g.Hierarchical["zkdoc-3x3"].Config)
+		case strings.HasPrefix(name, "weighted"):
+			var err error
+			if s, err = NewHierarchical([]int64{1, 2, 3, 4}, []Group{{1, []int64{1, 2, 3, 4}}}, map[int64]int64{1: 2}); err != nil {
+				t.Fatal(err)
+			}
+		default:
+			t.Fatalf("unknown system of %s", name)
+		}
+		members := map[string][]int64{}
+		for _, id := range s.Voters() {
+			zone := z.Placement[strconv.FormatInt(id, 10)]
+			members[zone] = append(members[zone], id)
+		}
+		for pz, want := range z.Availability {
+			var zones []Zone
+			for _, zone := range sortedKeys(members) {
+				zones = append(zones, Zone{zone, members[zone], prob(t, strings.TrimPrefix(pz, "pz="))})
+			}
+			r, err := Zones(s, zones)
+			if err != nil || r.SurvivesAny != z.Any || r.Worst != z.Worst || r.ToBlock != z.Block {
+				t.Errorf("%s: %+v (%v), want %+v", name, r, err, z)
+			}
+			for i, zone := range zones {
+				if r.Survives[i] != z.Survives[zone.Name] || r.Further[i] != z.Further[zone.Name] {
+					t.Errorf("%s: zone %s: %v %d", name, zone.Name, r.Survives[i], r.Further[i])
+				}
+			}
+			a, err := AvailableWithZones(s, Uniform(prob(t, "0.99")), zones)
+			if err != nil || !near(a.Up(), want, 1e-14) {
+				t.Errorf("%s %s: %v (%v), want %v", name, pz, a.Up(), err, want)
+			}
+		}
+	}
+}
+
+func TestGoldenOverlappingDomains(t *testing.T) {
+	g := loadGolden(t).Overlapping
+	m, _ := MajorityOf(5)
+	var zones []Zone
+	for _, name := range sortedKeys(g.Domains) {
+		zones = append(zones, Zone{name, g.Domains[name], prob(t, decimal(g.P[name]))})
+	}
+	a, err := AvailableWithZones(m, Uniform(prob(t, decimal(g.Node))), zones)
+	if err != nil || !near(a.Down(), g.U, 1e-11) {
+		t.Errorf("%v (%v), want %v", a.Down(), err, g.U)
+	}
+	r, err := Zones(m, zones)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fatal []string
+	for i, z := range zones {
+		if !r.Survives[i] {
+			fatal = append(fatal, z.Name)
+		}
+	}
+	if !slices.Equal(fatal, g.Points) || r.ToBlock != 1 {
+		t.Errorf("fatal domains %v (%d to block), want %v", fatal, r.ToBlock, g.Points)
+	}
+}
+
+func TestGoldenPlacement(t *testing.T) {
+	for _, g := range loadGolden(t).Placement {
+		zones := spread([]int{0, 0, 0}, prob(t, decimal(g.Zone)))
+		ranked, err := Place(g.N, zones, prob(t, decimal(g.Node)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range g.Ranked {
+			if got := ranked[i]; !slices.Equal(got.Sizes, want.Sizes) || !near(got.Availability.Up(), want.A, 1e-14) {
+				t.Errorf("n=%d rank %d: %v %v, want %v %v", g.N, i, got.Sizes, got.Availability.Up(), want.Sizes, want.A)
+			}
+		}
+	}
+}
+
+func TestGoldenRepair(t *testing.T) {
+	rows := loadGolden(t).Markov
+	if len(rows) == 0 {
+		t.Fatal("no rows")
+	}
+	for _, g := range rows {
+		if g.Repair != "parallel" {
+			t.Fatalf("unknown repair %q", g.Repair)
+		}
+		m, _ := MajorityOf(g.N)
+		r, err := Repairable(m, g.MTTF, g.MTTR, Parallel)
+		losses := r.LossesPerTime * SecondsPerYear / 3600
+		if err != nil || !near(r.MeanTimeToLoss, g.MTTQL, 1e-9) || !near(losses, g.Losses, 1e-9) ||
+			!near(r.MeanOutage, g.Outage, 1e-9) || !near(r.Availability.Up(), g.A, 1e-12) {
+			t.Errorf("n=%d %v/%v: %+v losses %v (%v), want %+v", g.N, g.MTTF, g.MTTR, r, losses, err, g)
+		}
+		p, err := FromRepair(g.MTTF, g.MTTR)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a, err := Available(m, Uniform(p)); err != nil || !near(a.Down(), r.Availability.Down(), 1e-9) {
+			t.Errorf("n=%d: chain %v, availability %v (%v)", g.N, r.Availability.Down(), a.Down(), err)
+		}
+	}
+	m, _ := MajorityOf(5)
+	if r, err := Repairable(m, 1000, 1, OneCrew); err != nil || !near(r.MeanTimeToLoss, 16_800_783.333333333, 1e-9) {
+		t.Errorf("one crew: %v (%v)", r.MeanTimeToLoss, err)
+	}
+	four, _ := MajorityOf(4)
+	if r, err := Repairable(four, 1000, 1, Parallel); err != nil || !near(r.MeanTimeToLoss, 83_916.666666666, 1e-9) {
+		t.Errorf("n=4: %v (%v)", r.MeanTimeToLoss, err)
+	}
+}
+
+func TestGoldenMessages(t *testing.T) {
+	for _, g := range loadGolden(t).Messages {
+		m, err := MessagesPerWrite(g.Voters, g.Observers)
+		if want := (Messages{g.Proposal, g.Ack, g.Commit, g.Inform, g.Total, g.Copies}); err != nil || m != want {
+			t.Errorf("%d+%d: %+v (%v), want %+v", g.Voters, g.Observers, m, err, want)
+		}
+	}
+}
+
+func TestGoldenThroughput(t *testing.T) {
+	g := loadGolden(t).Throughput
+	if writeBase != g.Fit.A || writeEach != g.Fit.B {
+		t.Errorf("fit %v %v, want %v %v", writeBase, writeEach, g.Fit.A, g.Fit.B)
+	}
+	for text, want := range g.Fit.Pred {
+		n, _ := strconv.Atoi(text)
+		if got := FittedWrites(n); !near(got, want, 1e-12) {
+			t.Errorf("n=%d: %v writes, want %v", n, got, want)
+		}
+	}
+	for text, want := range g.At70 {
+		n, _ := strconv.Atoi(text)
+		if got, err := EstimateThroughput(n, 0.7); err != nil || !near(got.Ops, want, 1e-12) || !got.Measured {
+			t.Errorf("n=%d: %+v (%v), want %v", n, got, err, want)
+		}
+	}
+	for text, want := range g.Crossover {
+		var a, b int
+		if _, err := fmt.Sscanf(text, "%dvs%d", &a, &b); err != nil {
+			t.Fatal(err)
+		}
+		if got, ok := Crossover(a, b); !ok || !near(got, want, 1e-12) {
+			t.Errorf("%s: %v, want %v", text, got, want)
+		}
+	}
+}

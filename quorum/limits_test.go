@@ -1,0 +1,418 @@
+package quorum
+
+import (
+	"errors"
+	"math"
+	"math/big"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestParseProbability(t *testing.T) {
+	for text, want := range map[string][2]float64{
+		"0.99": {0.99, 0.01}, "99%": {0.99, 0.01}, "99.99%": {0.9999, 0.0001}, "1": {1, 0}, "0": {0, 1}, "100%": {1, 0},
+		"0.999999999": {0.999999999, 1e-9}, "0.99999999999999999999": {1, 1e-20}, "1e-3": {1e-3, 0.999}, "0x1p-1": {0.5, 0.5},
+		"1e-400": {0, 1}, "1e-310": {1e-310, 1},
+	} {
+		p, err := ParseProbability(text)
+		if err != nil || p.Up() != want[0] || p.Down() != want[1] {
+			t.Errorf("%s: up %v down %v (%v), want %v", text, p.Up(), p.Down(), err, want)
+		}
+	}
+	for _, text := range []string{"", "x", "-0.1", "1.1", "101%", "NaN", "Inf", "1e999999999", "%", "0.9 "} {
+		if _, err := ParseProbability(text); !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), `"`+text+`"`) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	for _, p := range []float64{-1, 2, math.NaN(), math.Inf(1)} {
+		if _, err := NewProbability(p); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%v: %v", p, err)
+		}
+	}
+}
+
+// exactMajorityDown is the binomial tail as a rational.
+func exactMajorityDown(n int, down *big.Rat) *big.Rat {
+	up := new(big.Rat).Sub(big.NewRat(1, 1), down)
+	sum := new(big.Rat)
+	power := func(x *big.Rat, k int) *big.Rat {
+		e := big.NewInt(int64(k))
+		return new(big.Rat).SetFrac(new(big.Int).Exp(x.Num(), e, nil), new(big.Int).Exp(x.Denom(), e, nil))
+	}
+	for k := n - n/2; k <= n; k++ {
+		term := new(big.Rat).SetInt(binomial(n, k))
+		term.Mul(term, power(down, k))
+		sum.Add(sum, term.Mul(term, power(up, n-k)))
+	}
+	return sum
+}
+
+// TestTailsBeyondFloatingPoint holds Nines to exact rationals where the
+// unavailability itself is far below the smallest floating-point number.
+func TestTailsBeyondFloatingPoint(t *testing.T) {
+	for _, n := range []int{101, 301, 601} {
+		exact := exactMajorityDown(n, big.NewRat(1, 100))
+		f := new(big.Float).SetPrec(100).SetRat(exact)
+		mantissa := new(big.Float)
+		exponent := f.MantExp(mantissa)
+		m, _ := mantissa.Float64()
+		nines := -(math.Log10(m) + float64(exponent)*math.Log10(2))
+		system, _ := MajorityOf(n)
+		a, err := Available(system, Uniform(prob(t, "0.99")))
+		if err != nil || !near(a.Nines(), nines, 1e-13) {
+			t.Errorf("n=%d: %v nines (%v), want %v", n, a.Nines(), err, nines)
+		}
+		if closed := -majorityDown(n, prob(t, "0.99")) / math.Ln10; !near(closed, nines, 1e-13) {
+			t.Errorf("n=%d: closed form %v nines, want %v", n, closed, nines)
+		}
+	}
+	// And the other side: servers that are hardly ever up.
+	system, _ := MajorityOf(601)
+	a, err := Available(system, Uniform(prob(t, "0.01")))
+	if err != nil || !near(a.chance.up/math.Ln10, -Availability{fromDown(mirror(t, 601))}.Nines(), 1e-12) || a.Down() != 1 {
+		t.Errorf("up %v (%v)", a.chance.up/math.Ln10, err)
+	}
+}
+
+// mirror is ln P(majority of n up) at 0.01 each: that of a majority down at 0.99.
+func mirror(t *testing.T, n int) float64 {
+	t.Helper()
+	return majorityDown(n, prob(t, "0.99"))
+}
+
+// thousand is a system of 1,000 voters of each polynomial kind.
+func thousand(t testing.TB) map[string]System {
+	t.Helper()
+	m, err := MajorityOf(1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := m.Voters()
+	weights := map[int64]int64{}
+	for _, id := range ids {
+		weights[id] = id%5 + 1
+	}
+	weighted, err := NewHierarchical(ids, []Group{{1, ids}}, weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var groups []Group
+	for g := range 25 {
+		groups = append(groups, Group{int64(g), ids[40*g : 40*g+40]})
+	}
+	hierarchical, err := NewHierarchical(ids, groups, weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bigger, err := MajorityOf(1001)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]System{"majority": m, "weighted": weighted, "hierarchical": hierarchical, "reconfiguration": NewJoint(m, bigger)}
+}
+
+func TestAThousandVoters(t *testing.T) {
+	up := Uniform(prob(t, "0.99"))
+	for name, s := range thousand(t) {
+		tol, err := Tolerance(s)
+		if err != nil || tol.Guaranteed < 100 || !Has(s, s.Voters()...) {
+			t.Errorf("%s: %+v (%v)", name, tol, err)
+		}
+		a, err := Available(s, up)
+		if err != nil || !(a.Nines() > 50) {
+			t.Errorf("%s: %v nines (%v)", name, a.Nines(), err)
+		}
+		if n, err := CountMinimalQuorums(s); err != nil || n.BitLen() < 100 {
+			t.Errorf("%s: %v minimal quorums (%v)", name, n, err)
+		}
+		if ws, err := Lint(s); err != nil || name == "hierarchical" && len(ws) > 0 {
+			t.Errorf("%s: %v (%v)", name, ws, err)
+		}
+		if name == "reconfiguration" {
+			continue
+		}
+		if d, err := Dummies(s); err != nil || len(d) > 0 {
+			t.Errorf("%s: dummies %v (%v)", name, d, err)
+		}
+		zoned, err := AvailableWithZones(s, up, spread([]int{334, 333, 333}, prob(t, "0.999")))
+		if err != nil || zoned.Down() < 1e-6 || zoned.Down() > 1e-2 {
+			t.Errorf("%s in zones: %v (%v)", name, zoned.Down(), err)
+		}
+	}
+	m := thousand(t)["majority"]
+	if r, err := Repairable(m, 1000, 1, Parallel); err != nil || !math.IsInf(r.MeanTimeToLoss, 1) || r.MeanOutage <= 0 {
+		t.Errorf("repair of a thousand: %+v (%v)", r, err)
+	}
+}
+
+func TestTooLargeIsSaid(t *testing.T) {
+	var ids []int64
+	weights := map[int64]int64{}
+	x := int64(1)
+	for id := int64(1); id <= 40; id++ {
+		ids = append(ids, id)
+		x = x * 6364136223846793005 >> 7 & (1<<56 - 1) // weights with nothing in common
+		weights[id] = x + 1<<56
+	}
+	spread, err := NewHierarchical(ids, []Group{{1, ids}}, weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := NewHierarchical(ids, []Group{{1, ids[:20]}, {2, ids[20:]}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, _ := MajorityOf(40)
+	joint := NewJoint(h, m)
+	half := Uniform(prob(t, "0.9"))
+	for name, err := range map[string]error{
+		"availability":  second(Available(spread, half)),
+		"counting":      second(CountMinimalQuorums(spread)),
+		"profile":       second(FailureProfile(spread)),
+		"dummies":       second(Dummies(spread)),
+		"joint":         second(Available(joint, half)),
+		"joint quorums": second(Tolerance(joint)),
+		"meeting":       second(QuorumsMeet(h, m)),
+		"weights":       second(BestWeights(ids, half, 5)),
+		"repair":        second(Repairable(spread, 10, 1, Parallel)),
+		"placement":     second(Place(200, make3(t), prob(t, "0.9"))),
+		"list":          second(MinimalQuorums(m, 1000)),
+	} {
+		if !errors.Is(err, ErrTooLarge) {
+			t.Errorf("%s: %v, want ErrTooLarge", name, err)
+		}
+	}
+	// What is polynomial nevertheless is answered.
+	if f, err := GuaranteedTolerance(joint); err != nil || f != 9 {
+		t.Errorf("guaranteed tolerance of the joint system: %d (%v)", f, err)
+	}
+	if tol, err := Tolerance(spread); err != nil || tol.Quorum < 15 {
+		t.Errorf("tolerance of spread weights: %+v (%v)", tol, err)
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+// make3 is zones that all differ, so that no two placements are alike.
+func make3(t *testing.T) []Zone {
+	return []Zone{{Name: "a", Up: prob(t, "0.9")}, {Name: "b", Up: prob(t, "0.99")}, {Name: "c", Up: prob(t, "0.999")}}
+}
+
+func TestSmallestForLimits(t *testing.T) {
+	for _, c := range []struct {
+		p, target string
+		n         int
+		err       error
+	}{
+		{"0.4", "0.9", 0, ErrUnreachable}, {"0.5", "0.6", 0, ErrUnreachable}, {"0.4", "0.3", 1, nil},
+		{"0.99", "1", 0, ErrUnreachable}, {"1", "1", 1, nil}, {"0", "0.5", 0, ErrUnreachable},
+		{"0.51", "0.99", 13527, nil}, {"0.5001", "0.99999", 0, ErrUnreachable},
+	} {
+		n, _, err := SmallestFor(prob(t, c.p), prob(t, c.target))
+		if n != c.n || !errors.Is(err, c.err) {
+			t.Errorf("p=%s target=%s: %d, %v; want %d, %v", c.p, c.target, n, err, c.n, c.err)
+		}
+		if n > 1 { // two servers less must not do
+			less := Availability{fromDown(majorityDown(n-2, prob(t, c.p)))}
+			if less.LogDown() <= prob(t, c.target).chance().down {
+				t.Errorf("p=%s target=%s: %d would do", c.p, c.target, n-2)
+			}
+		}
+	}
+}
+
+func TestLint(t *testing.T) {
+	hier := func(voters []int64, groups []Group, weights map[int64]int64) System {
+		s, err := NewHierarchical(voters, groups, weights)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	maj := func(n int) System { m, _ := MajorityOf(n); return m }
+	nine := []int64{1, 2, 3, 4, 5, 6, 7, 8, 9}
+	threes := []Group{{1, nine[:3]}, {2, nine[3:6]}, {3, nine[6:]}}
+	for _, c := range []struct {
+		name string
+		s    System
+		want []Code
+	}{
+		{"1", maj(1), []Code{NoTolerance, SinglePoint}},
+		{"2", maj(2), []Code{NoTolerance, SinglePoint, EvenEnsemble}},
+		{"3", maj(3), nil},
+		{"4", maj(4), []Code{EvenEnsemble}},
+		{"3x3", hier(nine, threes, nil), nil},
+		{"a zeroed group", hier(nine, threes, map[int64]int64{7: 0, 8: 0, 9: 0}), []Code{ZeroWeight, TwoGroups}},
+		{"all zero", hier(nine[:2], []Group{{1, nine[:2]}}, map[int64]int64{1: 0, 2: 0}), []Code{UnreachableQuorum, ZeroWeight}},
+		{"one zero", hier(nine[:4], []Group{{1, nine[:4]}}, map[int64]int64{4: 0}), []Code{ZeroWeight}},
+		{"phantom", hier(nine[:3], []Group{{1, nine[:4]}}, map[int64]int64{4: 1}), []Code{ObserverInGroup, NoTolerance, SinglePoint}},
+		{"phantom of 3", hier(nine[:3], []Group{{1, nine[:4]}}, map[int64]int64{4: 3}), []Code{UnreachableQuorum, ObserverInGroup}},
+		{"unused", hier(nine[:3], []Group{{1, nine[:3]}}, map[int64]int64{9: 3}), []Code{UnusedWeight}},
+		{"3-1-1-1", hier(nine[:4], []Group{{1, nine[:4]}}, map[int64]int64{1: 3}), []Code{NoTolerance, SinglePoint}},
+	} {
+		ws, err := Lint(c.s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var codes []Code
+		for _, w := range ws {
+			codes = append(codes, w.Code)
+			if !strings.HasSuffix(w.Text, ".") || w.Text[0] >= 'a' && w.Text[0] <= 'z' {
+				t.Errorf("%s: not a sentence: %s", c.name, w.Text)
+			}
+		}
+		if !slices.Equal(codes, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, codes, c.want)
+		}
+	}
+	zones := []Zone{{Name: "a", Members: []int64{1, 2, 3}}, {Name: "b", Members: []int64{4, 5}}}
+	r, err := Zones(maj(5), zones)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ws := LintZones(zones, r); len(ws) != 1 || ws[0].Code != ZoneFatal || !strings.Contains(ws[0].Text, "zone a ") {
+		t.Errorf("zones: %v", ws)
+	}
+}
+
+func TestZoneErrors(t *testing.T) {
+	m, _ := MajorityOf(3)
+	for _, zones := range [][]Zone{
+		nil,
+		{{Name: "a", Members: []int64{1}}, {Name: "a", Members: []int64{2}}},
+		{{Name: "a", Members: []int64{1, 1}}},
+	} {
+		if _, err := Zones(m, zones); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%v: %v", zones, err)
+		}
+	}
+	if _, err := Without(m, 1, 7); !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), "server 7") {
+		t.Errorf("Without an unknown server: %v", err)
+	}
+	if _, err := Available(m, func(int64) Probability { return Probability{} }); !errors.Is(err, ErrInvalid) {
+		t.Errorf("without probabilities: %v", err)
+	}
+}
+
+func TestRecoveryBudget(t *testing.T) {
+	sample := Timing{Tick: 2 * time.Second, InitLimit: 10, SyncLimit: 5}
+	b, err := RecoveryBudget(sample, 10*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The sample configuration notices a hung leader 9 to 10 s after the hang.
+	if want := (Span{9 * time.Second, 10 * time.Second}); b.Hang.Detect != want || b.Partition.Detect != want {
+		t.Errorf("hang noticed in %v, want %v", b.Hang.Detect, want)
+	}
+	if b.Crash.Detect.Most != 0 || b.Crash.Elect.Least != 200*time.Millisecond {
+		t.Errorf("crash: %+v", b.Crash)
+	}
+	if want := (Span{9200 * time.Millisecond, 30400 * time.Millisecond}); b.Hang.Total != want {
+		t.Errorf("hang in total %v, want %v", b.Hang.Total, want)
+	}
+	if b.Partition.StepDown.Most != 12*time.Second {
+		t.Errorf("step down after %v", b.Partition.StepDown)
+	}
+	if b.Session != 10*time.Second || b.ClientNotices != 10*time.Second*2/3 {
+		t.Errorf("session %v noticed %v", b.Session, b.ClientNotices)
+	}
+	for session, want := range map[time.Duration]time.Duration{time.Second: 4 * time.Second, time.Minute: 40 * time.Second, 0: 40 * time.Second} {
+		if b, err := RecoveryBudget(sample, session); err != nil || b.Session != want {
+			t.Errorf("session of %v is granted %v (%v), want %v", session, b.Session, err, want)
+		}
+	}
+	for _, bad := range []Timing{
+		{Tick: 0, InitLimit: 1, SyncLimit: 1}, {Tick: 1, SyncLimit: 1}, {Tick: 1, InitLimit: 1},
+		{Tick: 1, InitLimit: 1, SyncLimit: 1, MinSession: 3, MaxSession: 2},
+	} {
+		if _, err := RecoveryBudget(bad, 0); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%+v: %v", bad, err)
+		}
+	}
+	if _, err := RecoveryBudget(sample, -1); !errors.Is(err, ErrInvalid) {
+		t.Errorf("negative session: %v", err)
+	}
+}
+
+func TestOracle(t *testing.T) {
+	two, err := NewOracle(1, 2)
+	if err != nil || !two.Asked() || !Has(two, 2) || Has(two) {
+		t.Errorf("two voters with a willing oracle: one is enough (%v)", err)
+	}
+	if tol, err := Tolerance(two); err != nil || tol != (Tolerances{1, 1, 1}) {
+		t.Errorf("%+v (%v)", tol, err)
+	}
+	if meet, err := QuorumsMeet(two, two); err != nil || meet {
+		t.Errorf("an oracle that says yes to both sides splits the brain: %v (%v)", meet, err)
+	}
+	for _, n := range []int{1, 3, 4} {
+		m, _ := MajorityOf(n)
+		o, err := NewOracle(m.ids...)
+		if err != nil || o.Asked() {
+			t.Errorf("%d voters: asked %v (%v)", n, o.Asked(), err)
+		}
+		a, _ := Tolerance(m)
+		if b, err := Tolerance(o); err != nil || a != b {
+			t.Errorf("%d voters: %+v (%v), want a majority's %+v", n, b, err, a)
+		}
+	}
+	if _, err := NewOracle(); !errors.Is(err, ErrInvalid) {
+		t.Errorf("no voters: %v", err)
+	}
+	if _, err := NewThreshold(4, 1, 2, 3); !errors.Is(err, ErrInvalid) {
+		t.Errorf("four of three: %v", err)
+	}
+}
+
+// Peleg and Wool (1995): with equal, better than even servers no quorum system
+// in which any two quorums meet beats the majority.
+func TestMajorityIsBestForEqualServers(t *testing.T) {
+	forRandomSystems(t, 300, func(t *testing.T, b brute, _ *rand.Rand) {
+		meet, err := QuorumsMeet(b.system, b.system)
+		if err != nil || !meet || len(b.ids)%2 == 0 {
+			return
+		}
+		m, err := NewMajority(b.ids...)
+		if err != nil {
+			return // no voters are left
+		}
+		for _, text := range []string{"0.6", "0.9", "0.999"} {
+			best, err := Available(m, Uniform(prob(t, text)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a, err := Available(b.system, Uniform(prob(t, text))); err != nil || a.Down() < best.Down()*(1-1e-12) {
+				t.Errorf("p=%s: %v beats the majority's %v (%v)", text, a.Down(), best.Down(), err)
+			}
+		}
+	})
+}
+
+func BenchmarkThousandVoters(b *testing.B) {
+	p, _ := ParseProbability("0.99")
+	for name, s := range thousand(b) {
+		b.Run(name+"/availability", func(b *testing.B) {
+			for b.Loop() {
+				if _, err := Available(s, Uniform(p)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(name+"/minimal quorums", func(b *testing.B) {
+			for b.Loop() {
+				if _, err := CountMinimalQuorums(s); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(name+"/is quorum", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				s.IsQuorum(func(id int64) bool { return id%3 != 0 })
+			}
+		})
+	}
+}

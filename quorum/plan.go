@@ -1,0 +1,440 @@
+package quorum
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Membership is who belongs to an ensemble, and in which role.
+type Membership struct {
+	Voters    []int64
+	Observers []int64
+	Groups    []Group          // none: majority
+	Weights   map[int64]int64  // of voters in groups; 1 where absent
+	Addresses map[int64]string // optional; a difference is a move
+}
+
+// System builds the quorum system of a membership; errors as the constructors.
+func (m Membership) System() (System, error) {
+	if len(m.Groups) == 0 && len(m.Weights) == 0 {
+		s, err := NewMajority(m.Voters...)
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
+	}
+	s, err := NewHierarchical(m.Voters, m.Groups, m.Weights)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Action is what a step of a plan changes.
+type Action uint8
+
+const (
+	AddVoter       Action = iota + 1 // a new server, caught up first, gets a vote
+	Promote                          // an observer gets a vote
+	Demote                           // a voter becomes an observer
+	RemoveVoter                      // a voter leaves
+	AddObserver                      // a new observer joins
+	RemoveObserver                   // an observer leaves
+	Move                             // a server gets another address, and restarts there
+	Replace                          // the whole configuration at once: groups and weights
+)
+
+func (a Action) String() string {
+	switch a {
+	case AddVoter:
+		return "add"
+	case Promote:
+		return "promote"
+	case Demote:
+		return "demote"
+	case RemoveVoter:
+		return "remove"
+	case AddObserver:
+		return "add-observer"
+	case RemoveObserver:
+		return "remove-observer"
+	case Move:
+		return "move"
+	case Replace:
+		return "replace"
+	}
+	return fmt.Sprintf("Action(%d)", uint8(a))
+}
+
+// Step is one change of membership.
+type Step struct {
+	Action Action
+	Server int64 // of no meaning for Replace
+	After  Membership
+	Quorum int // smallest quorum afterwards
+	// TolerateDuring is how many further failures are survived while old and new
+	// configuration both must agree, and TolerateAfter once it is done. The
+	// servers given as failed are down in both.
+	TolerateDuring int
+	TolerateAfter  int
+}
+
+// Plan is a safe order of steps, or why there is none.
+type Plan struct {
+	TolerateBefore int
+	Steps          []Step
+	Lowest         int // the least tolerance on the way, start and end included
+	// Refused says why the next step must not be taken; empty when the plan is
+	// complete. Steps are then those before it, and Next is the refused one, if
+	// it is one step that is refused.
+	Refused string
+	Next    *Step
+}
+
+// PlanChange orders the changes that lead from one membership to another, one
+// server at a time, so that as many failures as possible are survived on the
+// way; failed are servers that are down already and stay so.
+//
+// Every step is judged as ZooKeeper judges a reconfiguration in flight: quorums
+// of the old and of the new configuration are needed (Joint). At each point the
+// possible changes are compared by what they leave tolerable during and after;
+// among equals, the dead leave first (a dead member counts against every
+// quorum, and adding its replacement first needs one more of the living), then
+// the new come, then the old go; observers last, they never count.
+//
+// A step is refused when it could lose the quorum: when too few are up to commit
+// it, when it would leave less tolerance than both ends of the plan have, or when
+// it gives a vote to a server that is down. Where the two ends put a server into
+// different groups or give it different weights, the plan is a single step that
+// replaces the whole configuration. (With groups, ZooKeeper refuses incremental
+// reconfiguration at every step; each is then a full new membership.)
+//
+// O(k·n·log n) for k changes. Errors are those of the two systems.
+func PlanChange(from, to Membership, failed ...int64) (Plan, error) {
+	p, err := newPlanner(from, to, failed)
+	if err != nil {
+		return Plan{}, err
+	}
+	before, err := p.tolerance(p.old)
+	if err != nil {
+		return Plan{}, err
+	}
+	target, err := p.tolerance(p.goal)
+	if err != nil {
+		return Plan{}, err
+	}
+	plan := Plan{TolerateBefore: before, Lowest: before}
+	if before < 0 {
+		plan.Refused = "no quorum is up now, and without one no change can be committed: bring back enough of " +
+			idNames(failedVoters(p.old, p.failed)) + " first"
+		return plan, nil
+	}
+	floor := max(0, min(before, target))
+	for {
+		step, done, err := p.next()
+		if err != nil {
+			return Plan{}, err
+		}
+		if done {
+			return plan, nil
+		}
+		if reason := p.refuse(step, floor); reason != "" {
+			plan.Refused, plan.Next = reason, &step
+			return plan, nil
+		}
+		plan.Steps = append(plan.Steps, step)
+		plan.Lowest = min(plan.Lowest, step.TolerateDuring, step.TolerateAfter)
+		p.take(step)
+	}
+}
+
+// planner holds where the plan has come to.
+type planner struct {
+	from, to Membership
+	now      Membership
+	old      System // of now
+	goal     System // of to
+	failed   map[int64]bool
+	moved    map[int64]bool
+	place    map[int64]place // in groups, by either end
+	whole    bool            // a single step: the two ends disagree about places
+}
+
+func newPlanner(from, to Membership, failed []int64) (*planner, error) {
+	p := &planner{from: from, to: to, now: from, failed: map[int64]bool{}, moved: map[int64]bool{}}
+	var err error
+	if p.old, err = from.System(); err != nil {
+		return nil, fmt.Errorf("the configuration to start from: %w", err)
+	}
+	if p.goal, err = to.System(); err != nil {
+		return nil, fmt.Errorf("the configuration to reach: %w", err)
+	}
+	for _, id := range failed {
+		p.failed[id] = true
+		if !slices.Contains(slices.Concat(from.Voters, from.Observers, to.Voters, to.Observers), id) {
+			return nil, fmt.Errorf("%w: failed server %d is in neither configuration", ErrInvalid, id)
+		}
+	}
+	p.place = from.places()
+	for id, place := range to.places() {
+		if old, ok := p.place[id]; ok && old != place {
+			p.whole = true
+		}
+		p.place[id] = place
+	}
+	if (len(from.Groups) > 0) != (len(to.Groups) > 0) {
+		p.whole = true
+	}
+	return p, nil
+}
+
+// place is where a hierarchical system puts a member.
+type place struct{ group, weight int64 }
+
+// places returns them all; none for a majority.
+func (m Membership) places() map[int64]place {
+	places := map[int64]place{}
+	for _, g := range m.Groups {
+		for _, id := range g.Members {
+			w, given := m.Weights[id]
+			if !given {
+				w = 1
+			}
+			places[id] = place{g.ID, w}
+		}
+	}
+	return places
+}
+
+// regroup writes groups and weights for the voters of m, from where the two ends
+// of the plan agree to put them.
+func (p *planner) regroup(m Membership) Membership {
+	if len(p.now.Groups) == 0 {
+		return m
+	}
+	members := map[int64][]int64{}
+	m.Weights = map[int64]int64{}
+	for _, id := range m.Voters {
+		at := p.place[id]
+		members[at.group] = append(members[at.group], id)
+		m.Weights[id] = at.weight
+	}
+	m.Groups = nil
+	for _, id := range slices.Sorted(maps.Keys(members)) {
+		m.Groups = append(m.Groups, Group{ID: id, Members: members[id]})
+	}
+	return m
+}
+
+// tolerance of a system while the failed servers are down.
+func (p *planner) tolerance(s System) (int, error) {
+	left, err := Without(s, failedVoters(s, p.failed)...)
+	if err != nil {
+		return 0, err
+	}
+	return GuaranteedTolerance(left)
+}
+
+func failedVoters(s System, failed map[int64]bool) []int64 {
+	var ids []int64
+	for _, id := range s.Voters() {
+		if failed[id] {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// change is a step not yet judged.
+type change struct {
+	action Action
+	id     int64
+}
+
+// next finds the best change that is left.
+func (p *planner) next() (Step, bool, error) {
+	var best Step
+	found := false
+	for _, c := range p.candidates() {
+		if found && (c.action == AddObserver || c.action == RemoveObserver) {
+			break // they change no quorum, and come once all votes are settled
+		}
+		step, err := p.judge(c)
+		if err != nil {
+			return Step{}, false, err
+		}
+		worst := func(s Step) int { return min(s.TolerateDuring, s.TolerateAfter) }
+		if !found || worst(step) > worst(best) || worst(step) == worst(best) && step.TolerateAfter > best.TolerateAfter {
+			best, found = step, true
+		}
+	}
+	return best, !found, nil
+}
+
+// candidates lists what may come next, in the order of preference. Under a
+// majority, changes of one kind all have the same effect, and the smallest id
+// stands for them.
+func (p *planner) candidates() []change {
+	if p.whole {
+		return []change{{Replace, 0}}
+	}
+	ids := slices.Concat(p.now.Voters, p.now.Observers, p.to.Voters, p.to.Observers)
+	slices.Sort(ids)
+	byRank := make([][]change, len(preference))
+	for _, id := range slices.Compact(ids) {
+		action := p.needed(id)
+		if action == 0 {
+			continue
+		}
+		rank := slices.Index(preference, kind{action, p.failed[id]})
+		if rank < 0 {
+			rank = slices.Index(preference, kind{action, false})
+		}
+		if len(byRank[rank]) == 0 || len(p.now.Groups) > 0 {
+			byRank[rank] = append(byRank[rank], change{action, id})
+		}
+	}
+	return slices.Concat(byRank...)
+}
+
+// kind is an action, on a server that is down or not.
+type kind struct {
+	action Action
+	down   bool
+}
+
+// preference orders changes that tolerate equally much.
+var preference = []kind{
+	{RemoveVoter, true}, {Demote, true}, // the dead count against every quorum
+	{Promote, false}, {AddVoter, false}, {Move, false}, {RemoveVoter, false}, {Demote, false},
+	{Promote, true}, {AddVoter, true}, // to be refused, once nothing else is better
+	{AddObserver, false}, {RemoveObserver, false},
+}
+
+// needed is what a server still lacks, or 0.
+func (p *planner) needed(id int64) Action {
+	voter, observer := slices.Contains(p.now.Voters, id), slices.Contains(p.now.Observers, id)
+	becomesVoter, becomesObserver := slices.Contains(p.to.Voters, id), slices.Contains(p.to.Observers, id)
+	switch {
+	case voter && becomesObserver:
+		return Demote
+	case voter && !becomesVoter:
+		return RemoveVoter
+	case observer && becomesVoter:
+		return Promote
+	case !voter && becomesVoter:
+		return AddVoter
+	case observer && !becomesObserver:
+		return RemoveObserver
+	case !observer && becomesObserver:
+		return AddObserver
+	case p.moves(id):
+		return Move
+	}
+	return 0
+}
+
+func (p *planner) moves(id int64) bool {
+	old, had := p.from.Addresses[id]
+	next, has := p.to.Addresses[id]
+	return had && has && old != next && !p.moved[id]
+}
+
+// judge works out what a change would do.
+func (p *planner) judge(c change) (Step, error) {
+	step := Step{Action: c.action, Server: c.id, After: p.apply(c)}
+	s, err := step.After.System()
+	if err != nil {
+		return step, err
+	}
+	t, err := Tolerance(s)
+	if err != nil {
+		return step, err
+	}
+	step.Quorum = t.Quorum
+	if step.TolerateAfter, err = p.tolerance(s); err != nil {
+		return step, err
+	}
+	var during System = NewJoint(p.old, s)
+	if c.action == Move && slices.Contains(p.now.Voters, c.id) && !p.failed[c.id] {
+		// It is away while it moves.
+		if during, err = Without(during, c.id); err != nil {
+			return step, err
+		}
+	}
+	step.TolerateDuring, err = p.tolerance(during)
+	return step, err
+}
+
+// apply is the membership after a change.
+func (p *planner) apply(c change) Membership {
+	if c.action == Replace {
+		return p.to
+	}
+	without := func(ids []int64) []int64 {
+		return slices.DeleteFunc(slices.Clone(ids), func(id int64) bool { return id == c.id })
+	}
+	with := func(ids []int64) []int64 {
+		ids = append(slices.Clone(ids), c.id)
+		slices.Sort(ids)
+		return ids
+	}
+	m := p.now
+	switch c.action {
+	case AddVoter:
+		m.Voters = with(m.Voters)
+	case Promote:
+		m.Observers, m.Voters = without(m.Observers), with(m.Voters)
+	case Demote:
+		m.Voters, m.Observers = without(m.Voters), with(m.Observers)
+	case RemoveVoter:
+		m.Voters = without(m.Voters)
+	case AddObserver:
+		m.Observers = with(m.Observers)
+	case RemoveObserver:
+		m.Observers = without(m.Observers)
+	}
+	return p.regroup(m)
+}
+
+func (p *planner) take(step Step) {
+	p.now = step.After
+	p.whole = false
+	if step.Action == Move {
+		p.moved[step.Server] = true
+	}
+	// The system was built once by judge; it cannot fail now.
+	p.old, _ = p.now.System()
+}
+
+// refuse says why a step must not be taken, or "".
+func (p *planner) refuse(step Step, floor int) string {
+	gainsVote := step.Action == AddVoter || step.Action == Promote
+	switch {
+	case gainsVote && p.failed[step.Server]:
+		return fmt.Sprintf("server %d is down: with a vote it would count against every quorum without ever acknowledging", step.Server)
+	case step.TolerateDuring < 0 && step.Action == Move:
+		return fmt.Sprintf("server %d is away while it moves, and with it and %s down there is no quorum", step.Server,
+			idNames(slices.Sorted(maps.Keys(p.failed))))
+	case step.TolerateDuring < 0:
+		return fmt.Sprintf("too few are up to commit it: it needs a quorum of the %d voters before and of the %d after, and %s down",
+			len(p.now.Voters), len(step.After.Voters), areDown(p.failed))
+	case step.TolerateAfter < 0:
+		return fmt.Sprintf("it would leave no quorum: %s down", areDown(p.failed))
+	case step.Action == Move:
+		return "" // a restart takes one server away, as any restart does
+	case min(step.TolerateDuring, step.TolerateAfter) < floor:
+		return fmt.Sprintf("it would tolerate %d further failures, when both ends of the plan tolerate %d",
+			min(step.TolerateDuring, step.TolerateAfter), floor)
+	}
+	return ""
+}
+
+func areDown(failed map[int64]bool) string {
+	ids := slices.Sorted(maps.Keys(failed))
+	if len(ids) == 1 {
+		return idNames(ids) + " is"
+	}
+	return idNames(ids) + " are"
+}

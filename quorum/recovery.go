@@ -1,0 +1,102 @@
+package quorum
+
+import (
+	"fmt"
+	"time"
+)
+
+// Timing is what a configuration says about time. ZooKeeper's defaults are a tick of
+// 3 s and session timeouts from 2 to 20 ticks; initLimit and syncLimit have none.
+type Timing struct {
+	Tick       time.Duration // tickTime
+	InitLimit  int           // ticks for a follower to connect and synchronise
+	SyncLimit  int           // ticks of silence until a peer is given up
+	MinSession time.Duration // minSessionTimeout; 0: 2 ticks
+	MaxSession time.Duration // maxSessionTimeout; 0: 20 ticks
+}
+
+// Span is a time from the least to the most that it takes.
+type Span struct{ Least, Most time.Duration }
+
+func (s Span) plus(t Span) Span { return Span{s.Least + t.Least, s.Most + t.Most} }
+
+// Budget is how long writes are unavailable after the leader meets a fault.
+type Budget struct {
+	Detect Span // until the followers are looking for a leader
+	Elect  Span // until one of them is elected
+	Sync   Span // until a quorum has its history, and it serves
+	Total  Span
+	// StepDown is when the old leader stops serving reads and believing in
+	// itself; zero when it is dead.
+	StepDown Span
+}
+
+// Budgets are the budgets of the three ways to lose a leader.
+type Budgets struct {
+	Crash     Budget // the process dies; its sockets are reset
+	Hang      Budget // it stops without a word: a pause, a dead machine, a cable
+	Partition Budget // it lives, cut off with a minority
+	// Session is the timeout that the server grants: as asked, clamped.
+	Session time.Duration
+	// ClientNotices is when a client gives up a silent server: two thirds of
+	// the session timeout.
+	ClientNotices time.Duration
+}
+
+// finalizeWait is how long FastLeaderElection waits for a better vote after the
+// last one that completed a quorum. It is a floor for every election.
+const finalizeWait = 200 * time.Millisecond
+
+// RecoveryBudget computes the worst cases that follow from the configured
+// limits, for a session timeout that clients ask for (0: the largest).
+//
+//   - Detection. A crash resets connections: at once. A silent leader is given
+//     up syncLimit ticks after its last message, and it pings every half
+//     tick; so half a tick less at best. An isolated leader counts the silence of its followers
+//     the same way and looks at the count once a tick.
+//   - Election. No less than 200 ms; the worst case here is one more such wait,
+//     because a better vote that arrives late restarts it. Nothing bounds it when
+//     votes are lost: notifications are repeated after 0.2 s, doubling up to 60 s.
+//   - Synchronisation is bounded by initLimit ticks; what takes longer is given
+//     up, and a new election begins. Its floor is not known from the
+//     configuration and taken as zero.
+//
+// Errors wrap ErrInvalid for a tick, limit or session that is not above zero (ZooKeeper
+// requires initLimit and syncLimit of an ensemble), and for a smallest session timeout above the largest.
+func RecoveryBudget(t Timing, session time.Duration) (Budgets, error) {
+	if t.Tick <= 0 {
+		return Budgets{}, fmt.Errorf("%w: tickTime %v is not above zero", ErrInvalid, t.Tick)
+	}
+	if t.InitLimit <= 0 || t.SyncLimit <= 0 {
+		return Budgets{}, fmt.Errorf("%w: initLimit %d and syncLimit %d must be above zero", ErrInvalid, t.InitLimit, t.SyncLimit)
+	}
+	if session < 0 {
+		return Budgets{}, fmt.Errorf("%w: session timeout %v is below zero", ErrInvalid, session)
+	}
+	low, high := t.MinSession, t.MaxSession
+	if low == 0 {
+		low = 2 * t.Tick
+	}
+	if high == 0 {
+		high = 20 * t.Tick
+	}
+	if low > high {
+		return Budgets{}, fmt.Errorf("%w: minSessionTimeout %v is above maxSessionTimeout %v", ErrInvalid, low, high)
+	}
+	if session == 0 {
+		session = high
+	}
+	silence := time.Duration(t.SyncLimit) * t.Tick
+	elect := Span{finalizeWait, 2 * finalizeWait}
+	sync := Span{0, time.Duration(t.InitLimit) * t.Tick}
+	noticed := Span{silence - t.Tick/2, silence}
+	b := Budgets{Session: min(max(session, low), high)}
+	b.ClientNotices = b.Session * 2 / 3
+	budget := func(detect, stepDown Span) Budget {
+		return Budget{Detect: detect, Elect: elect, Sync: sync, Total: detect.plus(elect).plus(sync), StepDown: stepDown}
+	}
+	b.Crash = budget(Span{}, Span{})
+	b.Hang = budget(noticed, Span{})
+	b.Partition = budget(noticed, Span{silence - t.Tick/2, silence + t.Tick})
+	return b, nil
+}

@@ -1,0 +1,77 @@
+package quorum
+
+import (
+	"fmt"
+	"math"
+)
+
+// maxTarget bounds the ensembles that SmallestFor considers.
+const maxTarget = 100_001
+
+// SmallestFor returns the smallest odd number of equal voters whose majority is
+// available with probability target or better, and that availability.
+//
+// Even sizes are left out because they are less available than the odd size
+// below (quorum.md: they tolerate no more). Below one half, more servers make it worse, so no
+// ensemble can help: ErrInvalid for p <= 1/2 (unless one server already
+// does), and for a target outside [0,1]; ErrUnreachable when even 100,001
+// servers fall short or the target is 1.
+//
+// Algorithm: availability grows with the odd n, so bisection over n, each size
+// as a binomial tail in closed terms, O(n) a size.
+func SmallestFor(p, target Probability) (n int, a Availability, err error) {
+	if !p.valid() || !target.valid() {
+		return 0, a, fmt.Errorf("%w: availability and target must be given", ErrInvalid)
+	}
+	enough := func(n int) bool {
+		return majorityDown(n, p) <= target.chance().down
+	}
+	if enough(1) {
+		return 1, Availability{fromDown(majorityDown(1, p))}, nil
+	}
+	if p.up <= 0.5 {
+		return 0, a, fmt.Errorf("%w: at an availability of %v a server, more servers make the ensemble no better than one: "+
+			"no size reaches %v", ErrUnreachable, p.up, target.up)
+	}
+	low, high := 1, 3 // low is not enough
+	for !enough(high) {
+		if high == maxTarget {
+			return 0, a, fmt.Errorf("%w: not even %d servers at %v each reach %v", ErrUnreachable, maxTarget, p.up, target.up)
+		}
+		low, high = high, min(2*high+1, maxTarget)
+	}
+	for high-low > 2 {
+		middle := low + (high-low)/4*2 // odd, as low is
+		if enough(middle) {
+			high = middle
+		} else {
+			low = middle
+		}
+	}
+	return high, Availability{fromDown(majorityDown(high, p))}, nil
+}
+
+// majorityDown is ln P(fewer than a majority of n are up), for equal servers.
+func majorityDown(n int, p Probability) float64 {
+	c := p.chance()
+	bar := n - n/2 // failures that take the majority away
+	switch {
+	case math.IsInf(c.down, -1):
+		return c.down
+	case math.IsInf(c.up, -1):
+		return 0
+	}
+	// Σ_{k>=bar} C(n,k) q^k p^(n-k): the first term in logarithms, the others by
+	// their ratio to the one before.
+	term, sum := 1.0, 1.0
+	odds := math.Exp(c.down - c.up)
+	for k := bar; k < n; k++ {
+		term *= odds * float64(n-k) / float64(k+1)
+		sum += term
+		if math.IsInf(sum, 1) { // far beyond one half: certainly the likely side
+			return 0
+		}
+	}
+	lg := func(x int) float64 { v, _ := math.Lgamma(float64(x) + 1); return v }
+	return min(0, lg(n)-lg(bar)-lg(n-bar)+float64(bar)*c.down+float64(n-bar)*c.up+math.Log(sum))
+}
