@@ -51,12 +51,14 @@
 //
 // # Files, in reading order
 //
-//	znode.go      one node, its stats and digest          prepare.go    Preparer: request -> transaction
-//	owner.go      what ephemeralOwner means               rules.go      one function per kind of request
-//	store.go      the nodes: by path, and in order        outstanding.go  what is proposed and not applied
-//	acltable.go   ACLs interned by value                  acl.go, scheme.go  who may; who is who
-//	tree.go       Tree: state and lookups                 read.go, server.go  reads
-//	mutate.go     the elementary changes                  watches.go, watchtable.go  watches
-//	apply.go      transaction -> changes, result          sessions.go, sessionid.go  who is alive
-//	snapshot.go   Snapshot and its bytes                  respond.go    result -> reply
+//	znode.go        one node, its stats and digest      prepare.go      Preparer: request -> transaction
+//	owner.go        what ephemeralOwner means           rules.go        one function per kind of request
+//	store.go        the nodes: by path, and in order    outstanding.go  proposed and not yet applied
+//	acltable.go     ACLs interned by value              acl.go          who may
+//	tree.go         Tree: state and lookups             scheme.go ip.go who is who
+//	mutate.go       the elementary changes              read.go         one function per kind of read
+//	apply.go        transaction -> changes, result      server.go       Read: a request -> its answer
+//	fuzzy.go        catching up with Java's snapshots   respond.go      a write's result -> its answer
+//	snapshot.go     Snapshot and its bytes              watches.go watchtable.go watchreport.go
+//	decode.go       bytes -> Tree                       sessions.go sessionid.go
 package datatree
