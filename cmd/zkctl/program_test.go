@@ -1,0 +1,192 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"zkctl/commands"
+)
+
+// asProgram makes this test binary behave as zkctl itself: the supervisor and
+// the members that a test starts are then this very program, race detector
+// included.
+const asProgram = "ZKCTL_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		os.Exit(commands.Run(context.Background(), os.Args[1:], commands.Stdio(), os.Getenv))
+	}
+	os.Exit(m.Run())
+}
+
+// patience bounds every wait of these tests. Nothing is asserted about how
+// long things take; this is for what never happens.
+const patience = 90 * time.Second
+
+// ensemble is a local ensemble, reached only through the command line.
+type ensemble struct {
+	*testing.T
+	ctx  context.Context
+	env  []string
+	home string
+}
+
+// up starts an ensemble that goes away with the test.
+func up(t *testing.T, args ...string) *ensemble {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("starts processes; left out by -short")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	home := t.TempDir()
+	e := &ensemble{T: t, ctx: ctx, home: home, env: append(os.Environ(), asProgram+"=1", "ZKCTL_HOME="+home, "ZKCTL_NAME=")}
+	t.Cleanup(func() {
+		if t.Failed() {
+			out, _, _ := e.run("events")
+			t.Logf("events:\n%s", out)
+			for _, log := range e.glob("*/members/*/log") {
+				text, _ := os.ReadFile(log)
+				t.Logf("%s:\n%s", log, tail(text, 6000))
+			}
+		}
+		e.run("down", "--purge")
+		cancel()
+	})
+	e.zkctl(append([]string{"up", "--wait", patience.String()}, args...)...)
+	return e
+}
+
+func tail(text []byte, n int) []byte { return text[max(0, len(text)-n):] }
+
+func (e *ensemble) glob(pattern string) []string {
+	found, err := filepath.Glob(filepath.Join(e.home, pattern))
+	if err != nil {
+		e.Fatal(err)
+	}
+	return found
+}
+
+// run runs the command line and returns what it printed and its exit code.
+func (e *ensemble) run(args ...string) (stdout, stderr string, code int) {
+	self, err := os.Executable()
+	if err != nil {
+		e.Fatal(err)
+	}
+	return e.exec(self, args...)
+}
+
+func (e *ensemble) exec(name string, args ...string) (stdout, stderr string, code int) {
+	var out, errs bytes.Buffer
+	cmd := exec.CommandContext(e.ctx, name, args...)
+	cmd.Env, cmd.Stdout, cmd.Stderr = e.env, &out, &errs
+	err := cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit):
+		code = exit.ExitCode()
+	case err != nil:
+		e.Fatalf("%s: %v", name, err)
+	}
+	return out.String(), errs.String(), code
+}
+
+// zkctl runs a command that must succeed.
+func (e *ensemble) zkctl(args ...string) string {
+	e.Helper()
+	out, errs, code := e.run(args...)
+	if code != 0 {
+		e.Fatalf("zkctl %s: exit %d\n%s%s", strings.Join(args, " "), code, out, errs)
+	}
+	return out
+}
+
+// wait waits for a state of the ensemble.
+func (e *ensemble) wait(state string) {
+	e.Helper()
+	e.zkctl("wait", "--for", state, "--timeout", patience.String())
+}
+
+type status struct {
+	Health  string
+	Leader  *int64
+	Connect string
+	Members []struct {
+		ID           int64
+		Role, Engine string
+		Client       string
+		QuorumPort   int    `json:"quorum_port"`
+		ElectionPort int    `json:"election_port"`
+		DataDir      string `json:"data_dir"`
+	}
+}
+
+// status asks for it as JSON; an unhealthy ensemble has one too.
+func (e *ensemble) status() status {
+	e.Helper()
+	out, errs, code := e.run("status", "-o", "json")
+	if code != 0 && code != 3 {
+		e.Fatalf("zkctl status: exit %d\n%s", code, errs)
+	}
+	var s status
+	if err := json.Unmarshal([]byte(out), &s); err != nil {
+		e.Fatalf("zkctl status: %v in %s", err, out)
+	}
+	return s
+}
+
+// hosts lists the client addresses in the order of the members' ids.
+func (e *ensemble) hosts() []string {
+	var hosts []string
+	for _, m := range e.status().Members {
+		hosts = append(hosts, m.Client)
+	}
+	return hosts
+}
+
+// needs looks for something that a test needs and zkctl does not. On a user's
+// machine the test is skipped; where peers are required, as in CI, that it is
+// missing is a failure.
+func needs(t *testing.T, what string, found func() error) {
+	t.Helper()
+	err := found()
+	if err == nil {
+		return
+	}
+	message := fmt.Sprintf("%s is needed: %v", what, err)
+	if os.Getenv("ZKCTL_REQUIRE_PEERS") != "" {
+		t.Fatal(message)
+	}
+	t.Skip(message)
+}
+
+func fileExists(path string) func() error {
+	return func() error {
+		_, err := os.Stat(path)
+		return err
+	}
+}
+
+// eventually waits until a command that asks succeeds; look must itself block
+// or ask over the network, and is asked again at once.
+func (e *ensemble) eventually(what string, look func() error) {
+	e.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		err := look()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			e.Fatalf("never happened: %s: %v", what, err)
+		}
+	}
+}
