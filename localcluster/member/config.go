@@ -32,6 +32,9 @@ type Config struct {
 	InitLimit, SyncLimit                 int // in ticks
 	MinSessionTimeout, MaxSessionTimeout time.Duration
 
+	// GreetingTime is how long a connection may be open without having said
+	// what it wants (ZooKeeper's sessionless connection timeout, no key of zoo.cfg).
+	GreetingTime         time.Duration
 	MaxClientConnections int // per IP address; 0: no limit
 	// GlobalOutstanding is how many requests may be on their way through the
 	// whole server before its clients are read from only one request at a time.
@@ -148,6 +151,7 @@ func (l *loader) load() (*Config, error) {
 func defaultConfig() *Config {
 	return &Config{
 		Tick:                 3000 * time.Millisecond,
+		GreetingTime:         10 * time.Second,
 		MaxClientConnections: 60,
 		GlobalOutstanding:    1000,
 		Commands:             Whitelist{words: map[string]bool{"srvr": true}},

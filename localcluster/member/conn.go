@@ -14,10 +14,6 @@ import (
 	"zkctl/probe/wire"
 )
 
-// greetingTime is how long a connection may be open without having said what
-// it wants (ZooKeeper's nio.sessionlessCnxnTimeout, 10 s).
-const greetingTime = 10 * time.Second
-
 // conn is one connection to the client port.
 //
 //	accepted ──► word ──────────────────────────────► answered, closed
@@ -121,11 +117,11 @@ func (c *conn) serve(post mailbox, cfg *Config) {
 }
 
 func (c *conn) read(post mailbox, cfg *Config) error {
-	c.socket.SetReadDeadline(time.Now().Add(greetingTime))
+	c.socket.SetReadDeadline(time.Now().Add(cfg.GreetingTime))
 	in := bufio.NewReaderSize(c.socket, 8<<10)
 	word, err := in.Peek(4)
 	if err != nil {
-		return ended(err, "said nothing within %v", greetingTime)
+		return ended(err, "it said nothing within %v", cfg.GreetingTime)
 	}
 	if wire.IsFourLetterWord(string(word)) {
 		return c.readWord(string(word), post, cfg)
@@ -149,7 +145,7 @@ func (c *conn) readWord(word string, post mailbox, cfg *Config) error {
 func (c *conn) readGreeting(in *bufio.Reader, post mailbox, cfg *Config) error {
 	frame, err := wire.ReadFrame(in, cfg.MaxBuffer)
 	if err != nil {
-		return ended(err, "did not finish its ConnectRequest within %v", greetingTime)
+		return ended(err, "it did not finish its ConnectRequest within %v", cfg.GreetingTime)
 	}
 	var req wire.ConnectRequest
 	if err := wire.Unmarshal(frame, &req); err != nil {

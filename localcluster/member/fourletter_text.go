@@ -198,11 +198,11 @@ func (s *server) dumpText() string {
 func (s *server) connectionDump() string {
 	var sets expirySets
 	for _, c := range s.connections() {
-		timeout := greetingTime
+		timeout := s.cfg.GreetingTime
 		if c.timeout > 0 {
 			timeout = time.Duration(c.timeout) * time.Millisecond
 		}
-		at := c.heard.Add(timeout).Truncate(greetingTime).Add(greetingTime)
+		at := c.heard.Add(timeout).Truncate(s.cfg.GreetingTime).Add(s.cfg.GreetingTime)
 		sets.add(at, fmt.Sprintf("ip: /%v sessionId: %v", c.remote, sessionName(c.session)))
 	}
 	return sets.String()

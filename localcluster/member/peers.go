@@ -3,6 +3,8 @@ package member
 import (
 	"bufio"
 	"context"
+	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"strconv"
@@ -120,7 +122,11 @@ func (p *peers) close() {
 
 func (p *peers) refused(channel string) func(remote string, reason error) {
 	return func(remote string, reason error) {
-		p.log.Warn("refused a connection", "channel", channel, "remote", remote, "reason", reason)
+		level := slog.LevelWarn
+		if errors.Is(reason, io.EOF) {
+			level = slog.LevelDebug // it said nothing at all: somebody looks whether the port is open
+		}
+		p.log.Log(context.Background(), level, "refused a connection", "channel", channel, "remote", remote, "reason", reason)
 	}
 }
 

@@ -79,6 +79,9 @@ func TestClosedSessionLosesItsEphemerals(t *testing.T) {
 }
 
 func TestSilentSessionExpires(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for sessions to expire")
+	}
 	eachRole(t, func(t *testing.T, m, other *running) {
 		c := openRaw(t, m.addr, wire.ConnectRequest{Timeout: 1, HasReadOnly: true})
 		watcher := connectRaw(t, other.addr)
@@ -96,6 +99,9 @@ func TestSilentSessionExpires(t *testing.T) {
 }
 
 func TestPingsKeepASessionOfALearnerAlive(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for sessions to expire")
+	}
 	eachRole(t, func(t *testing.T, m, other *running) {
 		c := openRaw(t, m.addr, wire.ConnectRequest{Timeout: 1})
 		quiet := openRaw(t, other.addr, wire.ConnectRequest{Timeout: 1})

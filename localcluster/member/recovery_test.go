@@ -1,0 +1,189 @@
+package member
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"zkctl/localcluster/storage"
+	"zkctl/probe/wire"
+)
+
+func TestRestartRecoversEverything(t *testing.T) {
+	m := standalone(t, func(c *Config) { c.SnapCount, c.Purge = 20, true })
+	c := connectRaw(t, m.addr)
+	createEphemeral(c, "/e")
+	for i := range 200 {
+		c.create(fmt.Sprintf("/n%d", i), fmt.Sprint(i))
+	}
+	digest, zxid := m.stat("zk_tree_digest"), m.stat("zk_last_zxid")
+	m.stop()
+	if m.err != nil {
+		t.Fatalf("stopped with %v", m.err)
+	}
+	// Snapshots were taken, and what they made superfluous was removed.
+	snapshots, _ := filepath.Glob(filepath.Join(m.cfg.DataDir, "version-2", "snapshot.*"))
+	if len(snapshots) != minSnapRetain {
+		t.Errorf("%d snapshots, want %d: %q", len(snapshots), minSnapRetain, snapshots)
+	}
+
+	m = m.again()
+	m.awaitServing(1)
+	if got := m.stat("zk_last_zxid"); got != zxid {
+		t.Errorf("last zxid %s, want %s", got, zxid)
+	}
+	if got := m.stat("zk_tree_digest"); got != digest {
+		t.Errorf("digest %s, want %s", got, digest)
+	}
+	// The session is alive as well, and so is what depends on it.
+	c = c.resume(m.addr)
+	if c.response.SessionID == 0 {
+		t.Fatal("the session did not survive the restart")
+	}
+	for i := range 200 {
+		if got := c.data(fmt.Sprintf("/n%d", i)); got != fmt.Sprint(i) {
+			t.Fatalf("/n%d is %q", i, got)
+		}
+	}
+	c.mustCall(wire.OpCloseSession, nil, nil)
+	if code := connectRaw(t, m.addr).call(wire.OpExists, &wire.PathWatchRequest{Path: "/e"}, nil); code != wire.ErrNoNode {
+		t.Errorf("the ephemeral node outlived its session: %v", code)
+	}
+}
+
+func TestSecondServerOnTheSameFolderIsRefused(t *testing.T) {
+	m := standalone(t)
+	cfg := m.cfg
+	cfg.ClientAddress = "127.0.0.1:0"
+	second := startMember(t, cfg, seams{})
+	second.wait()
+	if second.err == nil || !strings.Contains(second.err.Error(), m.cfg.DataDir) || !strings.Contains(second.err.Error(), "in use") {
+		t.Errorf("the second server ended with %v", second.err)
+	}
+	connectRaw(t, m.addr).create("/n", "")
+}
+
+func TestTakenClientPort(t *testing.T) {
+	m := standalone(t)
+	cfg := testConfig(t)
+	cfg.Standalone, cfg.ClientAddress = true, m.addr
+	err := Run(t.Context(), cfg, newLogbook(t, "second").logger())
+	var bad *ConfigError
+	if !errors.As(err, &bad) || !strings.Contains(err.Error(), m.addr) || !strings.Contains(err.Error(), "clientPort") {
+		t.Errorf("ended with %v", err)
+	}
+}
+
+func TestDamagedLogIsRefusedWithAReason(t *testing.T) {
+	m := standalone(t)
+	c := connectRaw(t, m.addr)
+	for i := range 10 {
+		c.create(fmt.Sprintf("/n%d", i), "some data to flip a bit in")
+	}
+	m.stop()
+	logs, _ := filepath.Glob(filepath.Join(m.cfg.DataDir, "version-2", "log.*"))
+	if len(logs) != 1 {
+		t.Fatalf("logs: %q", logs)
+	}
+	content, err := os.ReadFile(logs[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	content[len(content)/2] ^= 1
+	if err := os.WriteFile(logs[0], content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again := m.again()
+	again.wait()
+	if again.err == nil || !strings.Contains(again.err.Error(), logs[0]) {
+		t.Errorf("started with a damaged log: %v", again.err)
+	}
+}
+
+// brokenFS is a disk whose writes fail from some moment on.
+type brokenFS struct {
+	storage.FS
+	broken atomic.Bool
+}
+
+func (f *brokenFS) Open(path string, mode storage.Mode) (storage.File, error) {
+	file, err := f.FS.Open(path, mode)
+	if err != nil {
+		return nil, err
+	}
+	return &brokenFile{File: file, disk: f}, nil
+}
+
+type brokenFile struct {
+	storage.File
+	disk *brokenFS
+}
+
+func (f *brokenFile) WriteAt(p []byte, off int64) (int, error) {
+	if f.disk.broken.Load() {
+		return 0, syscall.ENOSPC
+	}
+	return f.File.WriteAt(p, off)
+}
+
+func (f *brokenFile) Sync() error {
+	if f.disk.broken.Load() {
+		return syscall.EIO
+	}
+	return f.File.Sync()
+}
+
+func TestBrokenDiskEndsTheServer(t *testing.T) {
+	disk := &brokenFS{FS: storage.OS()}
+	cfg := testConfig(t)
+	cfg.Standalone, cfg.ClientAddress = true, "127.0.0.1:0"
+	m := startMember(t, cfg, seams{fs: disk})
+	m.awaitServing(1)
+	c := connectRaw(t, m.addr)
+	c.create("/before", "x")
+	disk.broken.Store(true)
+	c.start(wire.OpCreate, &wire.CreateRequest{Path: "/after", ACL: wire.OpenACL()})
+	if f, err := c.tryNext(); err == nil {
+		t.Errorf("a write that is not on the disk was answered: %+v", f.ReplyHeader)
+	}
+	m.wait()
+	if !errors.Is(m.err, storage.ErrFailed) || !errors.Is(m.err, syscall.ENOSPC) && !errors.Is(m.err, syscall.EIO) {
+		t.Errorf("the server ended with %v", m.err)
+	}
+	m.log.await(1, "level=ERROR", "the server ends")
+	// On a good disk everything that was acknowledged is there.
+	m = m.again()
+	m.awaitServing(1)
+	if got := connectRaw(t, m.addr).data("/before"); got != "x" {
+		t.Errorf("data %q", got)
+	}
+}
+
+func TestStopIsPromptAndAnswersWhatIsDone(t *testing.T) {
+	m := standalone(t)
+	idle, busy := connectRaw(t, m.addr), connectRaw(t, m.addr)
+	for i := range 50 {
+		busy.startAs(int32(i), wire.OpCreate, &wire.CreateRequest{Path: fmt.Sprintf("/n%d", i), ACL: wire.OpenACL()})
+	}
+	busy.reply(0)
+	m.stop()
+	idle.awaitEnd()
+	acknowledged := 1
+	for {
+		if _, err := busy.tryNext(); err != nil {
+			break
+		}
+		acknowledged++
+	}
+	m = m.again()
+	m.awaitServing(1)
+	c := connectRaw(t, m.addr)
+	for i := range acknowledged {
+		c.data(fmt.Sprintf("/n%d", i))
+	}
+}
