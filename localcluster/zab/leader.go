@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -133,9 +134,9 @@ func (n *Node) welcome(link LinkID, p wire.QuorumPacket) {
 // register notes a learner that reports with FOLLOWERINFO or OBSERVERINFO; nil
 // when it cannot be taken.
 func (n *Node) register(link LinkID, p wire.QuorumPacket) *follower {
-	var info wire.LearnerInfo
-	if err := wire.Unmarshal(p.Data, &info); err != nil {
-		n.out.event(Event{Kind: PeerMisbehaved, Reason: fmt.Sprintf("unreadable %v: %v", p.Type, err)})
+	info, problem := readLearnerInfo(p)
+	if problem != "" {
+		n.out.event(Event{Kind: PeerMisbehaved, Peer: ServerID(info.ServerID), Reason: problem})
 		n.close(link)
 		return nil
 	}
@@ -165,6 +166,24 @@ func (n *Node) register(link LinkID, p wire.QuorumPacket) *follower {
 	l.add(f)
 	n.out.event(Event{Kind: LearnerJoined, Peer: f.id, Epoch: f.acceptedEpoch})
 	return f
+}
+
+// readLearnerInfo reads a report, and says what is wrong with one that cannot
+// be a learner's. That comes before anything else: the connection of a server
+// gives way to a newer one, so a forged report must not get that far.
+// (ZooKeeper also takes learners of before 3.4, which promise no epochs.)
+func readLearnerInfo(p wire.QuorumPacket) (info wire.LearnerInfo, problem string) {
+	err := wire.Unmarshal(p.Data, &info)
+	switch {
+	case err != nil:
+		problem = fmt.Sprintf("unreadable %v: %v", p.Type, err)
+	case info.ProtocolVersion < protocolVersion:
+		problem = fmt.Sprintf("%v with protocol version 0x%x: at least 0x%x, of ZooKeeper 3.4, is needed",
+			p.Type, info.ProtocolVersion, protocolVersion)
+	case p.Zxid < 0 || p.Zxid.Counter() != 0 || p.Zxid.Epoch() == math.MaxInt32:
+		problem = fmt.Sprintf("%v with %v where there should be the epoch that it has promised", p.Type, p.Zxid)
+	}
+	return info, problem
 }
 
 // chooseEpoch ends the first half of discovery once a quorum has reported
