@@ -74,7 +74,8 @@ func spawn(folder Folder, name string) (running bool, err error) {
 	}
 	running, err = outcome(read)
 	if err == nil && !running {
-		return false, cmd.Process.Release()
+		go cmd.Wait() // it goes on without us; should it end before we do, it is buried
+		return false, nil
 	}
 	_ = cmd.Wait() // it is on its way out
 	if errors.Is(err, io.ErrUnexpectedEOF) {

@@ -34,7 +34,8 @@ func newLauncher() *launcher {
 	return l
 }
 
-// close ends the thread, and with it whatever it started that still runs.
+// close ends the launcher. The members must have ended: whether the thread ends, too, and takes them
+// with it, depends on which thread it was.
 func (l *launcher) close() {
 	close(l.jobs)
 	<-l.done

@@ -43,7 +43,12 @@ func Up(ctx context.Context, o UpOptions) (UpResult, error) {
 		return UpResult{}, err
 	}
 	if client, err := Dial(u.folder); err == nil && !u.result.Created {
-		return u.attach(ctx, client)
+		result, err := u.attach(ctx, client)
+		if CodeOf(err) != CodeMissing || awaitLock(ctx, u.folder, stopGrace) != nil {
+			return result, err
+		}
+		// That supervisor was on its way out, and is gone now.
+		u.result = UpResult{}
 	}
 	steps := []step{
 		{"choose ports and make a folder", u.create, u.remove},
