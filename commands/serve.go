@@ -40,7 +40,7 @@ func newServeCommand(p *program) *cli.Command {
 func (o *serveOptions) run(ctx context.Context) error {
 	config, err := member.LoadConfig(o.file)
 	if err == nil {
-		err = member.Run(ctx, config, slog.New(slog.NewTextHandler(o.Err, nil)))
+		err = member.Run(ctx, config, slog.New(member.Throttled(slog.NewTextHandler(o.Err, nil))))
 	}
 	var bad *member.ConfigError
 	if errors.As(err, &bad) && bad.Hint != "" {

@@ -16,7 +16,7 @@ func (s *server) step(in zab.Input) {
 	out := s.node.Step(s.now(), in)
 	s.status = s.node.Status()
 	for _, e := range out.Events {
-		s.logEvent(e)
+		s.logEvent(e, in)
 	}
 	// Whoever leaves a role lets its clients go first: what happens to the
 	// tree from here on is nothing they may see.
@@ -126,15 +126,16 @@ func (s *server) linkClosed(m linkClosed) {
 	if !s.peers.gone(m.link) {
 		return
 	}
-	s.log.Debug("quorum connection ended", "link", m.link, "reason", m.reason)
+	s.peers.ended("quorum connection ended", m.reason)
 	if s.leading != nil {
 		delete(s.leading.behindCommit, m.link)
 	}
 	s.step(zab.Disconnected{Link: m.link})
 }
 
-// logEvent writes the core's events. Only the shell logs; see package zab.
-func (s *server) logEvent(e zab.Event) {
+// logEvent writes the core's events, and what came in when they happened. Only
+// the shell logs; see package zab.
+func (s *server) logEvent(e zab.Event, in zab.Input) {
 	level := slog.LevelInfo
 	switch e.Kind {
 	case zab.VoteChanged:
@@ -156,5 +157,9 @@ func (s *server) logEvent(e zab.Event) {
 	add(e.Sync != 0, "sync", e.Sync.String())
 	add(e.Zxid != 0, "zxid", e.Zxid.String())
 	add(e.Reason != "", "reason", e.Reason)
+	// A peer is whoever it says it is; the address is what one can go and look at.
+	if r, ok := in.(zab.Received); ok && s.peers.conns[r.Link] != nil && (e.Kind == zab.LearnerJoined || e.Kind == zab.PeerMisbehaved) {
+		add(true, "remote", s.peers.conns[r.Link].RemoteAddr().String())
+	}
 	s.log.LogAttrs(context.Background(), level, e.Kind.String(), attrs...)
 }

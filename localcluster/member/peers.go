@@ -130,6 +130,17 @@ func (p *peers) refused(channel string) func(remote string, reason error) {
 	}
 }
 
+// ended logs the end of a connection whose other side had said who it is. That
+// happens all the time, as servers come and go; it is worth a warning when what
+// the other side said was at fault.
+func (p *peers) ended(message string, reason error, args ...any) {
+	level := slog.LevelDebug
+	if errors.Is(reason, wire.ErrLength) || errors.Is(reason, peer.ErrForeign) {
+		level = slog.LevelWarn
+	}
+	p.log.Log(context.Background(), level, message, append(args, "reason", reason)...)
+}
+
 // accept takes a learner's connection, on the goroutine of that connection.
 func (p *peers) accept(c *peer.Conn) peer.ConnHandler {
 	h := &linkHandler{peers: p, link: zab.AcceptedLink(p.accepted.Add(1))}
@@ -226,7 +237,7 @@ func (e electionEvents) PeerUp(id int64) {
 }
 
 func (e electionEvents) PeerDown(id int64, reason error) {
-	e.p.log.Debug("election channel down", "peer", id, "reason", reason)
+	e.p.ended("election channel down", reason, "peer", id)
 	e.p.post(coreInput{zab.PeerDown{Peer: zab.ServerID(id)}})
 }
 

@@ -17,6 +17,10 @@ import (
 // fall further behind. It comes back and synchronizes.
 var ErrTooSlow = errors.New("the other side does not keep up")
 
+// ErrForeign is why a connection ends when what was read is no packet at all, or
+// none that this side may get: whoever is there, it is no server that went away.
+var ErrForeign = errors.New("not the protocol of servers")
+
 // ConnHandler hears what happens on one connection. The calls come from one
 // goroutine, one after the other. A call that waits holds up the reading, which
 // is how a busy server slows the other side down; it must not wait for the end

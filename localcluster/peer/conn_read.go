@@ -81,7 +81,7 @@ func (c *Conn) readPacket(r *bufio.Reader, d *wire.Decoder) (wire.QuorumPacket, 
 	}
 	t := wire.PacketType(binary.BigEndian.Uint32(head))
 	if !mayCome(t, c.from) {
-		return p, fmt.Errorf("read %q: no packet that a %s sends begins like this: %s", head, c.from, t)
+		return p, fmt.Errorf("%w: read %q: no packet that a %s sends begins like this: %s", ErrForeign, head, c.from, t)
 	}
 	d.Begin(c.maxPacket())
 	p.Decode(d)
