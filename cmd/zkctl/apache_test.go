@@ -145,7 +145,7 @@ func (w *writers) at(host string) *zk.Conn {
 		if w.conns == nil {
 			w.conns = map[string]*zk.Conn{}
 		}
-		w.conns[host], _ = dialGo(w.T, host)
+		w.conns[host], _ = dialGo(w.TB, host)
 	}
 	return w.conns[host]
 }

@@ -58,7 +58,7 @@ type quiet struct{}
 
 func (quiet) Printf(string, ...any) {}
 
-func dialGo(t *testing.T, hosts ...string) (*zk.Conn, <-chan zk.Event) {
+func dialGo(t testing.TB, hosts ...string) (*zk.Conn, <-chan zk.Event) {
 	t.Helper()
 	c, events, err := zk.Connect(hosts, patience/9, zk.WithLogger(quiet{}))
 	if err != nil {

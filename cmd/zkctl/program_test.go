@@ -34,21 +34,21 @@ const patience = 90 * time.Second
 
 // ensemble is a local ensemble, reached only through the command line.
 type ensemble struct {
-	*testing.T
+	testing.TB
 	ctx  context.Context
 	env  []string
 	home string
 }
 
 // up starts an ensemble that goes away with the test.
-func up(t *testing.T, args ...string) *ensemble {
+func up(t testing.TB, args ...string) *ensemble {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("starts processes; left out by -short")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	home := t.TempDir()
-	e := &ensemble{T: t, ctx: ctx, home: home, env: append(os.Environ(), asProgram+"=1", "ZKCTL_HOME="+home, "ZKCTL_NAME=")}
+	e := &ensemble{TB: t, ctx: ctx, home: home, env: append(os.Environ(), asProgram+"=1", "ZKCTL_HOME="+home, "ZKCTL_NAME=")}
 	t.Cleanup(func() {
 		if t.Failed() {
 			out, _, _ := e.run("events")
@@ -123,6 +123,7 @@ type status struct {
 		ID           int64
 		Role, Engine string
 		Client       string
+		PID          int
 		QuorumPort   int    `json:"quorum_port"`
 		ElectionPort int    `json:"election_port"`
 		DataDir      string `json:"data_dir"`
@@ -155,7 +156,7 @@ func (e *ensemble) hosts() []string {
 // needs looks for something that a test needs and zkctl does not. On a user's
 // machine the test is skipped; where peers are required, as in CI, that it is
 // missing is a failure.
-func needs(t *testing.T, what string, found func() error) {
+func needs(t testing.TB, what string, found func() error) {
 	t.Helper()
 	err := found()
 	if err == nil {
