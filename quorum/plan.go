@@ -116,11 +116,11 @@ func PlanChange(from, to Membership, failed ...int64) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	before, err := p.tolerance(p.old)
+	before, err := p.tolerance(p.old, -1)
 	if err != nil {
 		return Plan{}, err
 	}
-	target, err := p.tolerance(p.goal)
+	target, err := p.tolerance(p.goal, -1)
 	if err != nil {
 		return Plan{}, err
 	}
@@ -156,13 +156,12 @@ type planner struct {
 	old      System // of now
 	goal     System // of to
 	failed   map[int64]bool
-	moved    map[int64]bool
+	todo     []change
 	place    map[int64]place // in groups, by either end
-	whole    bool            // a single step: the two ends disagree about places
 }
 
 func newPlanner(from, to Membership, failed []int64) (*planner, error) {
-	p := &planner{from: from, to: to, now: from, failed: map[int64]bool{}, moved: map[int64]bool{}}
+	p := &planner{from: from, to: to, now: from, failed: map[int64]bool{}, todo: changes(from, to)}
 	var err error
 	if p.old, err = from.System(); err != nil {
 		return nil, fmt.Errorf("the configuration to start from: %w", err)
@@ -177,14 +176,15 @@ func newPlanner(from, to Membership, failed []int64) (*planner, error) {
 		}
 	}
 	p.place = from.places()
+	whole := (len(from.Groups) > 0) != (len(to.Groups) > 0)
 	for id, place := range to.places() {
 		if old, ok := p.place[id]; ok && old != place {
-			p.whole = true
+			whole = true
 		}
 		p.place[id] = place
 	}
-	if (len(from.Groups) > 0) != (len(to.Groups) > 0) {
-		p.whole = true
+	if whole { // the two ends disagree about places: a single step
+		p.todo = []change{{Replace, 0}}
 	}
 	return p, nil
 }
@@ -227,9 +227,23 @@ func (p *planner) regroup(m Membership) Membership {
 	return m
 }
 
-// tolerance of a system while the failed servers are down.
-func (p *planner) tolerance(s System) (int, error) {
-	left, err := Without(s, failedVoters(s, p.failed)...)
+// tolerance of a system while the failed servers are down, and one more is away
+// (-1 for none).
+func (p *planner) tolerance(s System, away int64) (int, error) {
+	if m, ok := s.(*Majority); ok { // the common case, in plain numbers
+		up := 0
+		for _, id := range m.ids {
+			if id != away && !p.failed[id] {
+				up++
+			}
+		}
+		return max(-1, up-m.Size()), nil
+	}
+	down := failedVoters(s, p.failed)
+	if slices.Contains(s.Voters(), away) && !p.failed[away] {
+		down = append(down, away)
+	}
+	left, err := Without(s, down...)
 	if err != nil {
 		return 0, err
 	}
@@ -276,23 +290,14 @@ func (p *planner) next() (Step, bool, error) {
 // majority, changes of one kind all have the same effect, and the smallest id
 // stands for them.
 func (p *planner) candidates() []change {
-	if p.whole {
-		return []change{{Replace, 0}}
-	}
-	ids := slices.Concat(p.now.Voters, p.now.Observers, p.to.Voters, p.to.Observers)
-	slices.Sort(ids)
 	byRank := make([][]change, len(preference))
-	for _, id := range slices.Compact(ids) {
-		action := p.needed(id)
-		if action == 0 {
-			continue
-		}
-		rank := slices.Index(preference, kind{action, p.failed[id]})
+	for _, c := range p.todo {
+		rank := slices.Index(preference, kind{c.action, p.failed[c.id]})
 		if rank < 0 {
-			rank = slices.Index(preference, kind{action, false})
+			rank = slices.Index(preference, kind{c.action, false})
 		}
 		if len(byRank[rank]) == 0 || len(p.now.Groups) > 0 {
-			byRank[rank] = append(byRank[rank], change{action, id})
+			byRank[rank] = append(byRank[rank], c)
 		}
 	}
 	return slices.Concat(byRank...)
@@ -309,36 +314,41 @@ var preference = []kind{
 	{RemoveVoter, true}, {Demote, true}, // the dead count against every quorum
 	{Promote, false}, {AddVoter, false}, {Move, false}, {RemoveVoter, false}, {Demote, false},
 	{Promote, true}, {AddVoter, true}, // to be refused, once nothing else is better
-	{AddObserver, false}, {RemoveObserver, false},
+	{AddObserver, false}, {RemoveObserver, false}, {Replace, false},
 }
 
-// needed is what a server still lacks, or 0.
-func (p *planner) needed(id int64) Action {
-	voter, observer := slices.Contains(p.now.Voters, id), slices.Contains(p.now.Observers, id)
-	becomesVoter, becomesObserver := slices.Contains(p.to.Voters, id), slices.Contains(p.to.Observers, id)
-	switch {
-	case voter && becomesObserver:
-		return Demote
-	case voter && !becomesVoter:
-		return RemoveVoter
-	case observer && becomesVoter:
-		return Promote
-	case !voter && becomesVoter:
-		return AddVoter
-	case observer && !becomesObserver:
-		return RemoveObserver
-	case !observer && becomesObserver:
-		return AddObserver
-	case p.moves(id):
-		return Move
+// changes lists what leads from one membership to the other, by ids ascending.
+func changes(from, to Membership) []change {
+	const voter, observer = 1, 2
+	roles := func(m Membership) map[int64]int {
+		r := make(map[int64]int, len(m.Voters)+len(m.Observers))
+		for _, id := range m.Observers {
+			r[id] = observer
+		}
+		for _, id := range m.Voters {
+			r[id] = voter
+		}
+		return r
 	}
-	return 0
-}
-
-func (p *planner) moves(id int64) bool {
-	old, had := p.from.Addresses[id]
-	next, has := p.to.Addresses[id]
-	return had && has && old != next && !p.moved[id]
+	old, next := roles(from), roles(to)
+	actions := map[[2]int]Action{
+		{voter, observer}: Demote, {voter, 0}: RemoveVoter, {observer, voter}: Promote, {0, voter}: AddVoter,
+		{observer, 0}: RemoveObserver, {0, observer}: AddObserver,
+	}
+	ids := slices.Concat(slices.Collect(maps.Keys(old)), slices.Collect(maps.Keys(next)))
+	slices.Sort(ids)
+	var todo []change
+	for _, id := range slices.Compact(ids) {
+		if action, ok := actions[[2]int{old[id], next[id]}]; ok {
+			todo = append(todo, change{action, id})
+		}
+		before, had := from.Addresses[id]
+		after, has := to.Addresses[id]
+		if had && has && before != after && old[id] != 0 && next[id] != 0 {
+			todo = append(todo, change{Move, id})
+		}
+	}
+	return todo
 }
 
 // judge works out what a change would do.
@@ -348,22 +358,30 @@ func (p *planner) judge(c change) (Step, error) {
 	if err != nil {
 		return step, err
 	}
-	t, err := Tolerance(s)
+	if m, ok := s.(*Majority); ok {
+		step.Quorum = m.Size()
+	} else {
+		t, err := Tolerance(s)
+		if err != nil {
+			return step, err
+		}
+		step.Quorum = t.Quorum
+	}
+	if step.TolerateAfter, err = p.tolerance(s, -1); err != nil {
+		return step, err
+	}
+	// In flight, quorums of both are needed (see Joint): whatever blocks one
+	// blocks both together, so the lesser tolerance counts.
+	away := int64(-1)
+	if c.action == Move {
+		away = c.id // while it moves
+	}
+	before, err := p.tolerance(p.old, away)
 	if err != nil {
 		return step, err
 	}
-	step.Quorum = t.Quorum
-	if step.TolerateAfter, err = p.tolerance(s); err != nil {
-		return step, err
-	}
-	var during System = NewJoint(p.old, s)
-	if c.action == Move && slices.Contains(p.now.Voters, c.id) && !p.failed[c.id] {
-		// It is away while it moves.
-		if during, err = Without(during, c.id); err != nil {
-			return step, err
-		}
-	}
-	step.TolerateDuring, err = p.tolerance(during)
+	after, err := p.tolerance(s, away)
+	step.TolerateDuring = min(before, after)
 	return step, err
 }
 
@@ -400,10 +418,7 @@ func (p *planner) apply(c change) Membership {
 
 func (p *planner) take(step Step) {
 	p.now = step.After
-	p.whole = false
-	if step.Action == Move {
-		p.moved[step.Server] = true
-	}
+	p.todo = slices.DeleteFunc(p.todo, func(c change) bool { return c == change{step.Action, step.Server} })
 	// The system was built once by judge; it cannot fail now.
 	p.old, _ = p.now.System()
 }

@@ -280,3 +280,23 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestCheck(t *testing.T) {
+	for text, says := range map[string]string{
+		"tickTime=2000\ninitLimit = 10 \nstandaloneEnabled=TRUE\nelectionAlg=3\npeerType=Observer\nunknown=anything\n": "",
+		"a=b\ntickTime=fast\n":                            "line 2: tickTime=fast is not a whole number",
+		"clientPort=99999999999\n":                        "line 1: clientPort=99999999999",
+		"tickTime=0\n":                                    "line 1: tickTime=0",
+		"electionAlg=0\n":                                 "line 1: electionAlg=0: only 3 is left",
+		"reconfigEnabled=yes\n":                           "line 1: reconfigEnabled=yes is neither true nor false",
+		"peerType=leader\n":                               "line 1: peerType=leader",
+		"x=y\nminSessionTimeout=9\nmaxSessionTimeout=8\n": "line 2: minSessionTimeout 9 is larger than maxSessionTimeout 8",
+		"tickTime=2000\nmaxSessionTimeout=3000\n":         "line 2: minSessionTimeout 4000 is larger than maxSessionTimeout 3000",
+		"minSessionTimeout=-1\nmaxSessionTimeout=-1\n":    "",
+	} {
+		err := mustParse(t, text).Check()
+		if says == "" && err != nil || says != "" && (!errors.Is(err, quorum.ErrRefused) || !strings.Contains(err.Error(), says)) {
+			t.Errorf("%q: got %v, want %q", text, err, says)
+		}
+	}
+}
