@@ -31,7 +31,11 @@ func (p *program) pick() (localcluster.Home, string, error) {
 	if err != nil {
 		return "", "", err
 	}
-	name, err := home.Pick(p.name)
+	name := p.name
+	if name == "" {
+		name = p.getenv("ZKCTL_NAME") // not settled yet while completing
+	}
+	name, err = home.Pick(name)
 	return home, name, err
 }
 

@@ -8,8 +8,11 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"zkctl/localcluster"
 )
 
 // TestMain lets this test binary stand in for zkctl, under that name: scripts
@@ -35,12 +38,29 @@ func TestScripts(t *testing.T) {
 			env.Setenv("ZKCTL_HOME", filepath.Join(env.WorkDir, "state"))
 			env.Setenv("NO_COLOR", "")
 			env.Setenv("ZKCTL_NAME", "")
+			// What a script leaves running ends with it, also when it fails.
+			home := localcluster.Home(filepath.Join(env.WorkDir, "state"))
+			env.Defer(func() { downAll(t, home) })
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": cmdExits,
+			"until": cmdUntil,
 		},
 	})
+}
+
+// downAll stops every ensemble of a home and deletes it.
+func downAll(t *testing.T, home localcluster.Home) {
+	names, err := home.Names()
+	if err != nil {
+		t.Error(err)
+	}
+	for _, name := range names {
+		if _, err := localcluster.Down(context.Background(), home, name, true, false); err != nil {
+			t.Errorf("down %s: %v", name, err)
+		}
+	}
 }
 
 // cmdExits is "exits CODE zkctl ARG…": it runs the command and requires exactly
@@ -56,6 +76,19 @@ func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if code != args[0] {
 		ts.Fatalf("%v exited %s, want %s", args[1:], code, args[0])
+	}
+}
+
+// cmdUntil is "until zkctl ARG…": it runs the command again and again until it succeeds, for what
+// another command in the background is about to bring about.
+func cmdUntil(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: until COMMAND [ARG...]")
+	}
+	for deadline := time.Now().Add(time.Minute); ts.Exec(args[0], args[1:]...) != nil; {
+		if time.Now().After(deadline) {
+			ts.Fatalf("%v never succeeded", args)
+		}
 	}
 }
 
