@@ -118,6 +118,7 @@ func (e *ensemble) wait(state string) {
 type status struct {
 	Health  string
 	Leader  *int64
+	Epoch   int64
 	Connect string
 	Members []struct {
 		ID           int64
