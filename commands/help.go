@@ -133,8 +133,10 @@ func flagUsage(f cli.Flag) string {
 }
 
 // helpRow draws a name and its explanation, wrapped in the second column.
-func helpRow(pg *page, name, usage string) {
-	const indent = 24
+func helpRow(pg *page, name, usage string) { helpRowAt(pg, 24, name, usage) }
+
+// helpRowAt does so with the second column at an indent.
+func helpRowAt(pg *page, indent int, name, usage string) {
 	first := "  " + name
 	if len(first) > indent-2 {
 		pg.raw(first + "\n")

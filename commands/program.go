@@ -50,7 +50,7 @@ const (
 
 // verbs lists the top-level commands, in the order of the help.
 func (p *program) verbs() []*cli.Command {
-	return slices.Concat(p.ensembleVerbs(), p.faultVerbs(), []*cli.Command{
+	return slices.Concat([]*cli.Command{newQuorumCommand(p)}, p.ensembleVerbs(), p.faultVerbs(), []*cli.Command{
 		newVersionCommand(p),
 		newCompletionCommand(p),
 	})

@@ -157,13 +157,27 @@ func (pg *page) table(columns []column, rows [][]string) {
 	pg.grid(head, align, rows)
 }
 
-// fields draws names and values; rows with an empty value are left out.
+// fields draws names and values; rows with an empty value are left out, and
+// values that do not fit are wrapped.
 func (pg *page) fields(rows ...[2]string) {
 	pg.block()
-	var cells [][]string
+	names := 0
 	for _, r := range rows {
 		if r[1] != "" {
-			cells = append(cells, []string{r[0], r[1]})
+			names = max(names, len(r[0]))
+		}
+	}
+	var cells [][]string
+	for _, r := range rows {
+		name := r[0]
+		if r[1] == "" {
+			continue
+		}
+		var b strings.Builder
+		wrap(&b, r[1], max(40, pg.width-names-2), "")
+		for line := range strings.Lines(b.String()) {
+			cells = append(cells, []string{name, strings.TrimSuffix(line, "\n")})
+			name = ""
 		}
 	}
 	pg.grid(nil, []tw.Align{tw.AlignLeft, tw.AlignLeft}, cells)

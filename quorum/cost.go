@@ -41,24 +41,47 @@ const (
 )
 
 // measured are the paper's operations a second by number of servers.
-var measured = map[int]struct{ reads, writes float64 }{
-	3: {87_000, 21_000}, 5: {165_000, 18_000}, 7: {257_000, 14_000}, 9: {296_000, 12_000}, 13: {460_000, 8_000},
+var measured = []struct {
+	n             int
+	reads, writes float64
+}{{3, 87_000, 21_000}, {5, 165_000, 18_000}, {7, 257_000, 14_000}, {9, 296_000, 12_000}, {13, 460_000, 8_000}}
+
+// Basis says where an estimate comes from.
+type Basis uint8
+
+const (
+	Measured     Basis = iota + 1 // the paper measured this size
+	Interpolated                  // between two sizes that it measured
+	Fitted                        // outside of them, from the fit
+)
+
+func (b Basis) String() string {
+	switch b {
+	case Measured:
+		return "measured"
+	case Interpolated:
+		return "interpolated"
+	case Fitted:
+		return "fitted"
+	}
+	return fmt.Sprintf("Basis(%d)", uint8(b))
 }
 
 // Throughput is an estimate in operations a second. It is for comparing sizes
 // with each other: the absolute numbers are those of the paper's machines.
 type Throughput struct {
-	Ops      float64 // of the mix
-	Reads    float64 // with reads only
-	Writes   float64 // with writes only
-	Measured bool    // reads and writes are the paper's measurements, not the fitted model
+	Ops    float64 // of the mix
+	Reads  float64 // with reads only
+	Writes float64 // with writes only
+	Basis  Basis   // of Reads and Writes
 }
 
 // EstimateThroughput mixes reads and writes for an ensemble of n voters:
 // 1/ops = r/reads + (1-r)/writes, as if each operation used up its share of
-// time. For 3, 5, 7, 9 and 13 voters reads and writes are those
-// measured; for others, from the fit. Observers are not in the model. Errors
-// wrap ErrInvalid: n below 1, a ratio outside [0,1].
+// time. Reads and writes are the paper's for 3, 5, 7, 9 and 13 voters; between
+// these, interpolated (reads a second, and milliseconds a write); outside, from
+// the fit. Observers are not in the model. Errors wrap ErrInvalid: n below 1, a
+// ratio outside [0,1].
 func EstimateThroughput(n int, readRatio float64) (Throughput, error) {
 	if n < 1 {
 		return Throughput{}, fmt.Errorf("%w: %d voters", ErrInvalid, n)
@@ -66,9 +89,18 @@ func EstimateThroughput(n int, readRatio float64) (Throughput, error) {
 	if !(readRatio >= 0 && readRatio <= 1) {
 		return Throughput{}, fmt.Errorf("%w: read ratio %v is not between 0 and 1", ErrInvalid, readRatio)
 	}
-	t := Throughput{Reads: readsEach * float64(n), Writes: FittedWrites(n)}
-	if m, ok := measured[n]; ok {
-		t.Reads, t.Writes, t.Measured = m.reads, m.writes, true
+	t := Throughput{Reads: readsEach * float64(n), Writes: FittedWrites(n), Basis: Fitted}
+	for i, m := range measured {
+		if m.n == n {
+			t.Reads, t.Writes, t.Basis = m.reads, m.writes, Measured
+		}
+		if i > 0 && measured[i-1].n < n && n < m.n {
+			below := measured[i-1]
+			x := float64(n-below.n) / float64(m.n-below.n)
+			t.Reads = below.reads + x*(m.reads-below.reads)
+			t.Writes = 1 / ((1-x)/below.writes + x/m.writes)
+			t.Basis = Interpolated
+		}
 	}
 	t.Ops = 1 / (readRatio/t.Reads + (1-readRatio)/t.Writes)
 	return t, nil

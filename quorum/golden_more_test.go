@@ -202,7 +202,7 @@ func TestGoldenThroughput(t *testing.T) {
 	}
 	for text, want := range g.At70 {
 		n, _ := strconv.Atoi(text)
-		if got, err := EstimateThroughput(n, 0.7); err != nil || !near(got.Ops, want, 1e-12) || !got.Measured {
+		if got, err := EstimateThroughput(n, 0.7); err != nil || !near(got.Ops, want, 1e-12) || got.Basis != Measured {
 			t.Errorf("n=%d: %+v (%v), want %v", n, got, err, want)
 		}
 	}
@@ -213,6 +213,15 @@ func TestGoldenThroughput(t *testing.T) {
 		}
 		if got, ok := Crossover(a, b); !ok || !near(got, want, 1e-12) {
 			t.Errorf("%s: %v, want %v", text, got, want)
+		}
+	}
+	for n, want := range map[int]Basis{1: Fitted, 2: Fitted, 4: Interpolated, 8: Interpolated, 11: Interpolated, 14: Fitted, 1000: Fitted} {
+		less, err := EstimateThroughput(n, 0)
+		if err != nil || less.Basis != want {
+			t.Errorf("n=%d: %+v (%v), want %v", n, less, err, want)
+		}
+		if more, err := EstimateThroughput(n+1, 0); err != nil || more.Writes > less.Writes*1.05 {
+			t.Errorf("writes get faster from %d to %d voters: %v to %v (%v)", n, n+1, less.Writes, more.Writes, err)
 		}
 	}
 }

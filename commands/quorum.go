@@ -1,0 +1,278 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"zkctl/quorum"
+)
+
+// quorumOptions are the questions of "zkctl quorum".
+type quorumOptions struct {
+	*program
+	source sourceOptions
+
+	next         string   // a reconfiguration in flight
+	zones        string   // a=1,2;b=3,4
+	availability []string // 0.99, or 1=0.999
+	zoneUp       []string // 0.999, or a=0.9999
+	importance   bool
+	bestWeights  int
+	mttf, mttr   string
+	repair       string
+	failed       string
+	rtt          string
+	reads        float64
+	hasReads     bool
+	compare      string
+	target       string
+	place        string
+	list         bool
+	profile      bool
+}
+
+func newQuorumCommand(p *program) *cli.Command {
+	o := &quorumOptions{program: p}
+	var availability, zoneUp cli.StringSlice
+	p.completeFlag("repair", constant("parallel", "one-crew"))
+	return &cli.Command{
+		Name:     "quorum",
+		Category: categorySizing,
+		Usage:    "size an ensemble: quorum, tolerance, availability, zones, cost",
+		Description: "Says how many servers make a quorum, which failures an ensemble survives, and what that costs, " +
+			"exactly, for whatever ZooKeeper can be configured to: majorities, weights, groups, observers. " +
+			"The rules are those by which zkctl's own engine counts votes." +
+			"\n\n" +
+			"Describe the ensemble by --nodes (with --observers, --groups, --weights), by --config or by --hosts; then ask. " +
+			"What ZooKeeper would refuse exits 3 with the reason; what it accepts although it hurts is a warning." +
+			"\n\n" +
+			"The file of --rtt is a table of milliseconds: a line \"server fsync 1 2 3\", then one line a server with its id, its fsync time, " +
+			"and its round trips to those servers (one half of the table will do; - is unknown).",
+		UsageText: "zkctl quorum --nodes 5\n" +
+			"zkctl quorum --compare 3,4,5,7 --availability 0.99\n" +
+			"zkctl quorum --config zoo.cfg --zones 'a=1,2;b=3,4;c=5' --availability 99% --zone-availability 99.9%\n" +
+			"zkctl quorum --groups 1:2:3,4:5:6,7:8:9 --failed 1,2,4\n" +
+			"zkctl quorum --availability 0.99 --target 0.99999",
+		Flags: slices.Concat(sourceFlags(&o.source), []cli.Flag{
+			&cli.StringFlag{Name: "next", Usage: "also needs a quorum of this: a reconfiguration in flight to `N|FILE`", Destination: &o.next},
+			&cli.StringFlag{Name: "compare", Usage: "majorities of these sizes side by side, `3,4,5,7`", Destination: &o.compare},
+			&cli.StringFlag{Name: "failed", Usage: "what if these servers are down, `1,4`", Destination: &o.failed},
+			&cli.StringSliceFlag{Name: "availability", Usage: "probability `P` that a server is up: 0.99, 99%; again as 1=0.999 for single ones", Destination: &availability},
+			&cli.StringFlag{Name: "target", Usage: "the smallest ensemble with this availability, `P`", Destination: &o.target},
+			&cli.StringFlag{Name: "zones", Usage: "servers that fail together, `a=1,2;b=3,4;c=5`; zones may overlap", Destination: &o.zones},
+			&cli.StringSliceFlag{Name: "zone-availability", Usage: "probability `P` that a zone is up; again as a=0.9999 for single ones", Destination: &zoneUp},
+			&cli.StringFlag{Name: "place", Usage: "rank the ways to place the voters on these zones, `a,b,c`", Destination: &o.place},
+			&cli.StringFlag{Name: "mttf", Usage: "mean time to failure of a server, `D`: 1000h, 90d", Destination: &o.mttf},
+			&cli.StringFlag{Name: "mttr", Usage: "mean time to repair it, `D`: 4h", Destination: &o.mttr},
+			&cli.StringFlag{Name: "repair", Value: "parallel", Usage: "failed servers are repaired in parallel, or by one-crew", Destination: &o.repair},
+			&cli.StringFlag{Name: "rtt", Usage: "commit latency from a `FILE` with a table of round trips and fsync times", Destination: &o.rtt},
+			&cli.Float64Flag{Name: "reads", Usage: "estimate throughput for this share of reads, `R` from 0 to 1", Destination: &o.reads},
+			&cli.BoolFlag{Name: "importance", Usage: "how much each server matters to availability", Destination: &o.importance},
+			&cli.IntFlag{Name: "best-weights", Usage: "the best weights from 0 to `N` for servers of unequal availability", Destination: &o.bestWeights},
+			&cli.BoolFlag{Name: "profile", Usage: "how many of all sets of 1, 2, … servers are fatal", Destination: &o.profile},
+			&cli.BoolFlag{Name: "list", Usage: "list the minimal quorums and blocking sets", Destination: &o.list},
+		}),
+		Subcommands: []*cli.Command{newQuorumPlanCommand(p), newQuorumRecoveryCommand(p), newQuorumExplainCommand(p)},
+		Action: func(c *cli.Context) error {
+			o.source.hasNodes = c.IsSet("nodes")
+			o.hasReads = c.IsSet("reads")
+			o.availability, o.zoneUp = availability.Value(), zoneUp.Value()
+			if c.IsSet("best-weights") && o.bestWeights < 1 {
+				return usagef("--best-weights %d: the largest weight must be 1 or more", o.bestWeights)
+			}
+			return o.run(c.Context)
+		},
+	}
+}
+
+// sourceFlags are the flags of sourceOptions.
+func sourceFlags(o *sourceOptions) []cli.Flag {
+	return []cli.Flag{
+		&cli.IntFlag{Name: "nodes", Usage: "voters, with ids from 1", Destination: &o.nodes},
+		&cli.IntFlag{Name: "observers", Usage: "observers, with the ids after the voters'", Destination: &o.observers},
+		&cli.StringFlag{Name: "groups", Usage: "hierarchical quorums, `1:2:3,4:5:6`; one group is weighted voting", Destination: &o.groups},
+		&cli.StringFlag{Name: "weights", Usage: "weights other than 1, `1=2,4=0`; needs --groups, as in ZooKeeper", Destination: &o.weights},
+		&cli.BoolFlag{Name: "oracle", Usage: "with ZooKeeper's two-server oracle (oraclePath)", Destination: &o.oracle},
+		&cli.StringFlag{Name: "config", Usage: "a zoo.cfg or dynamic configuration `FILE`, - for standard input", Destination: &o.config},
+		&cli.StringFlag{Name: "hosts", Usage: "ask a running ensemble for its configuration, `H:P,…`", Destination: &o.hosts},
+	}
+}
+
+func (o *quorumOptions) run(ctx context.Context) error {
+	doc := &quorumDoc{}
+	needsOne := o.compare == "" && o.target == ""
+	if o.source.describes() || needsOne || o.zones != "" {
+		s, err := o.described(ctx)
+		if err != nil {
+			return err
+		}
+		if err := o.answer(doc, s); err != nil {
+			return err
+		}
+	}
+	if o.compare != "" {
+		if err := o.compareSizes(doc); err != nil {
+			return err
+		}
+	}
+	if o.target != "" {
+		if err := o.recommend(doc); err != nil {
+			return err
+		}
+	}
+	return o.print(doc, doc.draw)
+}
+
+// described is the ensemble in question; zones alone describe one, too.
+func (o *quorumOptions) described(ctx context.Context) (*subject, error) {
+	if !o.source.describes() {
+		zones, err := parseZones(o.zones)
+		if o.zones == "" || err != nil {
+			if err != nil {
+				return nil, err
+			}
+			return nil, withHint(usagef("which ensemble? give --nodes, --config, --hosts or --groups (or --compare, or --target)"),
+				"zkctl quorum --nodes 3")
+		}
+		for _, z := range zones {
+			for _, id := range z.Members {
+				o.source.nodes = max(o.source.nodes, int(min(id, maxNodes)))
+			}
+		}
+		o.source.hasNodes = true
+	}
+	s, err := o.subject(ctx, o.source)
+	if err != nil || o.next == "" {
+		return s, err
+	}
+	next, err := o.planEnd("next", o.next)
+	if err != nil {
+		return nil, err
+	}
+	joint := newSubject(quorum.NewJoint(s.system, next.system), s.membership, "", nil)
+	joint.name = fmt.Sprintf("in flight from %s to %s", s.name, next.name)
+	joint.membership.Voters = joint.system.Voters()
+	joint.membership.Observers = slices.DeleteFunc(joint.membership.Observers, func(id int64) bool {
+		return slices.Contains(joint.membership.Voters, id)
+	})
+	return joint, nil
+}
+
+// planEnd reads N or a file: one end of a change.
+func (p *program) planEnd(flag, text string) (*subject, error) {
+	if n, err := strconv.Atoi(text); err == nil {
+		s, err := flagSubject(sourceOptions{nodes: n, hasNodes: true})
+		if err != nil {
+			return nil, fmt.Errorf("--%s: %w", flag, err)
+		}
+		return s, nil
+	}
+	s, err := p.fileSubject(text)
+	if err != nil {
+		return nil, fmt.Errorf("--%s: %w", flag, err)
+	}
+	return s, nil
+}
+
+// probabilities are per-server or per-zone availabilities as given by a flag
+// that is repeated: a default, and exceptions by name.
+type probabilities struct {
+	common quorum.Probability
+	given  bool // common is
+	each   map[string]quorum.Probability
+}
+
+func parseProbabilities(flag string, values []string) (probabilities, error) {
+	ps := probabilities{each: map[string]quorum.Probability{}}
+	for _, value := range values {
+		name, text, single := strings.Cut(value, "=")
+		if !single {
+			text = value
+		}
+		p, err := quorum.ParseProbability(text)
+		if err != nil {
+			return ps, usagef("--%s %s: %w", flag, value, err)
+		}
+		if !single {
+			if ps.given {
+				return ps, usagef("--%s %s: the one for all is given twice", flag, value)
+			}
+			ps.common, ps.given = p, true
+			continue
+		}
+		if _, twice := ps.each[name]; twice {
+			return ps, usagef("--%s %s: %s is given twice", flag, value, name)
+		}
+		ps.each[name] = p
+	}
+	return ps, nil
+}
+
+// of returns the probability of one.
+func (ps probabilities) of(name string) (quorum.Probability, bool) {
+	if p, ok := ps.each[name]; ok {
+		return p, true
+	}
+	return ps.common, ps.given
+}
+
+// none reports whether nothing was given at all.
+func (ps probabilities) none() bool { return !ps.given && len(ps.each) == 0 }
+
+// servers checks that every voter has a probability, and every exception a
+// server.
+func (ps probabilities) servers(s *subject) (func(id int64) quorum.Probability, error) {
+	for name := range ps.each {
+		id, err := parseID(name)
+		if err != nil || !slices.Contains(s.membership.Voters, id) && !slices.Contains(s.membership.Observers, id) {
+			return nil, usagef("--availability %s=…: there is no server %s", name, name)
+		}
+	}
+	byID := make(map[int64]quorum.Probability, len(s.membership.Voters))
+	for _, id := range s.membership.Voters {
+		p, ok := ps.of(strconv.FormatInt(id, 10))
+		if !ok {
+			return nil, usagef("--availability is missing for server %d: give one for all as well, such as 0.99", id)
+		}
+		byID[id] = p
+	}
+	return func(id int64) quorum.Probability { return byID[id] }, nil
+}
+
+// parseZones reads a=1,2;b=3,4.
+func parseZones(text string) ([]quorum.Zone, error) {
+	var zones []quorum.Zone
+	for _, part := range strings.Split(text, ";") {
+		name, members, ok := strings.Cut(part, "=")
+		if !ok || name == "" {
+			return nil, usagef("--zones %q: %q is not NAME=ID,ID (want a=1,2;b=3,4)", text, part)
+		}
+		if slices.ContainsFunc(zones, func(z quorum.Zone) bool { return z.Name == name }) {
+			return nil, usagef("--zones %q: zone %s is given twice", text, name)
+		}
+		ids, err := parseIDs("zones", members)
+		if err != nil {
+			return nil, err
+		}
+		zones = append(zones, quorum.Zone{Name: name, Members: ids})
+	}
+	return zones, nil
+}
+
+// parseSizes reads 3,4,5.
+func parseSizes(flag, text string) ([]int, error) {
+	var sizes []int
+	for _, part := range strings.Split(text, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(part))
+		if err != nil || n < 1 || n > maxNodes {
+			return nil, usagef("--%s %q: %q is not a number of voters from 1 to %d", flag, text, part, maxNodes)
+		}
+		sizes = append(sizes, n)
+	}
+	return sizes, nil
+}

@@ -1,0 +1,405 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"zkctl/probe"
+	"zkctl/quorum"
+	"zkctl/quorum/zoocfg"
+)
+
+// maxNodes bounds --nodes: what the calculations are meant for, with room.
+const maxNodes = 100_000
+
+// subject is the ensemble that a question is about, wherever it was described.
+type subject struct {
+	name       string // how to call it in a table: "majority of 5 voters"
+	kind       string // majority, weighted, hierarchical, reconfiguration
+	system     quorum.System
+	membership quorum.Membership
+	oracle     string         // oraclePath, "" without
+	config     *zoocfg.Config // when it came from a file
+}
+
+// sourceOptions are the flags that describe an ensemble.
+type sourceOptions struct {
+	nodes     int
+	hasNodes  bool // --nodes is given, 0 included
+	config    string
+	hosts     string
+	observers int
+	groups    string
+	weights   string
+	oracle    bool
+}
+
+// describes reports whether any flag describes an ensemble.
+func (o sourceOptions) describes() bool {
+	return o.hasNodes || o.config != "" || o.hosts != "" || o.groups != ""
+}
+
+// subject reads the ensemble that the flags describe. Flags that name a file or
+// hosts exclude those that spell the ensemble out.
+func (p *program) subject(ctx context.Context, o sourceOptions) (*subject, error) {
+	sources := 0
+	for _, given := range []bool{o.hasNodes, o.config != "", o.hosts != ""} {
+		if given {
+			sources++
+		}
+	}
+	switch {
+	case sources > 1:
+		return nil, usagef("give one of --nodes, --config and --hosts")
+	case o.config != "" || o.hosts != "":
+		if o.observers != 0 || o.groups != "" || o.weights != "" || o.oracle {
+			return nil, usagef("--observers, --groups, --weights and --oracle go with --nodes: a configuration has its own")
+		}
+		if o.hosts != "" {
+			return p.liveSubject(ctx, o.hosts)
+		}
+		return p.fileSubject(o.config)
+	}
+	return flagSubject(o)
+}
+
+// flagSubject spells an ensemble out: voters 1..n, observers after them.
+func flagSubject(o sourceOptions) (*subject, error) {
+	groups, err := parseGroups(o.groups)
+	if err != nil {
+		return nil, err
+	}
+	weights, err := parseWeights(o.weights)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case o.hasNodes && o.nodes < 1 || o.nodes > maxNodes:
+		return nil, usagef("--nodes %d is not between 1 and %d", o.nodes, maxNodes)
+	case o.observers < 0 || o.observers > maxNodes:
+		return nil, usagef("--observers %d is not between 0 and %d", o.observers, maxNodes)
+	}
+	var m quorum.Membership
+	if !o.hasNodes { // the groups say who there is
+		seen := map[int64]bool{}
+		for _, g := range groups {
+			for _, id := range g.Members {
+				if !seen[id] {
+					m.Voters = append(m.Voters, id)
+				}
+				seen[id] = true
+			}
+		}
+		slices.Sort(m.Voters)
+	}
+	for id := 1; id <= o.nodes; id++ {
+		m.Voters = append(m.Voters, int64(id))
+	}
+	last := slices.Max(m.Voters)
+	for k := range o.observers {
+		m.Observers = append(m.Observers, last+int64(k)+1)
+	}
+	for id := range weights {
+		if !slices.Contains(m.Voters, id) && !slices.Contains(m.Observers, id) && !inGroup(groups, id) {
+			return nil, usagef("--weights %d=%d: there is no server %d", id, weights[id], id)
+		}
+	}
+	m.Groups, m.Weights = groups, weights
+	if len(m.Voters) == 1 && len(m.Observers) > 0 {
+		return nil, unhealthyf("refused by zookeeper: one voter runs stand-alone, where nobody can observe (unless standaloneEnabled=false): use --nodes 3")
+	}
+	oracle := ""
+	if o.oracle {
+		oracle = "(given by --oracle)"
+		m.Groups, m.Weights = nil, nil // ZooKeeper's oracle overrides them
+	}
+	system, err := m.System()
+	if err != nil {
+		if errors.Is(err, quorum.ErrRefused) && len(groups) == 0 && len(weights) > 0 {
+			return nil, withHint(exitf(exitUnhealthy, "refused by zookeeper: %w", err),
+				"weighted voting is one group of all: --groups %s", strings.ReplaceAll(idText(m.Voters), ",", ":"))
+		}
+		return nil, refusal(err, "")
+	}
+	return newSubject(system, m, oracle, nil), nil
+}
+
+func inGroup(groups []quorum.Group, id int64) bool {
+	return slices.ContainsFunc(groups, func(g quorum.Group) bool { return slices.Contains(g.Members, id) })
+}
+
+// fileSubject reads a zoo.cfg, or standard input for "-", and the dynamic file
+// that it may name.
+func (p *program) fileSubject(path string) (*subject, error) {
+	config, err := p.readConfig(path)
+	if err != nil {
+		return nil, err
+	}
+	ensemble, err := config.Ensemble()
+	if err != nil {
+		return nil, refusal(err, path)
+	}
+	s, err := ensembleSubject(ensemble)
+	if err != nil {
+		return nil, refusal(err, path)
+	}
+	s.config = config
+	return s, nil
+}
+
+// readConfig reads and checks a configuration. Whatever cannot be understood
+// is refused (exit 3) by its line.
+func (p *program) readConfig(path string) (*zoocfg.Config, error) {
+	text, err := p.readInput(path)
+	if err != nil {
+		return nil, err
+	}
+	config, err := zoocfg.Parse(text)
+	if err != nil {
+		return nil, refusal(err, path)
+	}
+	if err := config.Check(); err != nil {
+		return nil, refusal(err, path)
+	}
+	if twice := config.Contradictions(); len(twice) > 0 {
+		return nil, refusal(twice[0], path)
+	}
+	dynamic, ok := config.DynamicFile()
+	if !ok {
+		return config, nil
+	}
+	// ZooKeeper takes a relative path from where it is started; the folder of the
+	// file that names it is where it is here.
+	if !filepath.IsAbs(dynamic) && path != "-" {
+		dynamic = filepath.Join(filepath.Dir(path), dynamic)
+	}
+	text, err = p.readInput(dynamic)
+	if err != nil {
+		return nil, fmt.Errorf("dynamicConfigFile of %s: %w", path, err)
+	}
+	members, err := zoocfg.Parse(text)
+	if err != nil {
+		return nil, refusal(err, dynamic)
+	}
+	if config, err = config.WithDynamic(members, dynamic); err != nil {
+		return nil, refusal(err, dynamic)
+	}
+	return config, nil
+}
+
+func (p *program) readInput(path string) ([]byte, error) {
+	var text []byte
+	var err error
+	if path == "-" {
+		text, err = io.ReadAll(p.In)
+	} else {
+		text, err = os.ReadFile(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration: %w", err)
+	}
+	return text, nil
+}
+
+// refusal turns what is wrong with a configuration into exit 3, or, for one
+// spelled out in flags (no path), into exit 2 where ZooKeeper would not refuse it.
+func refusal(err error, path string) error {
+	var line *zoocfg.Error
+	switch {
+	case path == "" && !errors.Is(err, quorum.ErrRefused):
+		return err
+	case path == "":
+		return exitf(exitUnhealthy, "refused by zookeeper: %w", err)
+	case path == "-":
+		path = "standard input"
+	}
+	if errors.As(err, &line) && line.Line > 0 {
+		return exitf(exitUnhealthy, "%s, %w", path, err)
+	}
+	return exitf(exitUnhealthy, "%s: %w", path, err)
+}
+
+// liveSubject asks a running ensemble for its own configuration: the first host
+// that answers.
+func (p *program) liveSubject(ctx context.Context, hosts string) (*subject, error) {
+	addrs, err := probe.ParseHosts(hosts)
+	if err != nil {
+		return nil, usagef("--hosts: %w", err)
+	}
+	var failures []error
+	for _, addr := range addrs {
+		text, err := liveConfig(ctx, addr)
+		if err != nil {
+			p.progress("%v", err)
+			failures = append(failures, err)
+			continue
+		}
+		ensemble, err := zoocfg.ParseEnsemble(text)
+		if err != nil {
+			return nil, refusal(err, "/zookeeper/config of "+addr)
+		}
+		if len(ensemble.Servers) == 0 {
+			return nil, unhealthyf("/zookeeper/config of %s names no servers: it runs stand-alone, or is older than ZooKeeper 3.5", addr)
+		}
+		s, err := ensembleSubject(ensemble)
+		if err != nil {
+			return nil, refusal(err, "/zookeeper/config of "+addr)
+		}
+		return s, nil
+	}
+	return nil, fmt.Errorf("no server of %s told its configuration: %w", hosts, errors.Join(failures...))
+}
+
+// liveConfig reads /zookeeper/config from one server.
+func liveConfig(ctx context.Context, addr string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	session, err := probe.Dial(ctx, addr, probe.Options{})
+	if err != nil {
+		return nil, err
+	}
+	// A session that cannot be closed ends by itself; the answer is there already.
+	defer func() { _ = session.Close(ctx) }()
+	text, _, _, err := session.Get(ctx, "/zookeeper/config")
+	if err != nil {
+		return nil, fmt.Errorf("read /zookeeper/config of %s: %w", addr, err)
+	}
+	return text, nil
+}
+
+func ensembleSubject(e *zoocfg.Ensemble) (*subject, error) {
+	system, err := e.System()
+	if err != nil {
+		return nil, err
+	}
+	m := quorum.Membership{Voters: e.Voters(), Observers: e.Observers(), Addresses: map[int64]string{}}
+	if _, hierarchical := system.(*quorum.Hierarchical); hierarchical {
+		m.Groups, m.Weights = e.Groups, e.Weights
+	}
+	for _, s := range e.Servers {
+		var hosts []string
+		for _, a := range s.Addresses {
+			hosts = append(hosts, fmt.Sprintf("%s:%d:%d", a.Host, a.QuorumPort, a.ElectionPort))
+		}
+		m.Addresses[s.ID] = strings.Join(hosts, "|")
+	}
+	return newSubject(system, m, e.Oracle, nil), nil
+}
+
+func newSubject(system quorum.System, m quorum.Membership, oracle string, config *zoocfg.Config) *subject {
+	s := &subject{system: system, membership: m, oracle: oracle, config: config}
+	s.kind, s.name = classify(system)
+	return s
+}
+
+// classify names the kind of a system, for programs and for people.
+func classify(s quorum.System) (kind, name string) {
+	n := len(s.Voters())
+	switch s := s.(type) {
+	case *quorum.Hierarchical:
+		declared, effective := s.Groups()
+		if declared == 1 {
+			return "weighted", fmt.Sprintf("weighted, %s", count(n, "voter"))
+		}
+		name = fmt.Sprintf("hierarchical, %s in %s", count(n, "voter"), count(declared, "group"))
+		if effective != declared {
+			name += fmt.Sprintf(", %d of which weigh anything", effective)
+		}
+		return "hierarchical", name
+	case *quorum.Joint:
+		return "reconfiguration", fmt.Sprintf("reconfiguration in flight, %s", count(n, "voter"))
+	}
+	return "majority", fmt.Sprintf("majority of %s", count(n, "voter"))
+}
+
+// parseGroups reads 1:2:3,4:5:6.
+func parseGroups(text string) ([]quorum.Group, error) {
+	if text == "" {
+		return nil, nil
+	}
+	var groups []quorum.Group
+	for i, part := range strings.Split(text, ",") {
+		g := quorum.Group{ID: int64(i) + 1}
+		for _, member := range strings.Split(part, ":") {
+			id, err := parseID(member)
+			if err != nil {
+				return nil, usagef("--groups %q: %w (want ids like 1:2:3,4:5:6)", text, err)
+			}
+			g.Members = append(g.Members, id)
+		}
+		groups = append(groups, g)
+	}
+	return groups, nil
+}
+
+// parseWeights reads 1=2,4=0.
+func parseWeights(text string) (map[int64]int64, error) {
+	if text == "" {
+		return nil, nil
+	}
+	weights := map[int64]int64{}
+	for _, part := range strings.Split(text, ",") {
+		left, right, ok := strings.Cut(part, "=")
+		id, err := parseID(left)
+		if !ok || err != nil {
+			return nil, usagef("--weights %q: %q is not ID=WEIGHT", text, part)
+		}
+		w, err := strconv.ParseInt(right, 10, 64)
+		if err != nil {
+			return nil, usagef("--weights %q: weight %q is not a whole number of 64 bits", text, right)
+		}
+		if _, twice := weights[id]; twice {
+			return nil, usagef("--weights %q: server %d is given twice", text, id)
+		}
+		weights[id] = w
+	}
+	return weights, nil
+}
+
+// parseIDs reads 1,4.
+func parseIDs(flag, text string) ([]int64, error) {
+	var ids []int64
+	for _, part := range strings.Split(text, ",") {
+		id, err := parseID(part)
+		if err != nil {
+			return nil, usagef("--%s %q: %w (want ids like 1,4)", flag, text, err)
+		}
+		if slices.Contains(ids, id) {
+			return nil, usagef("--%s %q: server %d is given twice", flag, text, id)
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+func parseID(text string) (int64, error) {
+	id, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || id < 0 {
+		return 0, fmt.Errorf("%q is not a server id", text)
+	}
+	return id, nil
+}
+
+func idText(ids []int64) string {
+	text := make([]string, len(ids))
+	for i, id := range ids {
+		text[i] = strconv.FormatInt(id, 10)
+	}
+	return strings.Join(text, ",")
+}
+
+// count writes "1 voter", "5 voters".
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

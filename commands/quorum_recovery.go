@@ -1,0 +1,183 @@
+package commands
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"zkctl/quorum"
+	"zkctl/quorum/zoocfg"
+)
+
+// recoveryOptions are the limits from which a recovery budget follows.
+type recoveryOptions struct {
+	*program
+	config    string
+	tick      time.Duration
+	initLimit int
+	syncLimit int
+	session   time.Duration
+	isSet     func(flag string) bool
+}
+
+// recoveryDoc is the document of "zkctl quorum recovery".
+type recoveryDoc struct {
+	Tick          float64   `json:"tick_seconds"`
+	InitLimit     int       `json:"init_limit"`
+	SyncLimit     int       `json:"sync_limit"`
+	Session       float64   `json:"session_timeout_seconds"` // as granted
+	ClientNotices float64   `json:"client_notices_seconds"`
+	Crash         budgetDoc `json:"crash"`
+	Hang          budgetDoc `json:"hang"`
+	Partition     budgetDoc `json:"partition"`
+}
+
+type budgetDoc struct {
+	Detect   spanDoc  `json:"detect_seconds"`
+	Elect    spanDoc  `json:"elect_seconds"`
+	Sync     spanDoc  `json:"sync_seconds"`
+	Total    spanDoc  `json:"total_seconds"`
+	StepDown *spanDoc `json:"step_down_seconds,omitempty"`
+}
+
+type spanDoc struct {
+	Min float64 `json:"min"`
+	Max float64 `json:"max"`
+}
+
+func newQuorumRecoveryCommand(p *program) *cli.Command {
+	o := &recoveryOptions{program: p}
+	return &cli.Command{
+		Name:  "recovery",
+		Usage: "the worst-case time to detect, elect and synchronise, from the configured limits",
+		Description: "For the three ways to lose a leader: its process crashes; it hangs, or its machine dies, without a word; " +
+			"it is cut off with a minority. From tickTime, initLimit and syncLimit, given or read from a zoo.cfg, and the session " +
+			"timeout that clients ask for.",
+		UsageText: "zkctl quorum recovery --tick 2s --init-limit 10 --sync-limit 5\n" +
+			"zkctl quorum recovery --config zoo.cfg --session-timeout 10s",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "config", Usage: "read the limits from this zoo.cfg `FILE`, - for standard input", Destination: &o.config},
+			&cli.DurationFlag{Name: "tick", Usage: "tickTime", Value: 2 * time.Second, Destination: &o.tick},
+			&cli.IntFlag{Name: "init-limit", Usage: "initLimit, in ticks", Value: 10, Destination: &o.initLimit},
+			&cli.IntFlag{Name: "sync-limit", Usage: "syncLimit, in ticks", Value: 5, Destination: &o.syncLimit},
+			&cli.DurationFlag{Name: "session-timeout", Usage: "what clients ask for (default: the largest allowed)", Destination: &o.session},
+		},
+		Action: func(c *cli.Context) error {
+			o.isSet = c.IsSet
+			return o.run()
+		},
+	}
+}
+
+func (o *recoveryOptions) run() error {
+	timing := quorum.Timing{Tick: o.tick, InitLimit: o.initLimit, SyncLimit: o.syncLimit}
+	if o.config != "" {
+		config, err := o.readConfig(o.config)
+		if err != nil {
+			return err
+		}
+		if err := o.fromConfig(&timing, config); err != nil {
+			return err
+		}
+	}
+	b, err := quorum.RecoveryBudget(timing, o.session)
+	if err != nil {
+		if o.config != "" {
+			return refusal(err, o.config)
+		}
+		return err
+	}
+	doc := recoveryDoc{
+		Tick: timing.Tick.Seconds(), InitLimit: timing.InitLimit, SyncLimit: timing.SyncLimit,
+		Session: b.Session.Seconds(), ClientNotices: b.ClientNotices.Seconds(),
+		Crash: newBudgetDoc(b.Crash), Hang: newBudgetDoc(b.Hang), Partition: newBudgetDoc(b.Partition),
+	}
+	return o.print(doc, func(pg *page) { drawRecovery(pg, doc, b) })
+}
+
+// fromConfig takes the limits that the file has; a flag given beside it wins.
+func (o *recoveryOptions) fromConfig(t *quorum.Timing, config *zoocfg.Config) error {
+	number := func(key string, absent int) int {
+		text, ok := config.Get(key)
+		if !ok {
+			return absent
+		}
+		n, err := strconv.Atoi(text)
+		if err != nil { // Check has read it before
+			return absent
+		}
+		return n
+	}
+	millis := func(key string, absent int) time.Duration {
+		return time.Duration(number(key, absent)) * time.Millisecond
+	}
+	if !o.isSet("tick") {
+		t.Tick = millis("tickTime", 3000)
+	}
+	// ZooKeeper has no default for these two; 0 is then refused by its name.
+	if !o.isSet("init-limit") {
+		t.InitLimit = number("initLimit", 0)
+	}
+	if !o.isSet("sync-limit") {
+		t.SyncLimit = number("syncLimit", 0)
+	}
+	// -1 is ZooKeeper's way to say that the default holds.
+	t.MinSession, t.MaxSession = max(0, millis("minSessionTimeout", 0)), max(0, millis("maxSessionTimeout", 0))
+	return nil
+}
+
+func newBudgetDoc(b quorum.Budget) budgetDoc {
+	span := func(s quorum.Span) spanDoc { return spanDoc{s.Least.Seconds(), s.Most.Seconds()} }
+	doc := budgetDoc{Detect: span(b.Detect), Elect: span(b.Elect), Sync: span(b.Sync), Total: span(b.Total)}
+	if b.StepDown != (quorum.Span{}) {
+		stepDown := span(b.StepDown)
+		doc.StepDown = &stepDown
+	}
+	return doc
+}
+
+func drawRecovery(pg *page, doc recoveryDoc, b quorum.Budgets) {
+	pg.fields(
+		[2]string{"tick", humanSeconds(doc.Tick)},
+		[2]string{"initLimit", fmt.Sprintf("%s (%s)", count(doc.InitLimit, "tick"), humanSeconds(doc.Tick*float64(doc.InitLimit)))},
+		[2]string{"syncLimit", fmt.Sprintf("%s (%s)", count(doc.SyncLimit, "tick"), humanSeconds(doc.Tick*float64(doc.SyncLimit)))},
+		[2]string{"session", fmt.Sprintf("%s granted; a client gives up a silent server after %s", humanSeconds(doc.Session), humanSeconds(doc.ClientNotices))},
+	)
+	var rows [][]string
+	for _, r := range []struct {
+		what string
+		b    quorum.Budget
+	}{{"its process crashes", b.Crash}, {"it hangs, or its machine dies", b.Hang}, {"it is cut off", b.Partition}} {
+		rows = append(rows, []string{r.what, spanText(r.b.Detect), spanText(r.b.Elect), spanText(r.b.Sync), spanText(r.b.Total)})
+	}
+	pg.table([]column{left("the leader"), right("detect"), right("elect"), right("sync"), right("no writes for")}, rows)
+	pg.para("A leader that is cut off serves reads, and believes in itself, for %s.", spanText(b.Partition.StepDown))
+	pg.block()
+	for _, line := range []string{
+		"assumes: a follower gives its leader up syncLimit ticks after the last word, and hears from it every half tick",
+		"assumes: an election takes the 200 ms that it waits for a better vote, once more if one comes; when votes are lost, " +
+			"nothing bounds it (they are repeated after 0.2 s, doubling up to 60 s)",
+		"assumes: synchronisation that takes more than initLimit ticks is given up, and a new election begins",
+	} {
+		pg.line("- %s", line)
+	}
+}
+
+func spanText(s quorum.Span) string {
+	least, most := humanSeconds(s.Least.Seconds()), humanSeconds(s.Most.Seconds())
+	number, unit, _ := strings.Cut(least, " ")
+	switch {
+	case s.Most == 0:
+		return "at once"
+	case s.Least == s.Most:
+		return most
+	case s.Least == 0:
+		return "up to " + most
+	case strings.HasSuffix(most, " "+unit):
+		return number + " .. " + most
+	}
+	return least + " .. " + most
+}

@@ -1,0 +1,111 @@
+package commands
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"zkctl/quorum"
+)
+
+// parseSpan reads a duration in seconds: what time.ParseDuration reads, and days,
+// weeks and years, in which failures are counted: 30d, 2w, 1.5y.
+func parseSpan(flag, text string) (float64, error) {
+	for unit, seconds := range map[string]float64{"d": 86_400, "w": 7 * 86_400, "y": quorum.SecondsPerYear} {
+		if number, ok := strings.CutSuffix(text, unit); ok {
+			if x, err := strconv.ParseFloat(number, 64); err == nil && x >= 0 && !math.IsInf(x, 0) {
+				return x * seconds, nil
+			}
+		}
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		return 0, usagef("--%s %q is not a duration such as 90s, 24h, 30d or 1y", flag, text)
+	}
+	return d.Seconds(), nil
+}
+
+// humanSeconds writes a time in the unit that people would use.
+func humanSeconds(s float64) string {
+	const day = 86_400
+	switch {
+	case math.IsInf(s, 1):
+		return "more than 1e308 s"
+	case s == 0:
+		return "0 s"
+	case s < 1e-3:
+		return significant(s) + " s"
+	case s < 1:
+		return significant(s*1000) + " ms"
+	case s < 120:
+		return significant(s) + " s"
+	case s < 2*3600:
+		return significant(s/60) + " min"
+	case s < 2*day:
+		return significant(s/3600) + " h"
+	case s < 2*quorum.SecondsPerYear:
+		return significant(s/day) + " days"
+	}
+	return significant(s/quorum.SecondsPerYear) + " years"
+}
+
+// significant writes three significant digits, large numbers in full up to a
+// million.
+func significant(x float64) string {
+	switch {
+	case x >= 1e6 || x < 1e-2:
+		return strconv.FormatFloat(x, 'e', 2, 64)
+	case x >= 100:
+		return thousands(int64(math.Round(x)))
+	}
+	return strconv.FormatFloat(x, 'g', 3, 64)
+}
+
+// thousands writes 16800783 as 16,800,783.
+func thousands(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	var b strings.Builder
+	for i, d := range digits {
+		if i > 0 && (len(digits)-i)%3 == 0 {
+			b.WriteByte(',')
+		}
+		b.WriteRune(d)
+	}
+	return b.String()
+}
+
+// percent writes an availability with two digits more than it has nines,
+// and one too close to 100 % as what is missing.
+func percent(a quorum.Availability) string {
+	nines := a.Nines()
+	switch {
+	case math.IsInf(nines, 1):
+		return "100 %"
+	case nines > 12:
+		return "1 - " + scientific(a)
+	}
+	return strconv.FormatFloat(100*a.Up(), 'f', int(math.Floor(nines))+2, 64) + " %"
+}
+
+// scientific writes an unavailability with four digits, also below 1e-308.
+func scientific(a quorum.Availability) string {
+	if u := a.Down(); u == 0 && !math.IsInf(a.LogDown(), -1) || u > 0 && u < 1e-300 {
+		log := a.LogDown() / math.Ln10
+		exponent := math.Floor(log)
+		return fmt.Sprintf("%.3fe%d", math.Pow(10, log-exponent), int(exponent))
+	}
+	return strconv.FormatFloat(a.Down(), 'e', 3, 64)
+}
+
+// niceNumber writes a number without an exponent where that is short.
+func niceNumber(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
+
+// finite is x for JSON, which has no infinity.
+func finite(x float64) *float64 {
+	if math.IsInf(x, 0) || math.IsNaN(x) {
+		return nil
+	}
+	return &x
+}
