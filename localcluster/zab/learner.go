@@ -104,7 +104,12 @@ func (n *Node) fromLeader(p wire.QuorumPacket) {
 	l.heard = n.now
 	switch p.Type {
 	case wire.PacketPing:
-		n.toLeader(wire.QuorumPacket{Type: wire.PacketPing, Zxid: p.Zxid, Data: p.Data})
+		// A Java leader pings whoever it sends its history to, and takes
+		// anything but ACK(e) as the first answer for a broken learner
+		// (LearnerHandler.run).
+		if l.acked {
+			n.toLeader(wire.QuorumPacket{Type: wire.PacketPing, Zxid: p.Zxid, Data: p.Data})
+		}
 	case wire.PacketRevalidate, wire.PacketSync:
 		n.out.Forward = append(n.out.Forward, Forward{Link: l.link, From: l.leader, Packet: p})
 	case wire.PacketLeaderInfo:
