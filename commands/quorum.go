@@ -131,13 +131,13 @@ func (o *quorumOptions) run(ctx context.Context) error {
 // described is the ensemble in question; zones alone describe one, too.
 func (o *quorumOptions) described(ctx context.Context) (*subject, error) {
 	if !o.source.describes() {
-		zones, err := parseZones(o.zones)
-		if o.zones == "" || err != nil {
-			if err != nil {
-				return nil, err
-			}
+		if o.zones == "" {
 			return nil, withHint(usagef("which ensemble? give --nodes, --config, --hosts or --groups (or --compare, or --target)"),
 				"zkctl quorum --nodes 3")
+		}
+		zones, err := parseZones(o.zones)
+		if err != nil {
+			return nil, err
 		}
 		for _, z := range zones {
 			for _, id := range z.Members {

@@ -1,0 +1,108 @@
+package commands
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+)
+
+// runForTest runs a command line in this process.
+func runForTest(t *testing.T, args ...string) (code int, out, errs string) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code = Run(context.Background(), args, Streams{In: strings.NewReader(""), Out: &stdout, Err: &stderr}, func(string) string { return "" })
+	return code, stdout.String(), stderr.String()
+}
+
+// TestEveryBeliefIsRefuted runs the command of each belief and looks where the
+// reader is told to look.
+func TestEveryBeliefIsRefuted(t *testing.T) {
+	evidence := map[string]struct {
+		code int
+		says []string
+	}{
+		"odd-required":          {0, []string{"2.61 h", "5.19 h"}},
+		"half-suffices":         {0, []string{"1, 2 down: no quorum"}},
+		"size-is-chosen":        {0, []string{"     6       4          2"}},
+		"observers-count":       {0, []string{"2 of 3", "1 failure,"}},
+		"observers-free":        {0, []string{"16 messages", "8 copies"}},
+		"two-data-centres":      {0, []string{"\n   5     0  no"}},
+		"weights-alone":         {3, []string{"server 1 is not in a group", "--groups 1:2:3"}},
+		"two-groups":            {0, []string{"1 failure,", "two-groups:"}},
+		"more-is-faster":        {0, []string{"  21k", "8k\n"}},
+		"more-is-safer":         {0, []string{"40.00", "35.20", "31.74", "28.98"}},
+		"tolerance-after-zone":  {0, []string{"4 failures,", "quorum kept               1"}},
+		"sync-is-linearizable":  {0, []string{"believes in itself, for 9 .. 12 s"}},
+		"outage-is-200ms":       {0, []string{"9 .. 10 s"}},
+		"removed-costs-nothing": {0, []string{"take server 4 out, then stop it"}},
+		"replacement-first":     {0, []string{"3, 4 down: no quorum"}},
+	}
+	if len(beliefs) != 16 {
+		t.Errorf("%d beliefs, want the 16 of the list", len(beliefs))
+	}
+	for _, b := range beliefs {
+		if b.ID == "smallest-id-wins" {
+			if !strings.HasPrefix(b.Command, "zkctl up ") {
+				t.Errorf("%s: is shown by a living ensemble", b.ID)
+			}
+			continue
+		}
+		want, ok := evidence[b.ID]
+		if !ok {
+			t.Errorf("%s: no evidence is expected", b.ID)
+			continue
+		}
+		args := strings.Fields(strings.ReplaceAll(b.Command, "'", ""))
+		code, out, errs := runForTest(t, args[1:]...)
+		if code != want.code {
+			t.Errorf("%s: %s exits %d, want %d\n%s", b.ID, b.Command, code, want.code, errs)
+		}
+		for _, text := range want.says {
+			if !strings.Contains(out+errs, text) {
+				t.Errorf("%s: %s does not show %q:\n%s%s", b.ID, b.Command, text, out, errs)
+			}
+		}
+	}
+}
+
+// TestClaimsInOtherWords types what articles say.
+func TestClaimsInOtherWords(t *testing.T) {
+	for claim, id := range map[string]string{
+		"You need an odd number of ZooKeeper servers":              "odd-required",
+		"an even number of nodes causes split-brain":               "odd-required",
+		"a quorum is n/2 rounded up":                               "half-suffices",
+		"at least half of the servers must be up":                  "half-suffices",
+		"7 servers tolerate 4 failures because quorum = ceil(n/2)": "half-suffices",
+		"the quorum size can be configured":                        "size-is-chosen",
+		"observers count towards the quorum":                       "observers-count",
+		"observers are free":                                       "observers-free",
+		"the smaller id wins the election":                         "smallest-id-wins",
+		"the server with the highest myid becomes leader":          "smallest-id-wins",
+		"we survive the loss of either data center":                "two-data-centres",
+		"just assign a weight to the bigger server":                "weights-alone",
+		"two groups give redundancy":                               "two-groups",
+		"adding servers increases write throughput":                "more-is-faster",
+		"more servers are always more available":                   "more-is-safer",
+		"sync then read gives the latest value":                    "sync-is-linearizable",
+		"failover takes 200 milliseconds":                          "outage-is-200ms",
+		"a removed server has no effect":                           "removed-costs-nothing",
+		"to replace a failed server, add the new one first":        "replacement-first",
+		"half-suffices": "half-suffices",
+	} {
+		found := matchBeliefs(claim)
+		if len(found) != 1 || found[0].ID != id {
+			var ids []string
+			for _, b := range found {
+				ids = append(ids, b.ID)
+			}
+			t.Errorf("%q: %v, want %s", claim, ids, id)
+		}
+	}
+	if found := matchBeliefs("the weather is nice today"); found != nil {
+		t.Errorf("the weather: %v", found[0].ID)
+	}
+	if code, _, errs := runForTest(t, "quorum", "explain", "the", "weather"); code != exitUsage || !strings.Contains(errs, "half-suffices") {
+		t.Errorf("exit %d, %s", code, errs)
+	}
+}
