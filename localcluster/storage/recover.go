@@ -85,6 +85,50 @@ func (r *reader) read(limit wire.Zxid) (*found, error) {
 	return f, nil
 }
 
+// harden makes durable what is there to be read. A process that was killed leaves writes and names which the
+// next one reads from the page cache although no disk has them. This server is about to claim them as its
+// history, in elections and in its promise to a leader; and a quorum may come to count on them. (Java omits
+// this: kill a server, start it, cut its power, and a transaction that was committed with its vote is gone, or
+// missing from the middle of its log.)
+//
+// It comes before all repairs, so that no removal overtakes the rename that justifies it. Only the last log can
+// be concerned: the process before ended a log for good, durably, before it began another.
+func (r *reader) harden() error {
+	if r.options.NoSync {
+		return nil
+	}
+	files, err := r.list()
+	if err != nil {
+		return err
+	}
+	if n := len(files.logs); n > 0 {
+		if err := syncFile(r.fs, filepath.Join(r.logDir, files.logs[n-1].name)); err != nil {
+			return explain("sync", files.logs[n-1].name, err)
+		}
+	}
+	for _, dir := range []string{r.logDir, r.dataDir} {
+		if err := r.fs.SyncDir(dir); err != nil {
+			return explain("sync the folder", dir, err)
+		}
+		if r.logDir == r.dataDir {
+			break
+		}
+	}
+	return nil
+}
+
+func syncFile(fsys FS, path string) error {
+	f, err := fsys.Open(path, Modify)
+	if err != nil {
+		return err
+	}
+	err = f.Sync()
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
 // readHistory loads the newest snapshot that is whole and replays the log onto it.
 func (r *reader) readHistory(f *found, files listing, limit wire.Zxid) error {
 	var broken []error // of snapshots newer than the one that is tried

@@ -98,6 +98,9 @@ func (s *Store) recover(limit wire.Zxid) (*Recovered, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := r.harden(); err != nil {
+		return nil, err
+	}
 	if err := f.apply(s.dataDir); err != nil {
 		return nil, err
 	}
