@@ -27,8 +27,31 @@
 //
 // # Systems
 //
-// Majority is the default. Hierarchical is group.N and weight.N. They implement
-// System, and so may anything else that is monotone.
+// Majority is the default, Hierarchical is group.N and weight.N, Joint is a
+// reconfiguration in flight, which needs both; Oracle is the two-server oracle at the moment it
+// says yes, Threshold is for what-ifs. They implement System, and so may anything
+// else that is monotone. Without is what is left when servers have failed.
+//
+//	Tolerance, SinglePoints, Dummies        what can fail        tolerance.go
+//	MinimalQuorums, FailureProfile, Count…  sets of servers      list.go, count.go
+//	Available, Importance, SmallestFor      probabilities        availability.go, tail.go
+//	BestWeights                             unequal servers      weights.go
+//	Zones, AvailableWithZones, Place        common causes        zones.go, placement.go
+//	Repairable                              time to quorum loss  repair.go
+//	CommitLatency, Latencies                round trips          latency.go
+//	MessagesPerWrite, EstimateThroughput    cost                 cost.go
+//	PlanChange, QuorumsMeet                 changing members     plan.go, meet.go
+//	RecoveryBudget                          losing the leader    recovery.go
+//	Lint                                    advice               lint.go
+//
+// # Exactness
+//
+// Every one of these systems but a Joint has the same shape: groups that need
+// some weight, and a number of groups that must have it (form.go). On that shape the questions have
+// polynomial algorithms, good for thousands of voters. Whatever else implements
+// System is enumerated up to 20 voters. What is inherently exponential and too large returns ErrTooLarge;
+// nothing is ever estimated silently. Counts are exact integers of any size,
+// probabilities carry about twelve correct digits, on whichever side they are small.
 //
 // The package is pure: no clock, no files, no network, no randomness, no
 // goroutines. The same question has the same answer, to the last bit.

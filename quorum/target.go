@@ -11,14 +11,15 @@ const maxTarget = 100_001
 // SmallestFor returns the smallest odd number of equal voters whose majority is
 // available with probability target or better, and that availability.
 //
-// Even sizes are left out because they are less available than the odd size
-// below (quorum.md: they tolerate no more). Below one half, more servers make it worse, so no
-// ensemble can help: ErrInvalid for p <= 1/2 (unless one server already
-// does), and for a target outside [0,1]; ErrUnreachable when even 100,001
-// servers fall short or the target is 1.
+// Even sizes are left out: they tolerate no more than the odd size below, and
+// are less available. Below one half, more servers make it worse, so that no
+// size helps. Errors wrap ErrUnreachable for p <= 1/2 (unless one server already
+// does), for a target of 1 with servers that can fail, and when 100,001 servers
+// fall short; ErrInvalid for probabilities that are not given.
 //
 // Algorithm: availability grows with the odd n, so bisection over n, each size
-// as a binomial tail in closed terms, O(n) a size.
+// as a binomial tail summed from its first term, O(n) a size. Source: the
+// binomial distribution.
 func SmallestFor(p, target Probability) (n int, a Availability, err error) {
 	if !p.valid() || !target.valid() {
 		return 0, a, fmt.Errorf("%w: availability and target must be given", ErrInvalid)
