@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -87,11 +88,19 @@ func (l layout) rejoin() string {
 // withHint adds the way out to an error that has none.
 func (l layout) withHint(err error) error {
 	var d *Damage
-	if errors.As(err, &d) && d.Hint == "" {
-		d.Hint = l.rejoin()
+	var e *DigestError
+	hint := ""
+	if errors.As(err, &d) {
+		d.Hint = cmp.Or(d.Hint, l.rejoin())
+		hint = d.Hint
 	}
-	if e := (*DigestError)(nil); errors.As(err, &e) && e.Hint == "" {
-		e.Hint = l.rejoin()
+	if errors.As(err, &e) {
+		e.Hint = cmp.Or(e.Hint, l.rejoin())
+		hint = e.Hint
+	}
+	if !strings.Contains(err.Error(), hint) {
+		// Whoever wrapped it has made a text of it already.
+		err = fmt.Errorf("%w: %s", err, hint)
 	}
 	return err
 }

@@ -1,0 +1,39 @@
+package storage
+
+import (
+	"strings"
+	"testing"
+)
+
+// However many files are damaged, the error names each, and says once what to do.
+func TestDamageComesWithAdvice(t *testing.T) {
+	disk, a, b := rolled(t, newStory())
+	damage := func(m *MemFS, path string) {
+		text := readFile(t, m, path)
+		text[len(text)/2] ^= 1
+		m.WriteFile(path, text)
+	}
+	for name, paths := range map[string][]string{
+		"the last log":  {logPath(b + 1)},
+		"all snapshots": {snapshotPath(0), snapshotPath(a), snapshotPath(b)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := clone(disk, 1)
+			for _, path := range paths {
+				damage(m, path)
+			}
+			_, _, err := Open(options(m))
+			if !isDamage(err) {
+				t.Fatal(err)
+			}
+			for _, path := range paths {
+				if !strings.Contains(err.Error(), path+": offset ") {
+					t.Errorf("nothing about %s in: %v", path, err)
+				}
+			}
+			if n := strings.Count(err.Error(), "copies everything from the leader"); n != 1 {
+				t.Errorf("advice %d times in: %v", n, err)
+			}
+		})
+	}
+}
