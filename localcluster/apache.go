@@ -84,3 +84,9 @@ func (e apacheEngine) command(config string) []string {
 	}
 	return append(args, "-cp", e.classpath, "org.apache.zookeeper.server.quorum.QuorumPeerMain", config)
 }
+
+// CheckApache says what the apache engine lacks on this machine; nil is nothing.
+func CheckApache(getenv func(string) string) error {
+	_, err := findApache(getenv)
+	return err
+}
