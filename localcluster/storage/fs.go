@@ -63,25 +63,6 @@ func (m Mode) String() string {
 	return fmt.Sprintf("Mode(%d)", int(m))
 }
 
-// makeDirs makes dir and what is missing above it, durably.
-func makeDirs(fsys FS, dir string) error {
-	err := fsys.Mkdir(dir)
-	parent := filepath.Dir(dir)
-	if errors.Is(err, fs.ErrNotExist) && parent != dir {
-		if err := makeDirs(fsys, parent); err != nil {
-			return err
-		}
-		err = fsys.Mkdir(dir)
-	}
-	if errors.Is(err, fs.ErrExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return fsys.SyncDir(parent)
-}
-
 // removeIfThere removes a file that may not exist.
 func removeIfThere(fsys FS, path string) error {
 	if err := fsys.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {

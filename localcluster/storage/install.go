@@ -114,6 +114,7 @@ func (r *reader) readInstall(f *found, files *listing) error {
 		}
 	}
 	f.Tree, f.LastZxid, f.Snapshot = tree, at.zxid, at.zxid
+	f.read = append(f.read, info.Path)
 	f.repair(fmt.Sprintf("the server stopped while it replaced its history by the leader's snapshot %s: completed", at.zxid),
 		func() error { return r.finishInstall(at.zxid) })
 	return nil

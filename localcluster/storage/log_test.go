@@ -93,6 +93,27 @@ func TestEarlierLogCutAtEveryByte(t *testing.T) {
 	}
 }
 
+// Behind a log whose last write was interrupted, a new epoch proves nothing: the transaction may have been
+// safe, and have left no trace in the digests of those that follow.
+func TestInterruptedBeforeNewEpoch(t *testing.T) {
+	st := newStory()
+	first := st.grow(1, 6) // the last begins a session
+	m := onDisk(t, st)
+	s, _ := mustOpen(t, options(m))
+	write(t, s, st.grow(2, 3))
+	mustClose(t, s)
+	path := logPath(first[0].Zxid)
+	log := readFile(t, m, path)
+	ends := entryEnds(first)
+	for cut := ends[5] + 6; cut < ends[6]; cut++ {
+		c := clone(m, 1)
+		c.WriteFile(path, log[:cut])
+		if _, r, err := Open(options(c)); !isDamage(err) || !strings.Contains(err.Error(), "does not begin with transaction 0x100000006") {
+			t.Fatalf("cut at %d: %v, %v", cut, r, err)
+		}
+	}
+}
+
 // No flipped bit may be taken for an interrupted write: that would drop transactions in silence.
 func TestEveryFlippedBitInLogIsFound(t *testing.T) {
 	st := newStory()

@@ -52,10 +52,10 @@ func (m *MemFS) Crash(s Survival) {
 	m.dropOrphans()
 	for _, path := range m.paths(m.durable, func(n *memNode) bool { return !n.dir }) {
 		n := m.durable[path]
-		if s == LosePower && !n.lost {
+		if s == LosePower {
 			m.tear(n)
 		}
-		n.data, n.writes, n.lost = slices.Clone(n.disk), nil, false
+		n.data, n.writes = slices.Clone(n.disk), nil
 	}
 	m.live = maps.Clone(m.durable)
 }

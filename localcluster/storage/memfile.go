@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"slices"
@@ -13,8 +14,7 @@ type memNode struct {
 
 	data   []byte     // what programs read
 	disk   []byte     // what was synced
-	writes []memWrite // what turns disk into data, in order
-	lost   bool       // a sync has failed: disk stays as it is
+	writes []memWrite // what the next sync does to disk; without failures it makes it equal to data
 }
 
 // memWrite is a write, or the setting of a size when data is nil.
@@ -159,17 +159,17 @@ func (f *memFile) Sync() error {
 		return err
 	}
 	inFlight, err := f.fs.begin(OpSync, f.path)
-	if err != nil {
-		f.node.lost = true
+	switch {
+	case errors.Is(err, ErrPowerLost):
 		return err
-	}
-	if inFlight {
+	case err != nil:
+		f.node.writes = nil // programs still see them, and the disk never will
+		return err
+	case inFlight:
 		return end(true, OpSync, f.path)
 	}
-	if !f.node.lost {
-		for _, w := range f.node.writes {
-			f.node.disk = w.do(f.node.disk, len(w.data))
-		}
+	for _, w := range f.node.writes {
+		f.node.disk = w.do(f.node.disk, len(w.data))
 	}
 	f.node.writes = nil
 	return nil

@@ -20,8 +20,8 @@ var ErrPowerLost = errors.New("power lost")
 //   - a name that was made, changed or removed survives only if its folder was synced afterwards;
 //   - of what was not synced, any part may survive all the same: some of the names, and of each file the
 //     beginning of what was written, with zeros where the rest should be, or without;
-//   - a sync that failed has lost what it should have made durable, and later ones report success without
-//     making up for it (as Linux does).
+//   - what a sync that failed should have made durable never will be, although programs go on seeing it and
+//     later syncs report success (as on Linux, whose page cache forgets that it was not written).
 //
 // Which part survives is drawn from a seed, so a run can be repeated. Nothing happens by itself: there are
 // no goroutines and no clock. The methods may be called from several goroutines, but then the order of the

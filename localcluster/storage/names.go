@@ -27,6 +27,10 @@ const (
 
 	snapshotTemp = "tmp.snapshot"
 	installTemp  = "tmp.install"
+	logTemp      = "tmp.log"
+
+	// suspectName is left in the folder of the logs by a server whose disk has failed; see harden.
+	suspectName = "suspect"
 
 	acceptedEpochName = "acceptedEpoch"
 	currentEpochName  = "currentEpoch"
@@ -85,20 +89,13 @@ func (l layout) install(z wire.Zxid) string {
 }
 func (l layout) data(name string) string { return filepath.Join(l.dataDir, name) }
 
-// make creates both folders.
-func (l layout) make() error {
-	if err := makeDirs(l.fs, l.dataDir); err != nil {
-		return err
-	}
-	return makeDirs(l.fs, l.logDir)
-}
-
 // listing is what a data folder holds, in order of zxid.
 type listing struct {
 	logs      []numbered
 	snapshots []numbered
 	installs  []numbered // at most one, unless somebody copied files about
 	stray     []string   // paths of temporary files that a crash has left
+	suspect   bool       // the server before this one had a failing disk
 }
 
 // list reads both folders. A folder that does not exist holds nothing.
@@ -129,7 +126,10 @@ func (l layout) list() (listing, error) {
 	for _, name := range inLogs {
 		if n, ok := parseName(name, logPrefix); ok && n.ext == "" {
 			found.logs = append(found.logs, n)
+		} else if name == logTemp {
+			found.stray = append(found.stray, filepath.Join(l.logDir, name))
 		}
+		found.suspect = found.suspect || name == suspectName
 	}
 	byZxid := func(a, b numbered) int { return cmp.Compare(a.zxid, b.zxid) }
 	slices.SortStableFunc(found.logs, byZxid)

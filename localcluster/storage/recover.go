@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
-	"path/filepath"
 
 	"zkctl/localcluster/datatree"
 	"zkctl/probe/wire"
@@ -33,24 +32,6 @@ type Backlog struct {
 	Bytes   int64
 }
 
-// found is the outcome of reading a data folder: what it holds, and what should be done to the files so
-// that the next reader finds the same without asking. Reading changes nothing, so a folder that is refused
-// is left as it was.
-type found struct {
-	Recovered
-	repairs []repair
-}
-
-// repair is one change to the files that leaves what they mean as it is.
-type repair struct {
-	note string // empty when it is not worth telling
-	do   func() error
-}
-
-func (f *found) repair(note string, do func() error) {
-	f.repairs = append(f.repairs, repair{note, do})
-}
-
 const noLimit = wire.Zxid(math.MaxInt64)
 
 // reader reads a data folder.
@@ -65,7 +46,7 @@ func (r *reader) read(limit wire.Zxid) (*found, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &found{}
+	f := &found{suspect: files.suspect}
 	if len(files.installs) > 0 {
 		err = r.readInstall(f, &files)
 	} else {
@@ -83,50 +64,6 @@ func (r *reader) read(limit wire.Zxid) (*found, error) {
 		}
 	}
 	return f, nil
-}
-
-// harden makes durable what is there to be read. A process that was killed leaves writes and names which the
-// next one reads from the page cache although no disk has them. This server is about to claim them as its
-// history, in elections and in its promise to a leader; and a quorum may come to count on them. (Java omits
-// this: kill a server, start it, cut its power, and a transaction that was committed with its vote is gone, or
-// missing from the middle of its log.)
-//
-// It comes before all repairs, so that no removal overtakes the rename that justifies it. Only the last log can
-// be concerned: the process before ended a log for good, durably, before it began another.
-func (r *reader) harden() error {
-	if r.options.NoSync {
-		return nil
-	}
-	files, err := r.list()
-	if err != nil {
-		return err
-	}
-	if n := len(files.logs); n > 0 {
-		if err := syncFile(r.fs, filepath.Join(r.logDir, files.logs[n-1].name)); err != nil {
-			return explain("sync", files.logs[n-1].name, err)
-		}
-	}
-	for _, dir := range []string{r.logDir, r.dataDir} {
-		if err := r.fs.SyncDir(dir); err != nil {
-			return explain("sync the folder", dir, err)
-		}
-		if r.logDir == r.dataDir {
-			break
-		}
-	}
-	return nil
-}
-
-func syncFile(fsys FS, path string) error {
-	f, err := fsys.Open(path, Modify)
-	if err != nil {
-		return err
-	}
-	err = f.Sync()
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	return err
 }
 
 // readHistory loads the newest snapshot that is whole and replays the log onto it.
@@ -200,6 +137,7 @@ func (r *reader) tryFrom(f *found, s numbered, logs []numbered, limit, through w
 			Expected: fmt.Sprintf("a log up to %s, whose effects this fuzzy snapshot shows in part", info.DigestZxid),
 			Found:    fmt.Sprintf("one that ends with %s", rp.last())}}
 	}
+	f.read = append(f.read, path)
 	r.adopt(f, tree, rp)
 	return nil
 }
@@ -234,6 +172,7 @@ func (r *reader) adopt(f *found, tree *datatree.Tree, rp *replay) {
 	f.Tree, f.LastZxid, f.Recent = tree, rp.last(), rp.newest()
 	f.Snapshot, f.Backlog = rp.base, rp.stats
 	f.Notes = append(f.Notes, rp.notes...)
+	f.read = append(f.read, rp.files...)
 	for _, path := range rp.empty {
 		f.repair(path+": no transaction in it, the server stopped right after creating it: removed",
 			func() error { return removeDurably(r.fs, path) })
@@ -242,21 +181,6 @@ func (r *reader) adopt(f *found, tree *datatree.Tree, rp *replay) {
 		f.repair(fmt.Sprintf("%v: %d bytes cut off; the last transaction before them is %s", torn, torn.Bytes, rp.prev),
 			func() error { return cutFile(r.fs, torn.Path, torn.Offset) })
 	}
-}
-
-// cutFile shortens a file durably.
-func cutFile(fsys FS, path string, size int64) error {
-	f, err := fsys.Open(path, Modify)
-	if err != nil {
-		return err
-	}
-	if err = f.Truncate(size); err == nil {
-		err = f.Sync()
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	return err
 }
 
 // readWithoutSnapshot is for a folder without snapshots: a new one, or one that lost them.
@@ -340,27 +264,5 @@ func (r *reader) readEpochsInto(f *found) error {
 		}
 		f.repair(path+": left over from an interrupted write: removed", func() error { return r.tidy(path) })
 	}
-	return nil
-}
-
-// tidy removes a temporary file, unless another repair has used its name.
-func (l layout) tidy(path string) error {
-	if err := removeIfThere(l.fs, path); err != nil {
-		return err
-	}
-	return l.fs.SyncDir(filepath.Dir(path))
-}
-
-// apply makes the repairs and adds their notes.
-func (f *found) apply(dir string) error {
-	for _, r := range f.repairs {
-		if err := r.do(); err != nil {
-			return fmt.Errorf("repair what a crash has left in %s: %w", dir, err)
-		}
-		if r.note != "" {
-			f.Notes = append(f.Notes, r.note)
-		}
-	}
-	f.repairs = nil
 	return nil
 }

@@ -33,6 +33,7 @@ type replay struct {
 	read   bool      // whether there is one
 	passed bool      // through was seen
 	stats  Backlog
+	files  []string // that were read
 	notes  []string
 	torn   *TornTail // in the last file
 	empty  []string  // files at the end without a whole entry
@@ -96,6 +97,7 @@ func (r *replay) file(f numbered, next wire.Zxid) (done bool, err error) {
 		return false, err
 	}
 	defer log.Close()
+	r.files = append(r.files, path)
 	for {
 		at := log.off
 		entry, err := log.Next()

@@ -203,38 +203,68 @@ func TestDamagedSnapshotWithoutLog(t *testing.T) {
 	}
 }
 
-// A snapshot that is newer than an interrupted log is what is known; the log goes on behind it.
-func TestSnapshotAheadOfLog(t *testing.T) {
-	st := newStory()
+// aheadOfLog returns a disk on which the log lacks the last transactions that the newest snapshot has.
+func aheadOfLog(t *testing.T) (m *MemFS, st *story, snapshot wire.Zxid) {
+	t.Helper()
+	st = newStory()
 	m, _, b := rolled(t, st)
-	for _, z := range []wire.Zxid{b + 1} {
-		if err := m.Remove(logPath(z)); err != nil {
-			t.Fatal(err)
-		}
+	if err := m.Remove(logPath(b + 1)); err != nil {
+		t.Fatal(err)
 	}
 	log := logPath(b - 5)
 	file := readFile(t, m, log)
 	m.WriteFile(log, file[:len(file)-20])
-	s, r := mustOpen(t, options(m))
-	if err := st.verify(r); err != nil || r.LastZxid != b || len(r.Recent) != 0 {
-		t.Fatalf("at %s with %d recent proposals: %v", r.LastZxid, len(r.Recent), err)
-	}
-	// In the same epoch, or in a new one, whose first transaction follows whatever there is.
+	return m, st, b
+}
+
+// What the snapshot says is what is known; the log goes on behind it, in the same epoch or in a new one, whose
+// first transaction follows whatever there is.
+func TestSnapshotAheadOfLog(t *testing.T) {
+	base, st, b := aheadOfLog(t)
 	for _, epoch := range []int64{1, 2} {
-		m, next := clone(m, 1), st.fork(b)
-		s, _ := mustOpen(t, options(m))
-		if err := s.SetAcceptedEpoch(epoch); err != nil {
-			t.Fatal(err)
+		m, next := clone(base, 1), st.fork(b)
+		s, r := mustOpen(t, options(m))
+		if err := st.verify(r); err != nil || r.LastZxid != b || len(r.Recent) != 0 {
+			t.Fatalf("at %s with %d recent proposals: %v", r.LastZxid, len(r.Recent), err)
 		}
 		rest := next.grow(epoch, 3)
 		write(t, s, rest)
 		mustClose(t, s)
-		_, r := mustOpen(t, options(m))
+		_, r = mustOpen(t, options(m))
 		if err := next.verify(r); err != nil || r.LastZxid != next.last() || len(r.Recent) != len(rest) {
 			t.Errorf("at %s with %d recent proposals: %v", r.LastZxid, len(r.Recent), err)
 		}
 	}
+}
+
+// Only the snapshot joins the two pieces of the log; a truncation to the first must not remove it while there
+// is any of the second.
+func TestTruncateAcrossHole(t *testing.T) {
+	base, st, b := aheadOfLog(t)
+	s, _ := mustOpen(t, options(base))
+	next := st.fork(b)
+	write(t, s, next.grow(1, 3))
 	mustClose(t, s)
+	for at := 1; ; at++ {
+		m := clone(base, uint64(at))
+		s, _ := mustOpen(t, options(m))
+		m.StopAt(at)
+		_, err := s.Truncate(b - 3)
+		if err == nil {
+			if at < 4 {
+				t.Errorf("%d operations", at)
+			}
+			return
+		}
+		if !errors.Is(err, ErrPowerLost) {
+			t.Fatal(err)
+		}
+		m.Crash(LosePower)
+		_, r := mustOpen(t, options(m))
+		if err := next.verify(r); err != nil || r.LastZxid < b-3 {
+			t.Errorf("operation %d: at %s: %v", at, r.LastZxid, err)
+		}
+	}
 }
 
 func TestCompressedSnapshots(t *testing.T) {

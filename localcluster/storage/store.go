@@ -98,8 +98,10 @@ func (s *Store) recover(limit wire.Zxid) (*Recovered, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.harden(); err != nil {
-		return nil, err
+	if !s.options.NoSync {
+		if err := r.harden(f); err != nil {
+			return nil, err
+		}
 	}
 	if err := f.apply(s.dataDir); err != nil {
 		return nil, err
@@ -137,6 +139,7 @@ func (s *Store) usable() error { return s.failure }
 func (s *Store) fail(err error) error {
 	if s.failure == nil {
 		s.failure = fmt.Errorf("%w: %w", ErrFailed, err)
+		s.markSuspect(err)
 	}
 	return s.failure
 }
@@ -288,7 +291,9 @@ func (s *Store) Close() error {
 	}
 	err := s.failure
 	if err == nil {
-		err = s.log.finish()
+		if err = s.log.finish(); err != nil {
+			err = s.fail(err)
+		}
 	}
 	s.log.abandon()
 	s.failure = ErrClosed
