@@ -51,6 +51,7 @@ const (
 // verbs lists the top-level commands, in the order of the help.
 func (p *program) verbs() []*cli.Command {
 	return slices.Concat([]*cli.Command{newQuorumCommand(p)}, p.ensembleVerbs(), p.faultVerbs(), []*cli.Command{
+		newSimulateCommand(p),
 		newVersionCommand(p),
 		newCompletionCommand(p),
 	})

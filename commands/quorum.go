@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -177,102 +176,4 @@ func (p *program) planEnd(flag, text string) (*subject, error) {
 		return nil, fmt.Errorf("--%s: %w", flag, err)
 	}
 	return s, nil
-}
-
-// probabilities are per-server or per-zone availabilities as given by a flag
-// that is repeated: a default, and exceptions by name.
-type probabilities struct {
-	common quorum.Probability
-	given  bool // common is
-	each   map[string]quorum.Probability
-}
-
-func parseProbabilities(flag string, values []string) (probabilities, error) {
-	ps := probabilities{each: map[string]quorum.Probability{}}
-	for _, value := range values {
-		name, text, single := strings.Cut(value, "=")
-		if !single {
-			text = value
-		}
-		p, err := quorum.ParseProbability(text)
-		if err != nil {
-			return ps, usagef("--%s %s: %w", flag, value, err)
-		}
-		if !single {
-			if ps.given {
-				return ps, usagef("--%s %s: the one for all is given twice", flag, value)
-			}
-			ps.common, ps.given = p, true
-			continue
-		}
-		if _, twice := ps.each[name]; twice {
-			return ps, usagef("--%s %s: %s is given twice", flag, value, name)
-		}
-		ps.each[name] = p
-	}
-	return ps, nil
-}
-
-// of returns the probability of one.
-func (ps probabilities) of(name string) (quorum.Probability, bool) {
-	if p, ok := ps.each[name]; ok {
-		return p, true
-	}
-	return ps.common, ps.given
-}
-
-// none reports whether nothing was given at all.
-func (ps probabilities) none() bool { return !ps.given && len(ps.each) == 0 }
-
-// servers checks that every voter has a probability, and every exception a
-// server.
-func (ps probabilities) servers(s *subject) (func(id int64) quorum.Probability, error) {
-	for name := range ps.each {
-		id, err := parseID(name)
-		if err != nil || !slices.Contains(s.membership.Voters, id) && !slices.Contains(s.membership.Observers, id) {
-			return nil, usagef("--availability %s=…: there is no server %s", name, name)
-		}
-	}
-	byID := make(map[int64]quorum.Probability, len(s.membership.Voters))
-	for _, id := range s.membership.Voters {
-		p, ok := ps.of(strconv.FormatInt(id, 10))
-		if !ok {
-			return nil, usagef("--availability is missing for server %d: give one for all as well, such as 0.99", id)
-		}
-		byID[id] = p
-	}
-	return func(id int64) quorum.Probability { return byID[id] }, nil
-}
-
-// parseZones reads a=1,2;b=3,4.
-func parseZones(text string) ([]quorum.Zone, error) {
-	var zones []quorum.Zone
-	for _, part := range strings.Split(text, ";") {
-		name, members, ok := strings.Cut(part, "=")
-		if !ok || name == "" {
-			return nil, usagef("--zones %q: %q is not NAME=ID,ID (want a=1,2;b=3,4)", text, part)
-		}
-		if slices.ContainsFunc(zones, func(z quorum.Zone) bool { return z.Name == name }) {
-			return nil, usagef("--zones %q: zone %s is given twice", text, name)
-		}
-		ids, err := parseIDs("zones", members)
-		if err != nil {
-			return nil, err
-		}
-		zones = append(zones, quorum.Zone{Name: name, Members: ids})
-	}
-	return zones, nil
-}
-
-// parseSizes reads 3,4,5.
-func parseSizes(flag, text string) ([]int, error) {
-	var sizes []int
-	for _, part := range strings.Split(text, ",") {
-		n, err := strconv.Atoi(strings.TrimSpace(part))
-		if err != nil || n < 1 || n > maxNodes {
-			return nil, usagef("--%s %q: %q is not a number of voters from 1 to %d", flag, text, part, maxNodes)
-		}
-		sizes = append(sizes, n)
-	}
-	return sizes, nil
 }

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 
 	"zkctl/quorum"
 )
@@ -133,197 +131,6 @@ func orEmpty[T any](list []T) []T {
 	return list
 }
 
-// probabilitiesOf reads --availability, or derives it from --mttf and --mttr; nil
-// when neither is given.
-func (o *quorumOptions) probabilitiesOf(s *subject) (func(id int64) quorum.Probability, error) {
-	ps, err := parseProbabilities("availability", o.availability)
-	if err != nil {
-		return nil, err
-	}
-	if !ps.none() {
-		return ps.servers(s)
-	}
-	if o.mttf == "" || o.mttr == "" {
-		return nil, nil
-	}
-	mttf, mttr, err := o.repairTimes()
-	if err != nil {
-		return nil, err
-	}
-	p, err := quorum.FromRepair(mttf, mttr)
-	if err != nil {
-		return nil, err
-	}
-	return quorum.Uniform(p), nil
-}
-
-// perNode is a number when all are alike, else one by server.
-func perNode(s *subject, up func(id int64) quorum.Probability) any {
-	first := up(s.membership.Voters[0])
-	byID := map[string]float64{}
-	alike := true
-	for _, id := range s.membership.Voters {
-		byID[strconv.FormatInt(id, 10)] = up(id).Up()
-		alike = alike && up(id) == first
-	}
-	if alike {
-		return first.Up()
-	}
-	return byID
-}
-
-func (o *quorumOptions) addAvailability(d *ensembleDoc, s *subject, up func(id int64) quorum.Probability) error {
-	a, err := quorum.Available(s.system, up)
-	if err != nil {
-		return err
-	}
-	d.Availability = newAvailabilityDoc(a, perNode(s, up))
-	return nil
-}
-
-func (o *quorumOptions) addImportance(d *ensembleDoc, s *subject, up func(id int64) quorum.Probability) error {
-	if up == nil {
-		return usagef("--importance needs --availability")
-	}
-	values, err := quorum.Importance(s.system, up)
-	if err != nil {
-		return err
-	}
-	for i, id := range s.system.Voters() {
-		d.Availability.Importance = append(d.Availability.Importance, importanceDoc{id, values[i]})
-	}
-	slices.SortStableFunc(d.Availability.Importance, func(a, b importanceDoc) int {
-		switch {
-		case a.Importance > b.Importance:
-			return -1
-		case a.Importance < b.Importance:
-			return 1
-		}
-		return 0
-	})
-	return nil
-}
-
-// repairTimes reads --mttf and --mttr, in seconds.
-func (o *quorumOptions) repairTimes() (mttf, mttr float64, err error) {
-	if o.mttf == "" || o.mttr == "" {
-		return 0, 0, usagef("--mttf and --mttr go together")
-	}
-	if mttf, err = parseSpan("mttf", o.mttf); err != nil {
-		return 0, 0, err
-	}
-	if mttr, err = parseSpan("mttr", o.mttr); err != nil {
-		return 0, 0, err
-	}
-	if mttf == 0 || mttr == 0 {
-		return 0, 0, usagef("--mttf %s and --mttr %s must both be above zero", o.mttf, o.mttr)
-	}
-	return mttf, mttr, nil
-}
-
-func (o *quorumOptions) crew() (quorum.Crew, error) {
-	for _, c := range []quorum.Crew{quorum.Parallel, quorum.OneCrew} {
-		if o.repair == c.String() {
-			return c, nil
-		}
-	}
-	return 0, usagef("--repair %q is neither parallel nor one-crew", o.repair)
-}
-
-func (o *quorumOptions) addRepair(d *ensembleDoc, s *subject) error {
-	mttf, mttr, err := o.repairTimes()
-	if err != nil {
-		return err
-	}
-	crew, err := o.crew()
-	if err != nil {
-		return err
-	}
-	r, err := quorum.Repairable(s.system, mttf, mttr, crew)
-	if err != nil {
-		return err
-	}
-	d.MTTQL = finite(r.MeanTimeToLoss)
-	d.Repair = &repairDoc{MTTF: mttf, MTTR: mttr, Crew: crew.String(), Availability: r.Availability.Up(),
-		Losses: r.LossesPerTime * quorum.SecondsPerYear, MeanOutage: finite(r.MeanOutage),
-		timeToLoss: r.MeanTimeToLoss, exact: r.Availability}
-	return nil
-}
-
-// zonesOf reads --zones and --zone-availability, and checks the members.
-func (o *quorumOptions) zonesOf(s *subject) (zones []quorum.Zone, fail bool, err error) {
-	zones, err = parseZones(o.zones)
-	if err != nil {
-		return nil, false, err
-	}
-	ps, err := parseProbabilities("zone-availability", o.zoneUp)
-	if err != nil {
-		return nil, false, err
-	}
-	known := slices.Concat(s.membership.Voters, s.membership.Observers)
-	for i, z := range zones {
-		for _, id := range z.Members {
-			if !slices.Contains(known, id) {
-				return nil, false, usagef("--zones: zone %s lists server %d, which does not exist", z.Name, id)
-			}
-		}
-		if p, ok := ps.of(z.Name); ok {
-			zones[i].Up, fail = p, true
-		}
-	}
-	for name := range ps.each {
-		if !slices.ContainsFunc(zones, func(z quorum.Zone) bool { return z.Name == name }) {
-			return nil, false, usagef("--zone-availability %s=…: there is no zone %s", name, name)
-		}
-	}
-	return zones, fail, nil
-}
-
-func (o *quorumOptions) addZones(d *ensembleDoc, s *subject, up func(id int64) quorum.Probability) error {
-	zones, fail, err := o.zonesOf(s)
-	if err != nil {
-		return err
-	}
-	r, err := quorum.Zones(s.system, zones)
-	if err != nil {
-		return err
-	}
-	z := &zonesDoc{SurvivesAny: r.SurvivesAny, Survives: map[string]bool{}, Further: map[string]int{}, WorstFurther: r.Worst}
-	if r.ToBlock >= 0 {
-		z.MinToBlock = &r.ToBlock
-	}
-	covered := map[int64]bool{}
-	for i, zone := range zones {
-		z.Survives[zone.Name], z.Further[zone.Name] = r.Survives[i], r.Further[i]
-		for _, id := range zone.Members {
-			covered[id] = true
-		}
-	}
-	var outside []int64
-	for _, id := range s.membership.Voters {
-		if !covered[id] {
-			outside = append(outside, id)
-		}
-	}
-	if len(outside) > 0 {
-		d.Notes = append(d.Notes, fmt.Sprintf("in no zone, and so failing by themselves only: %s", idText(outside)))
-	}
-	d.Warnings = append(d.Warnings, quorum.LintZones(zones, r)...)
-	d.Zones, d.zoneSet = z, zones
-	if !fail {
-		return nil
-	}
-	if up == nil {
-		return usagef("--zone-availability needs --availability, too")
-	}
-	a, err := quorum.AvailableWithZones(s.system, up, zones)
-	if err != nil {
-		return err
-	}
-	z.Availability = newAvailabilityDoc(a, perNode(s, up))
-	return nil
-}
-
 func (o *quorumOptions) addWhatIf(d *ensembleDoc, s *subject) error {
 	failed, err := parseIDs("failed", o.failed)
 	if err != nil {
@@ -395,6 +202,7 @@ func (o *quorumOptions) addLatency(d *ensembleDoc, s *subject) error {
 
 // throughputModel names the model that every estimate comes from.
 const throughputModel = "ZooKeeper as measured at USENIX ATC 2010 (1 KB operations, 250 clients, hardware of that time); " +
+
 	"reads and writes mixed by the share of time they take; good for comparing sizes, not for capacity"
 
 func (o *quorumOptions) addThroughput(d *ensembleDoc, s *subject) error {
@@ -403,78 +211,6 @@ func (o *quorumOptions) addThroughput(d *ensembleDoc, s *subject) error {
 		return usagef("--reads: %w", err)
 	}
 	d.Throughput = &throughputDoc{Model: throughputModel, Reads: o.reads, Ops: t.Ops, ReadsPS: t.Reads, WritesPS: t.Writes, Basis: t.Basis.String()}
-	return nil
-}
-
-func (o *quorumOptions) addBestWeights(d *ensembleDoc, s *subject, up func(id int64) quorum.Probability) error {
-	if up == nil {
-		return usagef("--best-weights needs --availability")
-	}
-	w, err := quorum.BestWeights(s.membership.Voters, up, o.bestWeights)
-	if err != nil {
-		return err
-	}
-	doc := &weightsDoc{Weights: map[string]int64{}, Availability: newAvailabilityDoc(w.Availability, perNode(s, up)),
-		Groups: strings.ReplaceAll(idText(w.IDs), ",", ":"), ids: w.IDs, weights: w.Weights}
-	var parts []string
-	for i, id := range w.IDs {
-		doc.Weights[strconv.FormatInt(id, 10)] = w.Weights[i]
-		if w.Weights[i] != 1 {
-			parts = append(parts, fmt.Sprintf("%d=%d", id, w.Weights[i]))
-		}
-	}
-	doc.Flag = strings.Join(parts, ",")
-	d.BestWeights = doc
-	return nil
-}
-
-// shownPlacements is how many placements are ranked in the output.
-const shownPlacements = 10
-
-func (o *quorumOptions) addPlacements(d *ensembleDoc, s *subject, up func(id int64) quorum.Probability) error {
-	if s.kind != "majority" {
-		return usagef("--place ranks placements of majorities: with groups and weights, give --zones")
-	}
-	if up == nil {
-		return usagef("--place needs --availability, and --zone-availability: they decide what is best")
-	}
-	ps, err := parseProbabilities("zone-availability", o.zoneUp)
-	if err != nil {
-		return err
-	}
-	first := up(s.membership.Voters[0])
-	for _, id := range s.membership.Voters {
-		if up(id) != first {
-			return usagef("--place needs servers that are alike: one --availability for all")
-		}
-	}
-	var zones []quorum.Zone
-	for _, name := range strings.Split(o.place, ",") {
-		p, ok := ps.of(name)
-		if !ok {
-			return usagef("--zone-availability is missing for zone %s", name)
-		}
-		zones = append(zones, quorum.Zone{Name: name, Up: p})
-	}
-	for name := range ps.each {
-		if !slices.ContainsFunc(zones, func(z quorum.Zone) bool { return z.Name == name }) {
-			return usagef("--zone-availability %s=…: there is no zone %s", name, name)
-		}
-	}
-	ranked, err := quorum.Place(len(s.membership.Voters), zones, first)
-	if err != nil {
-		return err
-	}
-	d.placed = len(ranked)
-	d.zoneSet = zones
-	for _, r := range ranked[:min(len(ranked), shownPlacements)] {
-		doc := placementDoc{Sizes: map[string]int{}, SurvivesAny: r.SurvivesAny, WorstFurther: r.Further,
-			Availability: newAvailabilityDoc(r.Availability, first.Up()), sizes: r.Sizes}
-		for i, z := range zones {
-			doc.Sizes[z.Name] = r.Sizes[i]
-		}
-		d.Placements = append(d.Placements, doc)
-	}
 	return nil
 }
 
@@ -540,42 +276,5 @@ func (o *quorumOptions) compareSizes(doc *quorumDoc) error {
 		}
 		doc.Compare = append(doc.Compare, d)
 	}
-	return nil
-}
-
-// recommend finds the smallest ensemble for a target.
-func (o *quorumOptions) recommend(doc *quorumDoc) error {
-	target, err := quorum.ParseProbability(o.target)
-	if err != nil {
-		return usagef("--target %s: %w", o.target, err)
-	}
-	var p quorum.Probability
-	ps, err := parseProbabilities("availability", o.availability)
-	if err != nil {
-		return err
-	}
-	switch {
-	case ps.given && len(ps.each) == 0:
-		p = ps.common
-	case o.mttf != "" || o.mttr != "":
-		mttf, mttr, err := o.repairTimes()
-		if err != nil {
-			return err
-		}
-		if p, err = quorum.FromRepair(mttf, mttr); err != nil {
-			return err
-		}
-	default:
-		return usagef("--target needs one --availability for all servers, or --mttf and --mttr")
-	}
-	n, a, err := quorum.SmallestFor(p, target)
-	if errors.Is(err, quorum.ErrUnreachable) {
-		return exitf(exitUnhealthy, "--target %s: %w", o.target, err)
-	}
-	if err != nil {
-		return err
-	}
-	doc.Recommendation = &recommendationDoc{Nodes: n, Target: target.Up(), Quorum: n/2 + 1, Tolerates: (n - 1) / 2,
-		Availability: newAvailabilityDoc(a, p.Up())}
 	return nil
 }

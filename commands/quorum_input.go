@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -318,88 +317,4 @@ func classify(s quorum.System) (kind, name string) {
 		return "reconfiguration", fmt.Sprintf("reconfiguration in flight, %s", count(n, "voter"))
 	}
 	return "majority", fmt.Sprintf("majority of %s", count(n, "voter"))
-}
-
-// parseGroups reads 1:2:3,4:5:6.
-func parseGroups(text string) ([]quorum.Group, error) {
-	if text == "" {
-		return nil, nil
-	}
-	var groups []quorum.Group
-	for i, part := range strings.Split(text, ",") {
-		g := quorum.Group{ID: int64(i) + 1}
-		for _, member := range strings.Split(part, ":") {
-			id, err := parseID(member)
-			if err != nil {
-				return nil, usagef("--groups %q: %w (want ids like 1:2:3,4:5:6)", text, err)
-			}
-			g.Members = append(g.Members, id)
-		}
-		groups = append(groups, g)
-	}
-	return groups, nil
-}
-
-// parseWeights reads 1=2,4=0.
-func parseWeights(text string) (map[int64]int64, error) {
-	if text == "" {
-		return nil, nil
-	}
-	weights := map[int64]int64{}
-	for _, part := range strings.Split(text, ",") {
-		left, right, ok := strings.Cut(part, "=")
-		id, err := parseID(left)
-		if !ok || err != nil {
-			return nil, usagef("--weights %q: %q is not ID=WEIGHT", text, part)
-		}
-		w, err := strconv.ParseInt(right, 10, 64)
-		if err != nil {
-			return nil, usagef("--weights %q: weight %q is not a whole number of 64 bits", text, right)
-		}
-		if _, twice := weights[id]; twice {
-			return nil, usagef("--weights %q: server %d is given twice", text, id)
-		}
-		weights[id] = w
-	}
-	return weights, nil
-}
-
-// parseIDs reads 1,4.
-func parseIDs(flag, text string) ([]int64, error) {
-	var ids []int64
-	for _, part := range strings.Split(text, ",") {
-		id, err := parseID(part)
-		if err != nil {
-			return nil, usagef("--%s %q: %w (want ids like 1,4)", flag, text, err)
-		}
-		if slices.Contains(ids, id) {
-			return nil, usagef("--%s %q: server %d is given twice", flag, text, id)
-		}
-		ids = append(ids, id)
-	}
-	return ids, nil
-}
-
-func parseID(text string) (int64, error) {
-	id, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || id < 0 {
-		return 0, fmt.Errorf("%q is not a server id", text)
-	}
-	return id, nil
-}
-
-func idText(ids []int64) string {
-	text := make([]string, len(ids))
-	for i, id := range ids {
-		text[i] = strconv.FormatInt(id, 10)
-	}
-	return strings.Join(text, ",")
-}
-
-// count writes "1 voter", "5 voters".
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

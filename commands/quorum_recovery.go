@@ -150,7 +150,7 @@ func drawRecovery(pg *page, doc recoveryDoc, b quorum.Budgets) {
 	for _, r := range []struct {
 		what string
 		b    quorum.Budget
-	}{{"its process crashes", b.Crash}, {"it hangs, or its machine dies", b.Hang}, {"it is cut off", b.Partition}} {
+	}{{"its process crashes", b.Crash}, {"it hangs, host dies", b.Hang}, {"it is cut off", b.Partition}} {
 		rows = append(rows, []string{r.what, spanText(r.b.Detect), spanText(r.b.Elect), spanText(r.b.Sync), spanText(r.b.Total)})
 	}
 	pg.table([]column{left("the leader"), right("detect"), right("elect"), right("sync"), right("no writes for")}, rows)
