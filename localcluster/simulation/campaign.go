@@ -1,0 +1,158 @@
+package simulation
+
+import (
+	"context"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+// Campaign is many runs, on all cores.
+type Campaign struct {
+	First uint64 // seed of the first run; the next has the next
+	Runs  int    // 0: until the context ends
+	Nodes int    // voters; 0: drawn
+
+	// Progress is called after every run, never twice at once.
+	Progress func(Tally)
+}
+
+// Tally is what came of some runs.
+type Tally struct {
+	Runs      int
+	Steps     int
+	Simulated time.Duration
+	Commits   int
+	Leaders   int
+}
+
+func (t *Tally) add(r Result) {
+	t.Runs++
+	t.Steps += r.Steps
+	t.Simulated += r.Simulated
+	t.Commits += r.Commits
+	t.Leaders += r.Leaders
+}
+
+func (t *Tally) remove(r Result) {
+	t.Runs--
+	t.Steps -= r.Steps
+	t.Simulated -= r.Simulated
+	t.Commits -= r.Commits
+	t.Leaders -= r.Leaders
+}
+
+// Failure is a schedule that violates an invariant.
+type Failure struct {
+	Seed     uint64
+	Schedule Schedule // shrunk
+	Result   Result   // of the shrunk one
+	Events   []string // its last
+}
+
+// ShownEvents is how many lines of its story a failure tells.
+const ShownEvents = 100
+
+// Run runs schedules until all are done, the context ends, or one fails. The
+// failure that it returns is that of the smallest seed, and the tally counts
+// the runs up to it, so that both are the same however many cores there are.
+func (c Campaign) Run(ctx context.Context) (Tally, *Failure) {
+	// A run lives for milliseconds and leaves a few megabytes of garbage.
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	e := &effort{campaign: c, running: map[uint64]bool{}, results: map[uint64]Result{}, next: c.First}
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() { e.work(ctx) })
+	}
+	workers.Wait()
+	if e.failed == nil {
+		return e.tally, nil
+	}
+	return e.exact(), e.explain()
+}
+
+// effort is what the workers of a campaign share.
+type effort struct {
+	campaign Campaign
+
+	mu      sync.Mutex
+	next    uint64
+	tally   Tally
+	running map[uint64]bool
+	results map[uint64]Result // of seeds above the smallest that is running
+	failed  *Violation        // of the smallest seed that failed so far
+	seed    uint64
+}
+
+func (e *effort) work(ctx context.Context) {
+	for ctx.Err() == nil {
+		seed, ok := e.take()
+		if !ok {
+			return
+		}
+		e.done(seed, Run(Draw(seed, e.campaign.Nodes)))
+	}
+}
+
+func (e *effort) take() (seed uint64, ok bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.failed != nil || e.campaign.Runs > 0 && e.next >= e.campaign.First+uint64(e.campaign.Runs) {
+		return 0, false
+	}
+	seed = e.next
+	e.next++
+	e.running[seed] = true
+	return seed, true
+}
+
+func (e *effort) done(seed uint64, r Result) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	v := r.Violation
+	r.Violation = nil
+	delete(e.running, seed)
+	e.results[seed] = r
+	e.tally.add(r)
+	if v != nil && (e.failed == nil || seed < e.seed) {
+		e.failed, e.seed = v, seed
+	}
+	e.forget()
+	if e.campaign.Progress != nil {
+		e.campaign.Progress(e.tally)
+	}
+}
+
+// forget drops the results that no failure can make uncounted any more.
+func (e *effort) forget() {
+	oldest := e.next
+	for seed := range e.running {
+		oldest = min(oldest, seed)
+	}
+	if e.failed != nil {
+		oldest = min(oldest, e.seed)
+	}
+	for seed := range e.results {
+		if seed < oldest {
+			delete(e.results, seed)
+		}
+	}
+}
+
+// exact is the tally of the runs up to the failure.
+func (e *effort) exact() Tally {
+	t := e.tally
+	for seed, r := range e.results {
+		if seed > e.seed {
+			t.remove(r)
+		}
+	}
+	return t
+}
+
+func (e *effort) explain() *Failure {
+	small, result := Shrink(Draw(e.seed, e.campaign.Nodes), e.failed)
+	_, events := Trace(small, ShownEvents)
+	return &Failure{Seed: e.seed, Schedule: small, Result: result, Events: events}
+}

@@ -1,0 +1,285 @@
+package simulation
+
+import (
+	"bytes"
+	"errors"
+	"math/rand/v2"
+	"syscall"
+	"time"
+
+	"zkctl/localcluster/datatree"
+	"zkctl/localcluster/storage"
+	"zkctl/localcluster/zab"
+	"zkctl/probe/wire"
+)
+
+// disk is a server's log writer, which in production is a goroutine: it takes
+// all that is queued, makes it durable, says so, and takes what has gathered.
+//
+//	enqueue ──► queue ──► batch, for as long as the disk needs ──► Persisted
+//
+// A batch has its effect at its end. When the process dies before, some number
+// of the file system's operations happen all the same, the last of them
+// perhaps by half (storage.MemFS.StopAt).
+type disk struct {
+	s   *server
+	rng *rand.Rand
+
+	store   *storage.Store
+	history storage.History
+
+	queue  []diskOp
+	batch  []diskOp // under way
+	number int      // of the batch
+	busy   bool
+	saving bool // a snapshot is being written in the background
+
+	slow  time.Duration // added to each batch
+	stuck int           // how many faults hold it
+
+	failSync   int   // syncs until one fails; 0: none fails
+	failedSync error // what it fails with
+	full       bool
+
+	// What the next power loss and disk error leave, and how long the
+	// server is down then.
+	survival   storage.Survival
+	afterError storage.Survival
+	downtime   time.Duration
+}
+
+// diskOp is a Write of the core, or a snapshot to be saved.
+type diskOp struct {
+	write    zab.Write
+	snapshot *datatree.Snapshot // of a WriteSnapshot
+	save     *datatree.Snapshot
+}
+
+func (d *disk) init(s *server) {
+	d.s, d.rng = s, s.w.random()
+	d.survival, d.afterError, d.downtime = storage.LoseUnsynced, storage.LosePower, 100*time.Millisecond
+	s.fs.SetFault(d.fault)
+}
+
+// fault fails operations as faults have asked for.
+func (d *disk) fault(op storage.Op) error {
+	if op.Kind == storage.OpSync && d.failSync > 0 {
+		if d.failSync--; d.failSync == 0 {
+			return d.failedSync
+		}
+	}
+	if d.full && (op.Kind == storage.OpWrite || op.Kind == storage.OpCreate) {
+		return syscall.ENOSPC
+	}
+	return nil
+}
+
+// suspect tells errors that were injected from those that only a bug explains.
+func (d *disk) suspect(err error) bool {
+	return errors.Is(err, storage.ErrPowerLost) || errors.Is(err, syscall.EIO) || errors.Is(err, syscall.ENOSPC)
+}
+
+func (d *disk) open(store *storage.Store, found *storage.Recovered) {
+	d.store, d.history = store, found.History
+	d.queue, d.batch, d.busy, d.saving = nil, nil, false, false
+}
+
+func (d *disk) enqueue(writes []zab.Write) {
+	for _, w := range writes {
+		op := diskOp{write: w}
+		if w.Kind == zab.WriteSnapshot {
+			op.snapshot = d.s.tree.Snapshot()
+			d.s.w.oracle.givesUp(d.s, w.Zxid)
+		}
+		d.queue = append(d.queue, op)
+		d.s.w.writeMoment(d.s, w)
+	}
+	d.begin()
+}
+
+// begin takes the next batch if the disk is free.
+func (d *disk) begin() {
+	if d.busy || len(d.queue) == 0 || d.stuck > 0 {
+		return
+	}
+	d.busy = true
+	d.batch, d.queue = d.queue, nil
+	d.number++
+	d.s.w.after(d.latency(), d.finishLater())
+}
+
+// finishLater is the end of the batch that is under way now, if it is still
+// under way then.
+func (d *disk) finishLater() func() {
+	life, number := d.s.life, d.number
+	return func() {
+		if d.s.life == life && d.s.up && d.busy && d.number == number {
+			d.finish()
+		}
+	}
+}
+
+// latency of one batch: mostly near the mean, at times ten times that.
+func (d *disk) latency() time.Duration {
+	mean := float64(d.s.w.setup.Fsync)
+	l := mean * d.rng.ExpFloat64()
+	if d.rng.IntN(50) == 0 {
+		l *= 10
+	}
+	return time.Duration(l) + d.slow
+}
+
+// finish gives the batch its effect. The writer works on while its server is
+// stopped by a debugger or a suspended cgroup only in so far as a system call
+// completes; what it reports waits like everything else.
+func (d *disk) finish() {
+	if d.stuck > 0 {
+		d.s.w.after(10*time.Millisecond, d.finishLater())
+		return
+	}
+	batch := d.batch
+	d.batch, d.busy = nil, false
+	durable, err := d.writeAll(batch)
+	if err != nil {
+		d.s.crashed(err)
+		return
+	}
+	d.report(durable)
+	d.begin()
+}
+
+func (d *disk) report(seq uint64) {
+	if seq == 0 {
+		return
+	}
+	zxid, accepted, current := d.store.LastZxid(), d.store.AcceptedEpoch(), d.store.CurrentEpoch()
+	history := d.history
+	d.s.after(time.Duration(d.rng.IntN(50))*time.Microsecond, func() {
+		if d.history == history {
+			d.s.w.oracle.claims(d.s, zxid, accepted, current)
+		}
+		d.s.step(zab.Persisted{Seq: seq})
+	})
+}
+
+// writeAll is member's writer.writeAll: appends share one fsync, everything
+// else is durable when its call returns.
+func (d *disk) writeAll(batch []diskOp) (durable uint64, err error) {
+	var appends []wire.Proposal
+	sync := func() error {
+		if len(appends) == 0 {
+			return nil
+		}
+		if err := d.store.Append(appends); err != nil {
+			return err
+		}
+		last := appends[len(appends)-1].Zxid
+		appends = appends[:0]
+		if err := d.store.Sync(); err != nil {
+			return err
+		}
+		d.s.w.oracle.durable(d.s, last)
+		return nil
+	}
+	for i := range batch {
+		op := &batch[i]
+		if op.write.Kind == zab.WriteAppend {
+			appends = append(appends, op.write.Proposal)
+			durable = op.write.Seq
+			continue
+		}
+		if err := sync(); err != nil {
+			return durable, err
+		}
+		if err := d.other(op); err != nil {
+			return durable, err
+		}
+		durable = max(durable, op.write.Seq)
+	}
+	return durable, sync()
+}
+
+func (d *disk) other(op *diskOp) (err error) {
+	switch {
+	case op.save != nil:
+		d.save(op.save)
+	case op.write.Kind == zab.WriteAcceptedEpoch:
+		err = d.store.SetAcceptedEpoch(op.write.Epoch)
+	case op.write.Kind == zab.WriteCurrentEpoch:
+		err = d.store.SetCurrentEpoch(op.write.Epoch)
+	case op.write.Kind == zab.WriteSnapshot:
+		if d.history, err = d.store.InstallSnapshot(op.snapshot); err == nil {
+			d.s.w.oracle.durable(d.s, op.write.Zxid)
+		}
+	}
+	return err
+}
+
+// save writes a snapshot in the background. A snapshot that fails does no harm.
+func (d *disk) save(snapshot *datatree.Snapshot) {
+	history, life := d.history, d.s.life
+	d.s.w.after(d.latency()+d.latency(), func() {
+		if d.s.life != life || !d.s.up {
+			return
+		}
+		d.saving = false
+		err := d.store.SaveSnapshot(snapshot, history)
+		switch {
+		case err == nil:
+			d.s.w.note("%d: snapshot %v written", d.s.id, snapshot.Zxid())
+			if _, err = d.store.Purge(3); err == nil {
+				return
+			}
+		case errors.Is(err, storage.ErrSuperseded):
+			return
+		}
+		if errors.Is(err, storage.ErrPowerLost) {
+			d.s.crashed(err)
+		}
+	})
+}
+
+// truncate is member's writer.truncate: everything queued is written first.
+func (d *disk) truncate(to wire.Zxid) (*storage.Recovered, error) {
+	pending := append(d.batch, d.queue...)
+	d.batch, d.queue, d.busy = nil, nil, false
+	durable, err := d.writeAll(pending)
+	if err != nil {
+		return nil, err
+	}
+	found, err := d.store.Truncate(to)
+	if err != nil {
+		return nil, err
+	}
+	d.history = found.History
+	d.report(durable)
+	return found, nil
+}
+
+// flush is what a process does that ends in good order.
+func (d *disk) flush() {
+	pending := append(d.batch, d.queue...)
+	d.batch, d.queue, d.busy = nil, nil, false
+	if _, err := d.writeAll(pending); err == nil {
+		_ = d.store.Close()
+	}
+}
+
+// die is the end of the process: some of what was under way happens.
+func (d *disk) die(survival storage.Survival) {
+	if pending := append(d.batch, d.queue...); len(pending) > 0 && d.rng.IntN(4) > 0 {
+		d.fs().StopAt(1 + d.rng.IntN(4*len(pending)+4))
+		d.failSync = 0
+		_, _ = d.writeAll(pending)
+	}
+	d.store, d.queue, d.batch, d.busy, d.failSync = nil, nil, nil, false, 0
+	d.fs().Crash(survival)
+}
+
+func (d *disk) fs() *storage.MemFS { return d.s.fs }
+
+func encodeTree(t *datatree.Tree) []byte {
+	var b bytes.Buffer
+	_ = t.Snapshot().Encode(&b) // a buffer takes everything
+	return b.Bytes()
+}

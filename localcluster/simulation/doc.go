@@ -1,0 +1,82 @@
+// Package simulation runs whole ensembles in one goroutine under a virtual
+// clock, breaks them in every way it can think of, and checks after every step
+// that nothing was promised in vain. One seed decides everything: the same seed
+// gives the same story, byte for byte.
+//
+//	            ┌──────────────────────── World ────────────────────────┐
+//	seed ─draw─►│ clients ◄──► servers ◄══ cables, cuts, breaks ══► …    │
+//	            │  sessions,    zab.Node, datatree.Tree, Preparer,       │
+//	 faults ───►│  watches,     Sessions, Watches, storage.Store         │
+//	            │  pipelines            │                                │
+//	            │                 storage.MemFS: forgets what was not    │
+//	            │                 synced, tears writes, fails            │
+//	            │   one queue of events, one clock                       │
+//	            └───────────────────────┬───────────────────────────────┘
+//	                                    ▼
+//	               oracle: knows all histories at once; model: ZooKeeper's
+//	               data model a second time, from requests and not from
+//	               transactions; watchBook: what each client was promised
+//
+// What is tested is the code that ships: the protocol (zab), the data tree with
+// sessions and watches (datatree), and the files (storage). Only the shell
+// around them is another one, because package member's has sockets and
+// goroutines; it carries out a zab.Output in the same order and serves clients
+// by the same rules (server.go, serving.go, requests.go).
+//
+// # A run
+//
+//	chaos    the faults of the schedule strike, at times or at moments of the protocol
+//	healed   all faults end, all servers run
+//	proof    within bounded ticks: one leader, all servers serve; every client can
+//	         write; the sessions of dead clients are gone; all trees are equal, and
+//	         equal to the model; all disks, after a loss of power, give it back
+//
+// A moment (moments.go) is where such systems fail and a fault at a random time
+// hardly ever strikes: between the epoch files and the first sync, during DIFF,
+// during SNAP, while two leaders overlap. The swarm (drawFaults) draws for each
+// run which kinds of faults there are at all, how many, and how many of them are
+// planted at moments, so that rare combinations are not drowned by common ones.
+//
+// # Invariants
+//
+// Of the Zab paper (Junqueira, Reed, Serafini, DSN 2011, sections III and IV):
+//
+//	integrity                 what is delivered was proposed, with these contents
+//	total order, agreement    a zxid names a transaction and all that comes before it;
+//	                          so all histories are prefixes of one another
+//	local primary order       in an epoch zxids grow by one, from 1
+//	primary integrity         a new leader has all that was ever committed
+//	one leader an epoch       established, that is
+//
+// What an implementation must add to them:
+//
+//	promises are kept         what a server has claimed to have (epochs, transactions), it
+//	                          has after every crash
+//	a quorum has it on disk   really, synced, before anybody calls it committed
+//	committed <= applied <= logged, and the tree is where the core says
+//
+// Of ZooKeeper:
+//
+//	digest is a function of history     results follow from the order (the model)
+//	a read is the state at its zxid     FIFO client order
+//	single system image                 sessions expire neither early nor never
+//	no ephemeral survives its session   watches fire as promised
+//	a snapshot is whole or nothing      a crash leaves what can be recovered
+//	healed, hence live
+//
+// # When a run fails
+//
+// Shrink takes away what is not needed for the failure. What is left is text
+// (Schedule), which zkctl simulate --schedule runs again with --trace. Seeds
+// that have failed once are kept in testdata/corpus.txt and run by go test.
+//
+// # Files, in reading order
+//
+//	schedule.go, setup.go, fault.go   what decides a run        run.go        chaos, healing, proof
+//	plan.go, moments.go               faults strike             campaign.go   many runs
+//	world.go, queue.go, log.go        clock, events, story      shrink.go     fewer faults
+//	server.go, disk.go                a server                  oracle.go     invariants of Zab
+//	serving.go, requests.go           what it does for clients  judge.go, model.go, watchbook.go
+//	cables.go, links.go, votes.go     between servers                         promises to clients
+//	client.go                         a client
+package simulation

@@ -1,0 +1,203 @@
+package simulation
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"zkctl/localcluster/storage"
+)
+
+// FaultKind is what goes wrong.
+type FaultKind string
+
+// The kinds of faults. Those that last are healed after Fault.For.
+const (
+	FaultCrash     FaultKind = "crash"      // the process dies; the disk keeps what Survival says; it starts again after For
+	FaultStop      FaultKind = "stop"       // the process ends in good order, and starts again after For
+	FaultPower     FaultKind = "power"      // the power fails in the middle of disk operation N from now; starts again after For
+	FaultPause     FaultKind = "pause"      // SIGSTOP
+	FaultIsolate   FaultKind = "isolate"    // nothing from or to Server passes
+	FaultDeafen    FaultKind = "deafen"     // nothing to Server passes
+	FaultMute      FaultKind = "mute"       // nothing from Server passes
+	FaultCut       FaultKind = "cut"        // nothing from Server to Peer passes
+	FaultSplit     FaultKind = "split"      // nothing passes between the servers in N, a set of bits, and the others
+	FaultBreak     FaultKind = "break"      // connections between Server and Peer (0: all others) break at some message
+	FaultLag       FaultKind = "lag"        // everything from and to Server takes Amount longer
+	FaultSlowDisk  FaultKind = "slow-disk"  // every batch takes Amount longer
+	FaultStuckDisk FaultKind = "stuck-disk" // nothing becomes durable
+	FaultSync      FaultKind = "sync-error" // the N-th fsync from now fails
+	FaultFull      FaultKind = "disk-full"
+	FaultClock     FaultKind = "clock"   // Server's clock runs at N percent, and its wall clock jumps by Amount
+	FaultResign    FaultKind = "resign"  // Server leaves its role
+	FaultSever     FaultKind = "sever"   // client N loses its connection, and no side is told
+	FaultSleep     FaultKind = "sleep"   // client N stops for a while
+	FaultAbandon   FaultKind = "abandon" // client N never comes back
+)
+
+// faultKinds in the order in which weights are drawn.
+var faultKinds = []FaultKind{
+	FaultCrash, FaultStop, FaultPower, FaultPause, FaultIsolate, FaultDeafen, FaultMute, FaultCut, FaultSplit, FaultBreak,
+	FaultLag, FaultSlowDisk, FaultStuckDisk, FaultSync, FaultFull, FaultClock, FaultResign, FaultSever, FaultSleep, FaultAbandon,
+}
+
+// Values of Fault.Server beside ids.
+const (
+	Self   = 0  // the server of the moment
+	Leader = -1 // the leader that the server of the moment has or last had
+	All    = -2
+)
+
+// Fault is one thing that goes wrong, when and where.
+type Fault struct {
+	Kind FaultKind
+	At   time.Duration // since the start of the run; with On, since the moment
+	On   Moment        // empty: at a time
+	Of   int           // the moment of this server; 0: of any
+	Nth  int           // the how manieth such moment, from 1
+
+	Server   int
+	Peer     int
+	For      time.Duration
+	N        int
+	Amount   time.Duration
+	Survival storage.Survival
+	Channel  Channel
+}
+
+var survivals = map[storage.Survival]string{
+	storage.KillProcess: "process", storage.LosePower: "some", storage.LoseUnsynced: "synced",
+}
+
+// String is a line of a schedule, which ParseFault reads.
+func (f Fault) String() string {
+	var b strings.Builder
+	if f.On == "" {
+		fmt.Fprintf(&b, "at %v", f.At)
+	} else {
+		fmt.Fprintf(&b, "on %s", f.On)
+		field(&b, "of", f.Of != 0, f.Of)
+		field(&b, "nth", f.Nth > 1, f.Nth)
+		field(&b, "after", f.At != 0, f.At)
+	}
+	fmt.Fprintf(&b, " %s", f.Kind)
+	switch f.Server {
+	case Self:
+	case Leader:
+		b.WriteString(" server=leader")
+	case All:
+		b.WriteString(" server=all")
+	default:
+		field(&b, "server", true, f.Server)
+	}
+	field(&b, "peer", f.Peer != 0, f.Peer)
+	field(&b, "n", f.N != 0, f.N)
+	field(&b, "amount", f.Amount != 0, f.Amount)
+	field(&b, "keeps", f.Survival != 0, survivals[f.Survival])
+	field(&b, "channel", f.Channel != Both, f.Channel)
+	field(&b, "for", f.For != 0, f.For)
+	return b.String()
+}
+
+func field(b *strings.Builder, name string, present bool, value any) {
+	if present {
+		fmt.Fprintf(b, " %s=%v", name, value)
+	}
+}
+
+// ParseFault reads what String writes.
+func ParseFault(line string) (Fault, error) {
+	var f Fault
+	words := strings.Fields(line)
+	if len(words) < 3 {
+		return f, fmt.Errorf("fault %q: expected when, what and where", line)
+	}
+	var err error
+	switch words[0] {
+	case "at":
+		f.At, err = time.ParseDuration(words[1])
+	case "on":
+		f.On, f.Nth = Moment(words[1]), 1
+	default:
+		err = fmt.Errorf("expected at or on, found %q", words[0])
+	}
+	for _, word := range words[2:] {
+		if err != nil {
+			break
+		}
+		name, value, ok := strings.Cut(word, "=")
+		if !ok {
+			f.Kind = FaultKind(word)
+			continue
+		}
+		err = f.setField(name, value)
+	}
+	if err == nil {
+		err = f.check()
+	}
+	if err != nil {
+		return f, fmt.Errorf("fault %q: %w", line, err)
+	}
+	return f, nil
+}
+
+func (f *Fault) setField(name, value string) (err error) {
+	switch name {
+	case "of":
+		f.Of, err = strconv.Atoi(value)
+	case "nth":
+		f.Nth, err = strconv.Atoi(value)
+	case "after":
+		f.At, err = time.ParseDuration(value)
+	case "server":
+		switch value {
+		case "leader":
+			f.Server = Leader
+		case "all":
+			f.Server = All
+		default:
+			f.Server, err = strconv.Atoi(value)
+		}
+	case "peer":
+		f.Peer, err = strconv.Atoi(value)
+	case "n":
+		f.N, err = strconv.Atoi(value)
+	case "amount":
+		f.Amount, err = time.ParseDuration(value)
+	case "for":
+		f.For, err = time.ParseDuration(value)
+	case "keeps":
+		err = fmt.Errorf("keeps=%s is none of process, some, synced", value)
+		for survival, text := range survivals {
+			if text == value {
+				f.Survival, err = survival, nil
+			}
+		}
+	case "channel":
+		switch value {
+		case QuorumChannel.String():
+			f.Channel = QuorumChannel
+		case ElectionChannel.String():
+			f.Channel = ElectionChannel
+		default:
+			err = fmt.Errorf("channel=%s is none of quorum, election", value)
+		}
+	default:
+		err = fmt.Errorf("unknown field %s", name)
+	}
+	return err
+}
+
+func (f *Fault) check() error {
+	if f.On != "" && !slices.Contains(Moments, f.On) {
+		return fmt.Errorf("unknown moment %q", f.On)
+	}
+	for _, k := range faultKinds {
+		if f.Kind == k {
+			return nil
+		}
+	}
+	return fmt.Errorf("unknown kind %q", f.Kind)
+}

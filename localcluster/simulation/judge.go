@@ -1,0 +1,88 @@
+package simulation
+
+import (
+	"bytes"
+	"time"
+
+	"zkctl/probe/wire"
+)
+
+// answered checks an answer against what the order of transactions says.
+func (o *oracle) answered(c *client, op *clientOp, r reply) {
+	z := r.header.Zxid
+	if z > o.tip {
+		o.w.fail(invDurable, "client %d is answered at %v, and only %v is committed", c.id, z, o.tip)
+		return
+	}
+	switch op.op {
+	case wire.OpSync:
+	case wire.OpExists, wire.OpGetData, wire.OpGetChildren, wire.OpGetChildren2:
+		o.readAnswered(c, op, r)
+	default:
+		o.writeAnswered(c, op, r)
+	}
+}
+
+func (o *oracle) writeAnswered(c *client, op *clientOp, r reply) {
+	e, ok := o.model.replies[r.header.Zxid]
+	switch {
+	case !ok:
+		o.w.fail(invResult, "client %d: %v is answered at %v, where nothing was decided", c.id, op.op, r.header.Zxid)
+	case e.session != c.session || e.cxid != op.xid || e.op != op.op || !bytes.Equal(e.body, op.body):
+		o.w.fail(invFIFO, "client %d (session %x): request %d, %v %s, is answered with the outcome at %v of request %d of session %x, %v",
+			c.id, uint64(c.session), op.xid, op.op, op.path, r.header.Zxid, e.cxid, uint64(e.session), e.op)
+	case e.err != r.header.Err:
+		o.w.fail(invResult, "client %d: %v %s at %v is answered %v, and should be %v", c.id, op.op, op.path, r.header.Zxid, r.header.Err, e.err)
+	case e.err == wire.OK && !bytes.Equal(e.reply, r.body):
+		o.w.fail(invResult, "client %d: %v %s at %v is answered %x, and should be %x", c.id, op.op, op.path, r.header.Zxid, r.body, e.reply)
+	}
+	delete(o.model.replies, r.header.Zxid)
+}
+
+func (o *oracle) readAnswered(c *client, op *clientOp, r reply) {
+	if r.header.Err == wire.ErrSessionExpired {
+		return // the leader alone knows
+	}
+	body, code := o.model.read(op.op, op.path, r.header.Zxid)
+	switch {
+	case code != r.header.Err:
+		o.w.fail(invRead, "client %d: %v %s at %v is answered %v, and should be %v", c.id, op.op, op.path, r.header.Zxid, r.header.Err, code)
+	case code == wire.OK && !bytes.Equal(wire.Marshal(body), r.body):
+		o.w.fail(invRead, "client %d: %v %s at %v is answered %x, and should be %x", c.id, op.op, op.path, r.header.Zxid, r.body, wire.Marshal(body))
+	}
+}
+
+// expired checks the leader's verdict over its sessions against the oracle's
+// own account: not before the timeout, and not later than a tick after it.
+func (o *oracle) expired(s *server, sessions []int64, now time.Duration) {
+	for _, session := range sessions {
+		h, ok := s.leading.heard[session]
+		if ok && now < h.at+h.timeout {
+			o.w.fail(invSession, "leader %d lets session %x expire %v after it was heard of, its timeout is %v", s.id, uint64(session), now-h.at, h.timeout)
+		}
+		delete(s.leading.heard, session)
+	}
+	for session, h := range s.leading.heard {
+		if s.leading.sessions.Alive(session) && now > h.at+h.timeout+2*s.w.setup.Tick {
+			o.w.fail(invSession, "leader %d keeps session %x alive %v after it was heard of, its timeout is %v", s.id, uint64(session), now-h.at, h.timeout)
+		}
+	}
+}
+
+// refusedSession: a server told a client that its session is over.
+func (o *oracle) refusedSession(c *client) {
+	if c.session == 0 {
+		return
+	}
+	_ = c
+}
+
+// delivered is told before a server applies what its core delivers.
+func (o *oracle) delivered(s *server, z wire.Zxid) {
+	if z > s.status.Committed {
+		o.w.fail(invBounds, "server %d delivers %v, and its core says that %v is committed", s.id, z, s.status.Committed)
+	}
+	if s.status.Committed > o.tip {
+		o.commit(s, s.status.Committed)
+	}
+}

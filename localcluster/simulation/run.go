@@ -1,0 +1,167 @@
+package simulation
+
+import (
+	"fmt"
+	"time"
+
+	"zkctl/localcluster/storage"
+	"zkctl/localcluster/zab"
+)
+
+// Result is what came of a run.
+type Result struct {
+	Steps     int
+	Simulated time.Duration
+	Commits   int
+	Leaders   int // established
+	Violation *Violation
+}
+
+// Run carries out a schedule: faults, then healing, then the proof that the
+// ensemble lives and agrees.
+func Run(s Schedule) Result { return run(s, nil) }
+
+// Trace is Run with the story of the run: its newest lines, at most limit of
+// them (0: all).
+func Trace(s Schedule, limit int) (Result, []string) {
+	log := &eventLog{limit: limit}
+	r := run(s, log)
+	return r, log.Lines()
+}
+
+func run(s Schedule, log *eventLog) Result {
+	w, err := newWorld(s.Seed, s.Setup, log)
+	if err != nil {
+		return Result{Violation: &Violation{Invariant: invRecovery, Text: err.Error()}}
+	}
+	w.carryOut(s.Faults)
+	for _, x := range w.servers {
+		x.start()
+	}
+	for _, c := range w.clients {
+		c.start()
+	}
+	w.run(s.Setup.Chaos)
+	if w.violation == nil {
+		w.plan.heal()
+		w.prove()
+	}
+	return Result{Steps: w.steps, Simulated: w.now, Commits: w.oracle.commits, Leaders: len(w.oracle.leaders), Violation: w.violation}
+}
+
+// prove asks of a healed ensemble what the issue promises: a leader and
+// everybody in step within a bounded number of ticks, clients that can write,
+// dead sessions gone, equal trees, and disks from which all of it can be had
+// again.
+func (w *World) prove() {
+	ticks := func(n int) time.Duration { return time.Duration(n) * w.setup.Tick }
+	bound := 4*(w.setup.InitLimit+w.setup.SyncLimit) + 40
+	if !w.until(ticks(bound), w.serving) {
+		w.fail(invLiveness, "%d ticks after everything was healed: %s", bound, w.roles())
+		return
+	}
+	for _, c := range w.clients {
+		c.finish()
+	}
+	if !w.until(ticks(100), w.finished) {
+		w.fail(invLiveness, "100 ticks after all servers serve, a client cannot write: %s", w.roles())
+		return
+	}
+	if !w.until(ticks(40), w.sessionsSettled) {
+		w.fail(invSession, "sessions that nobody has are alive 40 ticks later: %d, and there are %d clients", len(w.oracle.model.sessions), len(w.clients))
+		return
+	}
+	if !w.until(ticks(20), w.inStep) {
+		w.fail(invLiveness, "20 ticks later not everybody has caught up with %v: %s", w.oracle.tip, w.roles())
+		return
+	}
+	w.compareTrees()
+	w.reopenDisks()
+}
+
+// serving: one leader, and everybody with it.
+func (w *World) serving() bool {
+	leaders := 0
+	for _, s := range w.servers {
+		if !s.up || !s.status.Serving {
+			return false
+		}
+		if s.status.Role == zab.Leading {
+			leaders++
+		}
+	}
+	return leaders == 1
+}
+
+func (w *World) inStep() bool {
+	for _, s := range w.servers {
+		if !s.up || !s.status.Serving || s.status.Applied != w.oracle.tip || s.status.LastLogged != w.oracle.tip || s.disk.busy || len(s.disk.queue) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *World) finished() bool {
+	for _, c := range w.clients {
+		if !c.gone && (c.last == nil || !c.last.done) {
+			return false
+		}
+	}
+	return true
+}
+
+// sessionsSettled: only the sessions of clients that are there are alive.
+func (w *World) sessionsSettled() bool {
+	alive := 0
+	for _, c := range w.clients {
+		if !c.gone && c.session != 0 {
+			alive++
+		}
+	}
+	return len(w.oracle.model.sessions) == alive
+}
+
+func (w *World) roles() string {
+	text := ""
+	for _, s := range w.servers {
+		if !s.up {
+			text += fmt.Sprintf(" %d: down;", s.id)
+			continue
+		}
+		text += fmt.Sprintf(" %d: %v, %v, leader %d, logged %v, applied %v;", s.id, s.status.Role, s.status.Phase, s.status.Leader, s.status.LastLogged, s.status.Applied)
+	}
+	return text
+}
+
+func (w *World) compareTrees() {
+	for _, s := range w.servers {
+		if w.violation != nil {
+			return
+		}
+		w.oracle.digest(s, w.oracle.tip)
+		if err := w.oracle.model.sameAs(s.tree); err != nil {
+			w.fail(invDigest, "server %d at %v: %v", s.id, w.oracle.tip, err)
+		}
+	}
+}
+
+// reopenDisks cuts the power everywhere and looks at what is left.
+func (w *World) reopenDisks() {
+	for _, s := range w.servers {
+		if w.violation != nil {
+			return
+		}
+		s.end(storage.LoseUnsynced, true)
+		_, found, err := storage.Open(storage.Options{FS: s.fs, DataDir: dataDir})
+		switch {
+		case err != nil:
+			w.fail(invRecovery, "server %d does not start after the end: %v", s.id, err)
+		case found.LastZxid != w.oracle.tip:
+			w.fail(invDurable, "server %d has %v on its disk at the end, and should have %v", s.id, found.LastZxid, w.oracle.tip)
+		default:
+			s.tree = found.Tree
+			w.oracle.digest(s, found.LastZxid)
+		}
+	}
+}
