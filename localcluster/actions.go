@@ -96,6 +96,9 @@ func (s *Supervisor) Act(ctx context.Context, r ActRequest) (ActReport, error) {
 		return report, nil
 	}
 	err = s.do(r.Verb, useful, signal, seconds(r.Lease), r.Verb+" "+report.Selector, &report)
+	if err == nil && (r.Verb == "start" || r.Verb == "restart") {
+		err = s.awaitGreetings(ctx, useful)
+	}
 	return report, err
 }
 

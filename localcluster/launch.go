@@ -4,6 +4,7 @@ package localcluster
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -53,6 +54,7 @@ type launch struct {
 type process struct {
 	pid     int
 	started time.Time
+	logFrom int64         // where in its log its own words begin
 	ended   chan struct{} // closed when the process is gone and how is set
 	buried  chan struct{} // closed by the supervisor when the end is on record
 
@@ -80,13 +82,17 @@ func (l *launcher) start(what launch) (*process, error) {
 		return nil, err
 	}
 	defer log.Close() // the child has its own copy
+	from, err := log.Seek(0, io.SeekEnd)
+	if err != nil {
+		return nil, err
+	}
 	cmd := &exec.Cmd{Path: what.path, Args: what.args, Dir: what.dir, Stdout: log, Stderr: log, SysProcAttr: childAttributes()}
 	failed := make(chan error)
 	l.jobs <- func() { failed <- cmd.Start() }
 	if err := <-failed; err != nil {
 		return nil, err
 	}
-	p := &process{pid: cmd.Process.Pid, started: time.Now(), ended: make(chan struct{}), buried: make(chan struct{}), os: cmd.Process}
+	p := &process{pid: cmd.Process.Pid, started: time.Now(), logFrom: from, ended: make(chan struct{}), buried: make(chan struct{}), os: cmd.Process}
 	go func() {
 		defer close(p.ended)
 		_ = cmd.Wait() // what it would say is in ProcessState

@@ -2,8 +2,10 @@ package localcluster
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -64,10 +66,17 @@ func newStatus(spec *Spec, state string, report *probe.Report, faults []ActiveFa
 
 // Status asks every member and says how the ensemble is.
 func (s *Supervisor) Status(ctx context.Context) (Status, error) {
-	report := s.survey(ctx)
+	report := s.assess(ctx)
 	status := newStatus(s.spec, StateRunning, report, active(s.Faults(), time.Now()))
 	for _, m := range s.members {
-		status.Members = append(status.Members, s.memberStatus(m, report))
+		member := s.memberStatus(m, report)
+		status.Members = append(status.Members, member)
+		// Of one whose process has ended the supervisor knows more than that nobody answers.
+		for i, f := range status.Reasons {
+			if f.Code == probe.CodeDown && slices.Equal(f.Members, []int64{member.ID}) && member.Role == probe.RoleDown.String() {
+				status.Reasons[i].Text = fmt.Sprintf("server %d is down: %s", member.ID, member.Reason)
+			}
+		}
 	}
 	return status, ctx.Err()
 }
@@ -75,11 +84,11 @@ func (s *Supervisor) Status(ctx context.Context) (Status, error) {
 func (s *Supervisor) memberStatus(m *member, report *probe.Report) MemberStatus {
 	status := m.spec.status(s.spec, m.folder)
 	s.mu.Lock()
-	state, process := m.state, m.process
+	state, process, words := m.state, m.process, m.said
 	s.mu.Unlock()
 	if state == stateStopped {
 		if process != nil {
-			status.Reason = "exited: " + process.how.String()
+			status.Reason = strings.TrimSuffix("exited: "+process.how.String()+": "+words, ": ")
 		}
 		return status
 	}
@@ -90,6 +99,9 @@ func (s *Supervisor) memberStatus(m *member, report *probe.Report) MemberStatus 
 	}
 	said := report.Member(m.spec.ID)
 	status.Role, status.Reason = roleName(report, said), said.Reason.String()
+	if said.Detail == isCutOff {
+		status.Reason = isCutOff
+	}
 	if !said.Role.Serves() {
 		return status
 	}

@@ -263,7 +263,7 @@ func (s *Supervisor) startMember(m *member, why string) error {
 	}
 	s.guard.watch(p.pid)
 	s.mu.Lock()
-	m.process, m.state, m.expected, m.why, m.role = p, stateRunning, false, "", ""
+	m.process, m.state, m.expected, m.why, m.role, m.said = p, stateRunning, false, "", "", ""
 	s.mu.Unlock()
 	s.events.add(Event{Kind: EventStarted, Member: m.spec.ID, PID: p.pid, Why: why})
 	s.burying.Go(func() { s.bury(m, p) })
@@ -278,10 +278,17 @@ func (s *Supervisor) bury(m *member, p *process) {
 	if p.how.signal == "" {
 		e.ExitCode = &p.how.code
 	}
+	said := ""
+	if p.how.code > 0 {
+		said = m.lastWords(p)
+	}
 	s.mu.Lock()
 	e.Expected, e.Why = m.expected, m.why
+	if m.expected {
+		said = "" // whoever asked for it knows why
+	}
 	if m.process == p {
-		m.state, m.role = stateStopped, ""
+		m.state, m.role, m.said = stateStopped, "", said
 	}
 	over := s.ledger.Recover(inject.Pause, m.spec.ID)
 	s.mu.Unlock()

@@ -1,0 +1,105 @@
+package localcluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"zkctl/probe"
+)
+
+// maxWords bounds how much of a log is read and shown.
+const maxWords = 4 << 10
+
+// lastWords is why a member's process ended by itself: the error that it printed, else its last line.
+// The text is kept where the member's state is, so that `status` can say it for as long as the member
+// is down. A disk that is full can swallow even this; then it is said for the member.
+func (m *member) lastWords(p *process) string {
+	words, full := m.printed(p.logFrom), syscall.ENOSPC.Error()
+	if strings.Contains(words, full) || roomIn(string(m.folder)) {
+		return words
+	}
+	return strings.TrimPrefix(words+": "+string(m.folder)+": "+full, ": ")
+}
+
+// printed is how a member's log ends, behind offset from: the error, which may have several lines, or
+// the last line.
+func (m *member) printed(from int64) string {
+	log, err := os.Open(m.folder.LogFile())
+	if err != nil {
+		return err.Error()
+	}
+	defer log.Close()
+	size, err := log.Seek(0, io.SeekEnd)
+	if err == nil {
+		_, err = log.Seek(max(from, size-maxWords), io.SeekStart)
+	}
+	if err != nil {
+		return err.Error()
+	}
+	text, err := io.ReadAll(io.LimitReader(log, maxWords))
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	for i, line := range lines {
+		if said, ok := strings.CutPrefix(line, "zkctl: "); ok {
+			lines[i] = said
+			return strings.Join(slices.DeleteFunc(lines[i:], isHint), "\n")
+		}
+	}
+	return lines[len(lines)-1]
+}
+
+func isHint(line string) bool { return strings.HasPrefix(line, "hint: ") }
+
+// roomIn tells whether a file can grow in dir. Trying is the only way that every system has, and
+// that knows of quotas.
+func roomIn(dir string) bool {
+	file, err := os.CreateTemp(dir, ".room.*")
+	if err == nil {
+		_, err = file.Write(make([]byte, 4<<10))
+		err = errors.Join(err, file.Close(), os.Remove(file.Name()))
+	}
+	return !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT)
+}
+
+// greetTime is how long a start waits for a member's first word. A JVM takes a second or two.
+const greetTime = 10 * time.Second
+
+// awaitGreetings returns when each of the members that were started has answered over its client port,
+// be it only that it is looking for a leader: its files were read by then. One that has ended instead
+// is an error with its reason. One that does neither is left alone.
+func (s *Supervisor) awaitGreetings(ctx context.Context, ids []int64) error {
+	ctx, cancel := context.WithTimeout(ctx, greetTime)
+	defer cancel()
+	return s.each(ids, func(m *member) error {
+		server := []probe.Server{{ID: m.spec.ID, Client: m.spec.Client(), Observer: m.spec.Observer}}
+		asking := probe.Surveyor{System: s.system, Timeout: surveyTimeout}
+		for ctx.Err() == nil {
+			s.mu.Lock()
+			stopped, how, said := m.state == stateStopped && !m.expected, "", m.said
+			if stopped && m.process != nil {
+				how = m.process.how.String()
+			}
+			s.mu.Unlock()
+			if stopped {
+				return fail(CodeFailed, fmt.Sprintf("`zkctl logs %d` has the whole story", m.spec.ID), "member %d ended at once (%s): %s", m.spec.ID, how, said)
+			}
+			if asking.Survey(ctx, server).Members[0].Role != probe.RoleDown {
+				return nil
+			}
+			select {
+			case <-time.After(eager):
+			case <-ctx.Done():
+			}
+		}
+		return nil
+	})
+}
