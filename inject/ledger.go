@@ -48,6 +48,10 @@ func (l *Ledger) Add(f Fault, now time.Time, lease time.Duration) Fault {
 	return f.clone()
 }
 
+// Resume goes on numbering behind f<issued>, for the ledger of an ensemble
+// that had another before.
+func (l *Ledger) Resume(issued int) { l.issued = max(l.issued, issued) }
+
 // Expire ends the faults whose time is up, and returns them.
 func (l *Ledger) Expire(now time.Time) []Fault {
 	return l.end(func(f Fault) bool { return f.Until != nil && !now.Before(*f.Until) })

@@ -1,6 +1,7 @@
 package localcluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -76,16 +77,25 @@ func (s *Supervisor) Act(ctx context.Context, r ActRequest) (ActReport, error) {
 			return ActReport{}, err
 		}
 	}
+	report, useful, err := s.act(ctx, r, v, selector, signal)
+	if err == nil && !r.DryRun && (r.Verb == "start" || r.Verb == "restart") {
+		err = s.awaitGreetings(ctx, useful)
+	}
+	return report, err
+}
+
+// act is Act with its words understood. It returns the members to which something was done.
+func (s *Supervisor) act(ctx context.Context, r ActRequest, v verb, selector inject.Selector, signal syscall.Signal) (ActReport, []int64, error) {
 	s.acting.Lock()
 	defer s.acting.Unlock()
 	members, err := s.candidates(ctx, v)
 	if err != nil {
-		return ActReport{}, err
+		return ActReport{}, nil, err
 	}
 	random, seed := chooser(r.Seed)
 	ids, err := selector.Resolve(members, random)
 	if err != nil {
-		return ActReport{}, selectorError(err)
+		return ActReport{}, nil, selectorError(err)
 	}
 	report := ActReport{Verb: r.Verb, Selector: selector.String(), DryRun: r.DryRun, Members: ids, Deeds: []Deed{}}
 	if selector.Random() {
@@ -93,13 +103,10 @@ func (s *Supervisor) Act(ctx context.Context, r ActRequest) (ActReport, error) {
 	}
 	useful := s.sortOut(v, ids, r.DryRun, &report)
 	if r.DryRun || len(useful) == 0 {
-		return report, nil
+		return report, nil, nil
 	}
 	err = s.do(r.Verb, useful, signal, seconds(r.Lease), r.Verb+" "+report.Selector, &report)
-	if err == nil && (r.Verb == "start" || r.Verb == "restart") {
-		err = s.awaitGreetings(ctx, useful)
-	}
-	return report, err
+	return report, useful, err
 }
 
 func killSignal(name string) (syscall.Signal, error) {
@@ -231,7 +238,7 @@ func (s *Supervisor) Slow(ctx context.Context, r SlowRequest) (FaultReport, erro
 	if r.Shape == (link.Shape{}) {
 		return FaultReport{}, fail(CodeUsage, "give --latency, --rate or both", "slow by how much?")
 	}
-	channels, err := link.ParseChannels(r.Channel)
+	channels, err := link.ParseChannels(cmp.Or(r.Channel, "all"))
 	if err != nil {
 		return FaultReport{}, fail(CodeUsage, "", "%w", err)
 	}

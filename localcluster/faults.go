@@ -14,7 +14,7 @@ var _ inject.Target = (*Supervisor)(nil)
 
 // Members says who there is and what each member is doing at this moment.
 func (s *Supervisor) Members(ctx context.Context) ([]inject.Member, error) {
-	report := s.survey(ctx)
+	report := s.assess(ctx)
 	members := make([]inject.Member, len(s.members))
 	for i, m := range s.members {
 		role := selectable(roleName(report, report.Member(m.spec.ID)))

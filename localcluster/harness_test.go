@@ -54,6 +54,16 @@ func TestMain(m *testing.M) {
 // for what never happens.
 const patience = 60 * time.Second
 
+// long marks a test that -short leaves out. Like the others it runs beside them: most of what these
+// tests do is wait for timeouts of the ensemble.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("left out by -short")
+	}
+	t.Parallel()
+}
+
 // ensemble is one that a test brought up. It is gone when the test is over.
 type ensemble struct {
 	*testing.T

@@ -98,6 +98,8 @@ func (s *Supervisor) awaitGreetings(ctx context.Context, ids []int64) error {
 			select {
 			case <-time.After(eager):
 			case <-ctx.Done():
+			case <-s.stopping:
+				return nil
 			}
 		}
 		return nil

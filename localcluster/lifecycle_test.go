@@ -22,6 +22,7 @@ import (
 
 // Ensembles of every usual size come up, and each member says it is what it was made to be.
 func TestSizes(t *testing.T) {
+	t.Parallel()
 	sizes := []struct{ voters, observers int }{{1, 0}, {3, 2}, {3, 0}, {5, 0}, {7, 0}, {9, 0}, {1, 1}, {2, 0}}
 	if testing.Short() {
 		sizes = sizes[:2]
@@ -51,6 +52,7 @@ func TestSizes(t *testing.T) {
 // One way cuts lower the number of voters that serve, sizes decide what a quorum needs: the verdict is
 // the same that elections are decided by.
 func TestDegradedIsNotHealthy(t *testing.T) {
+	t.Parallel()
 	e := start(t, localcluster.Request{Nodes: 3, Observers: 1})
 	e.act("kill", "observers")
 	status := e.wait("quorum")
@@ -71,6 +73,7 @@ func TestDegradedIsNotHealthy(t *testing.T) {
 // The supervisor is killed: nothing of the ensemble goes on running, not even a member that is paused,
 // and `up` resumes it on the same ports with all its data.
 func TestSupervisorKilled(t *testing.T) {
+	t.Parallel()
 	e := start(t, localcluster.Request{Observers: 1})
 	e.create(e.session(e.leader()), "/kept", "1")
 	before := e.wait("synced")
@@ -143,6 +146,7 @@ func awaitGone(e *ensemble, pid int) {
 
 // Ten ensembles at once: no port clash, and each down removes only its own.
 func TestTenAtOnce(t *testing.T) {
+	t.Parallel()
 	home := localcluster.Home(t.TempDir())
 	n := 10
 	if testing.Short() {
@@ -201,6 +205,7 @@ func TestTenAtOnce(t *testing.T) {
 
 // Several `up`s of one name at once make one ensemble, and all of them succeed.
 func TestUpAtOnce(t *testing.T) {
+	long(t)
 	home := localcluster.Home(t.TempDir())
 	e := startIn(t, home, "test", localcluster.Request{})
 	if _, err := localcluster.Down(e.ctx, home, "test", true, false); err != nil {
@@ -230,6 +235,7 @@ func TestUpAtOnce(t *testing.T) {
 
 // A second up starts what is down, and changes nothing that runs.
 func TestUpOfARunningEnsemble(t *testing.T) {
+	t.Parallel()
 	e := start(t, localcluster.Request{})
 	before := e.wait("healthy")
 	result := e.up(localcluster.Request{Nodes: 3})
@@ -257,6 +263,7 @@ func TestUpOfARunningEnsemble(t *testing.T) {
 
 // Data, ports and settings survive a down; settings can change while the ensemble is down.
 func TestDownAndUpAgain(t *testing.T) {
+	t.Parallel()
 	e := start(t, localcluster.Request{})
 	e.create(e.session(e.leader()), "/kept", "1")
 	before := e.wait("synced")
@@ -293,6 +300,7 @@ func TestDownAndUpAgain(t *testing.T) {
 
 // What keeps an ensemble from starting is named, and nothing is left of the attempt.
 func TestUpThatFails(t *testing.T) {
+	t.Parallel()
 	up := func(home localcluster.Home, r localcluster.Request) error {
 		_, err := localcluster.Up(t.Context(), localcluster.UpOptions{
 			Home: home, Name: "test", Request: r, Wait: patience, Program: "zkctl", Progress: func(string) {},
@@ -370,6 +378,7 @@ func leftIn(t *testing.T, home localcluster.Home) (names []string) {
 
 // A lease ends by itself: the supervisor heals, whatever has become of whoever asked.
 func TestLeases(t *testing.T) {
+	t.Parallel()
 	e := start(t, localcluster.Request{})
 	leader := e.leader()
 	fault, err := e.Client.Inject(e.ctx, inject.Fault{Kind: inject.Kill, Members: []int64{leader.ID}}, 300*time.Millisecond)
@@ -415,6 +424,7 @@ func TestLeases(t *testing.T) {
 
 // A member that dies by itself is recorded and stays down.
 func TestUnexpectedDeath(t *testing.T) {
+	t.Parallel()
 	e := start(t, localcluster.Request{})
 	victim := e.member(2)
 	if err := syscall.Kill(victim.PID, syscall.SIGKILL); err != nil {
@@ -439,6 +449,7 @@ func TestUnexpectedDeath(t *testing.T) {
 
 // Times ascend strictly in a timeline, and it tells a kill in order: who asked, what ended, what began.
 func TestTimeline(t *testing.T) {
+	t.Parallel()
 	e := start(t, localcluster.Request{})
 	e.wait("healthy")
 	victim := e.act("kill", "leader")[0]

@@ -32,9 +32,7 @@ func missing(t *testing.T, format string, args ...any) {
 // leads, it is killed and rejoins, and what is written through any member is read through the others,
 // to the last field of every node.
 func TestApacheAmongEmbedded(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a JVM takes its time")
-	}
+	long(t)
 	mix, err := localcluster.ParseEngineMix("embedded=2,apache=1")
 	if err != nil {
 		t.Fatal(err)
@@ -120,9 +118,7 @@ func (e *ensemble) throughEach(when string) {
 // Three of Apache's own servers, behind the links: everything zkctl does to the embedded engine it
 // does to them, too.
 func TestApacheAlone(t *testing.T) {
-	if testing.Short() {
-		t.Skip("JVMs take their time")
-	}
+	long(t)
 	mix, err := localcluster.ParseEngineMix("apache")
 	if err != nil {
 		t.Fatal(err)
@@ -147,6 +143,7 @@ func TestApacheAlone(t *testing.T) {
 }
 
 func TestKazoo(t *testing.T) {
+	t.Parallel()
 	const python = "/usr/bin/python3" // Debian's, which is the one that Debian's kazoo is for
 	if out, err := exec.Command(python, "-c", "import kazoo").CombinedOutput(); err != nil {
 		missing(t, "kazoo is not tested: install python3-kazoo (%v, %s)", err, out)
@@ -164,6 +161,7 @@ func TestKazoo(t *testing.T) {
 
 // ZooKeeper's C client, as its own command line program.
 func TestCClient(t *testing.T) {
+	t.Parallel()
 	const program = "/usr/lib/zookeeper/bin/cli_mt"
 	if _, err := os.Stat(program); err != nil {
 		missing(t, "ZooKeeper's C client is not tested: install zookeeper-bin (%v)", err)
@@ -196,6 +194,7 @@ func TestCClient(t *testing.T) {
 
 // go-zookeeper/zk keeps one session over the death of the leader and of its own server.
 func TestGoClient(t *testing.T) {
+	t.Parallel()
 	e := start(t, localcluster.Request{})
 	hosts := strings.Split(e.wait("healthy").Connect, ",")
 	conn, states, err := zk.Connect(hosts, 20*time.Second, zk.WithLogInfo(false), zk.WithLogger(quiet{}))

@@ -19,6 +19,7 @@ import (
 // Twenty times: clients write, the leader is killed, a survivor takes over, the victim comes back. No
 // acknowledged write is lost, and all members end up with the same tree.
 func TestLeaderKilledTwentyTimes(t *testing.T) {
+	t.Parallel()
 	rounds := 20
 	if testing.Short() {
 		rounds = 3
@@ -43,6 +44,7 @@ func TestLeaderKilledTwentyTimes(t *testing.T) {
 // A leader that is cut off from the others stops serving; they elect another, and it does not. What
 // it proposed and could not commit is gone after the partition.
 func TestPartitionedLeader(t *testing.T) {
+	t.Parallel()
 	e := start(t, localcluster.Request{})
 	old := e.leader()
 	s := e.session(old)
@@ -93,6 +95,7 @@ func awaitRole(e *ensemble, id int64, role string) {
 // The same when only one direction is cut: that the leader's words do not get out, or that it does
 // not hear, is each enough to depose it.
 func TestOneWayCuts(t *testing.T) {
+	long(t)
 	e := start(t, localcluster.Request{})
 	s := e.session(e.leader())
 	e.create(s, "/n", "0")
@@ -132,6 +135,7 @@ func TestOneWayCuts(t *testing.T) {
 // A cut of the quorum channel alone deposes a leader, too; one of the election channel alone does
 // not disturb an ensemble that has a leader.
 func TestChannels(t *testing.T) {
+	long(t)
 	e := start(t, localcluster.Request{})
 	old := e.leader()
 	e.partition(inject.Partition{Groups: fmt.Sprint(old.ID), Channel: "election"})
@@ -154,6 +158,7 @@ func TestChannels(t *testing.T) {
 
 // Without a majority nothing is written and nothing is read; `start all` brings everything back.
 func TestMajorityKilled(t *testing.T) {
+	t.Parallel()
 	e := start(t, localcluster.Request{})
 	e.create(e.session(e.leader()), "/kept", "1")
 	status, err := e.Status(e.ctx)
@@ -197,6 +202,7 @@ func TestMajorityKilled(t *testing.T) {
 
 // A leader that hangs is replaced; when it goes on it finds out by itself.
 func TestPausedLeader(t *testing.T) {
+	t.Parallel()
 	e := start(t, localcluster.Request{})
 	old := e.leader()
 	e.act("pause", "leader")
@@ -220,6 +226,7 @@ func TestPausedLeader(t *testing.T) {
 
 // An observer that fell far behind, and a follower that lost its disk, get the whole tree.
 func TestCatchUpBySnapshot(t *testing.T) {
+	long(t)
 	e := start(t, localcluster.Request{Nodes: 3, Observers: 1, Settings: []string{"commitLogCount=50", "snapCount=200"}})
 	leader := e.leader()
 	empty := int64(1)

@@ -66,7 +66,7 @@ func newStatus(spec *Spec, state string, report *probe.Report, faults []ActiveFa
 
 // Status asks every member and says how the ensemble is.
 func (s *Supervisor) Status(ctx context.Context) (Status, error) {
-	report := s.survey(ctx)
+	report := s.assess(ctx)
 	status := newStatus(s.spec, StateRunning, report, active(s.Faults(), time.Now()))
 	for _, m := range s.members {
 		member := s.memberStatus(m, report)
@@ -99,6 +99,9 @@ func (s *Supervisor) memberStatus(m *member, report *probe.Report) MemberStatus 
 	}
 	said := report.Member(m.spec.ID)
 	status.Role, status.Reason = roleName(report, said), said.Reason.String()
+	if said.Detail == isCutOff {
+		status.Reason = isCutOff
+	}
 	if !said.Role.Serves() {
 		return status
 	}

@@ -157,12 +157,23 @@ func (s *Supervisor) awaitPorts() error {
 	}
 }
 
-func (s *Supervisor) openEvents() (err error) {
-	s.events, err = openEventLog(s.folder.EventsFile(), time.Now)
-	return err
+// openEvents goes on with the timeline where an earlier supervisor left it.
+func (s *Supervisor) openEvents() error {
+	before, err := ReadEvents(s.folder)
+	if err != nil {
+		return err
+	}
+	if s.events, err = openEventLog(s.folder.EventsFile(), time.Now); err != nil {
+		return err
+	}
+	left := findOpen(before)
+	left.settle(s.events.add)
+	s.ledger.Resume(left.issued)
+	return nil
 }
 
 func (s *Supervisor) closeEvents() error {
+	s.recordHeals(s.ledger.Active(), "down")
 	s.events.add(Event{Kind: EventDown})
 	return s.events.close()
 }

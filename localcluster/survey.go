@@ -5,7 +5,9 @@ import (
 	"time"
 
 	"zkctl/inject"
+	"zkctl/inject/link"
 	"zkctl/probe"
+	"zkctl/quorum"
 )
 
 // surveyTimeout bounds what is asked of one member. One on the same machine that has not answered by
@@ -41,6 +43,51 @@ func (s *Supervisor) survey(ctx context.Context) *probe.Report {
 	}
 	return probe.Judge(members, s.system)
 }
+
+// assess is survey with what the supervisor knows of the links. Right after a cut a leader still says
+// that it leads and its followers that they follow, since none of them can know better before
+// syncLimit is over; but nothing will be acknowledged any more, and whoever waits for a leader does
+// not mean this one.
+func (s *Supervisor) assess(ctx context.Context) *probe.Report {
+	said := s.survey(ctx).Members
+	cut := map[[2]int64]bool{}
+	for lane, condition := range s.mesh.Conditions() {
+		if condition.Cut && lane.Channel == link.Quorum {
+			cut[[2]int64{lane.From, lane.To}] = true
+		}
+	}
+	if len(cut) > 0 {
+		cutOff(said, s.system, func(a, b int64) bool { return cut[[2]int64{a, b}] || cut[[2]int64{b, a}] })
+	}
+	return probe.Judge(said, s.system)
+}
+
+// cutOff takes their roles from the leaders that cannot reach a quorum, and from those that follow
+// nobody whom they can reach. Of two leaders the one of the later epoch is the one that counts.
+func cutOff(members []probe.Member, system quorum.System, cut func(a, b int64) bool) {
+	var leader *probe.Member
+	for i := range members {
+		m := &members[i]
+		if m.Role != probe.RoleLeader {
+			continue
+		}
+		if !system.IsQuorum(func(id int64) bool { return !cut(m.ID, id) }) {
+			m.Role, m.Reason, m.Detail = probe.RoleLooking, probe.ReasonNotServing, isCutOff
+		} else if leader == nil || m.Epoch > leader.Epoch {
+			leader = m
+		}
+	}
+	for i := range members {
+		m := &members[i]
+		learns := m.Role == probe.RoleFollower || m.Role == probe.RoleObserver
+		if learns && leader != nil && cut(m.ID, leader.ID) {
+			m.Role, m.Reason, m.Detail = probe.RoleLooking, probe.ReasonNotServing, isCutOff
+		}
+	}
+}
+
+// isCutOff is the detail of a member whose links are cut, and which has not noticed yet.
+const isCutOff = "cut off"
 
 // absent is a member that cannot answer.
 func absent(server probe.Server, role probe.Role, reason probe.Reason) probe.Member {

@@ -185,11 +185,15 @@ func (u *up) stop() error {
 
 // wait waits until every member serves, and fails at once when one dies.
 func (u *up) wait(ctx context.Context) error {
-	if u.Wait <= 0 || u.running {
+	if u.running {
 		return nil
 	}
 	client, err := Dial(u.folder)
 	if err != nil {
+		return err
+	}
+	if u.Wait <= 0 {
+		u.result.Status, err = client.Status(ctx)
 		return err
 	}
 	status, err := client.Wait(ctx, WaitRequest{For: probe.HealthHealthy.String(), Timeout: u.Wait.Seconds(), Fragile: true})

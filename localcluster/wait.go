@@ -129,15 +129,22 @@ func (s *Supervisor) Wait(ctx context.Context, r WaitRequest) (Status, error) {
 func (s *Supervisor) died() error {
 	for _, m := range s.members {
 		s.mu.Lock()
-		dead, how := m.state == stateStopped && m.process != nil && !m.expected, ""
+		dead, how, said := m.state == stateStopped && m.process != nil && !m.expected, "", m.said
 		if dead {
 			how = m.process.how.String()
 		}
 		s.mu.Unlock()
-		if dead {
-			return fail(CodeFailed, "", "member %d died (%s); the end of its log:\n%s",
-				m.spec.ID, how, tailOf(m.folder.LogFile(), 20))
+		if !dead {
+			continue
 		}
+		text := fmt.Sprintf("member %d died (%s)", m.spec.ID, how)
+		if said != "" {
+			text += ": " + said
+		}
+		if tail := tailOf(m.folder.LogFile(), 20); tail != "" && tail != said {
+			text += "\nthe end of its log:\n" + tail
+		}
+		return fail(CodeFailed, "", "%s", text)
 	}
 	return nil
 }

@@ -1,0 +1,100 @@
+package localcluster
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"zkctl/inject"
+)
+
+// What the control socket gets from others than our own client is answered with an error that says
+// what is wrong, and changes nothing.
+func TestControlRefuses(t *testing.T) {
+	s := &Supervisor{spec: mustSpec(t, Request{})}
+	server := httptest.NewServer(s.routes())
+	defer server.Close()
+	for _, c := range []struct {
+		method, path, body string
+		status             int
+		code               Code
+		says               string
+	}{
+		{"GET", "/", "", 400, CodeUsage, "knows no GET /"},
+		{"GET", "/v2/status", "", 400, CodeUsage, "zkctl down"},
+		{"GET", "/v1/act", "", 400, CodeUsage, "knows no GET /v1/act"},
+		{"POST", "/v1/act", "", 400, CodeUsage, "request act cannot be read"},
+		{"POST", "/v1/act", "nonsense", 400, CodeUsage, "request act cannot be read"},
+		{"POST", "/v1/act", `{"verb":1}`, 400, CodeUsage, "verb"},
+		{"POST", "/v1/act", `{"verb":"eat"}`, 400, CodeUsage, `"eat" is no verb`},
+		{"POST", "/v1/act", `{"verb":"kill","selector":"zebra"}`, 400, CodeUsage, "want ids"},
+		{"POST", "/v1/act", `{"verb":"kill","selector":"1","signal":"STOP"}`, 400, CodeUsage, "zkctl pause"},
+		{"POST", "/v1/wait", `{"for":"godot"}`, 400, CodeUsage, "no-quorum"},
+		{"POST", "/v1/partition", `{"groups":"1|"}`, 400, CodeUsage, "SELECTOR"},
+		{"POST", "/v1/partition", `{"groups":"1","channel":"air"}`, 400, CodeUsage, "air"},
+		{"POST", "/v1/slow", `{"links":"1>2"}`, 400, CodeUsage, "by how much"},
+		{"POST", "/v1/slow", `{"links":"1>2","channel":"air","shape":{"latency_seconds":1}}`, 400, CodeUsage, "air"},
+		{"POST", "/v1/slow", `{"links":"1>2","channel":"all","shape":{"latency_seconds":-1}}`, 400, CodeUsage, "latency"},
+		{"POST", "/v1/inject", `{"fault":{"kind":"plague"}}`, 400, CodeUsage, "plague"},
+		{"POST", "/v1/inject", `{"fault":{"kind":"clock"}}`, 400, CodeUsage, "not possible here"},
+		{"POST", "/v1/inject", `{"fault":{"kind":"kill","members":[7]}}`, 404, CodeMissing, "no member 7"},
+		{"POST", "/v1/inject", `{"fault":{"kind":"kill","detail":"HELLO"}}`, 400, CodeUsage, "HELLO"},
+		{"POST", "/v1/inject", `{"fault":{"kind":"pause"},"lease_seconds":-1}`, 400, CodeUsage, "cannot last"},
+		{"POST", "/v1/heal", `{"ids":["f1"]}`, 404, CodeMissing, "never was a fault f1"},
+		{"POST", "/v1/act", strings.Repeat(" ", maxRequest+1) + "{}", 400, CodeUsage, "cannot be read"},
+	} {
+		request, err := http.NewRequest(c.method, server.URL+c.path, strings.NewReader(c.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := server.Client().Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var e Error
+		err = json.NewDecoder(response.Body).Decode(&e)
+		response.Body.Close()
+		if err != nil || response.StatusCode != c.status || e.Code != c.code || !strings.Contains(e.Text+e.Hint, c.says) {
+			t.Errorf("%s %s %.80s: %d %+v (%v), want %d, %s and %q", c.method, c.path, c.body, response.StatusCode, e, err, c.status, c.code, c.says)
+		}
+	}
+	if faults := s.Faults(); len(faults) != 0 {
+		t.Errorf("faults: %+v", faults)
+	}
+}
+
+// A timeline that a killed supervisor left is ended by the next one, and numbers go on.
+func TestTimelineIsSettled(t *testing.T) {
+	fault := func(id string) *inject.Fault { return &inject.Fault{ID: id, Kind: inject.Cut} }
+	left := findOpen([]Event{
+		{Kind: EventUp},
+		{Kind: EventStarted, Member: 1, PID: 11}, {Kind: EventStarted, Member: 2, PID: 12}, {Kind: EventStarted, Member: 3, PID: 13},
+		{Kind: EventFault, Fault: fault("f1")}, {Kind: EventExited, Member: 2, PID: 12}, {Kind: EventFault, Fault: fault("f2")},
+		{Kind: EventHeal, Fault: fault("f1")}, {Kind: EventExited, Member: 3, PID: 13}, {Kind: EventStarted, Member: 3, PID: 23},
+	})
+	var told []string
+	left.settle(func(e Event) {
+		text, err := json.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		told = append(told, string(text))
+	})
+	want := []string{`"kind":"exited","member":1,"pid":11,"signal":"KILL"`, `"kind":"exited","member":3,"pid":23`, `"kind":"heal","fault":{"id":"f2"`}
+	if len(told) != len(want) || left.issued != 2 {
+		t.Fatalf("%d faults issued; %q", left.issued, told)
+	}
+	for i := range want {
+		if !strings.Contains(told[i], want[i]) {
+			t.Errorf("%s, want %s", told[i], want[i])
+		}
+	}
+	var ledger inject.Ledger
+	ledger.Resume(left.issued)
+	if next := ledger.Add(*fault(""), time.Time{}, 0); next.ID != "f3" {
+		t.Errorf("the next fault is %s", next.ID)
+	}
+}

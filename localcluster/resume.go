@@ -1,0 +1,53 @@
+package localcluster
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"zkctl/inject"
+)
+
+// open is what a timeline has begun and not ended: processes that were started and faults that were
+// injected. After a `down` nothing is open; after a supervisor was killed, whatever it had is.
+type open struct {
+	processes map[int64]Event // by member: its last start
+	faults    map[string]inject.Fault
+	issued    int // the highest number in a fault's id so far
+}
+
+// findOpen reads a timeline.
+func findOpen(events []Event) open {
+	o := open{processes: map[int64]Event{}, faults: map[string]inject.Fault{}}
+	for _, e := range events {
+		switch {
+		case e.Kind == EventStarted:
+			o.processes[e.Member] = e
+		case e.Kind == EventExited:
+			delete(o.processes, e.Member)
+		case e.Kind == EventFault && e.Fault != nil:
+			o.faults[e.Fault.ID] = *e.Fault
+			if n, err := strconv.Atoi(strings.TrimPrefix(e.Fault.ID, "f")); err == nil {
+				o.issued = max(o.issued, n)
+			}
+		case e.Kind == EventHeal && e.Fault != nil:
+			delete(o.faults, e.Fault.ID)
+		}
+	}
+	return o
+}
+
+// settle ends in the timeline what ended with an earlier supervisor that could not say so: the kernel
+// killed its members, and its links were mended by closing. Whoever reads the timeline, to draw it or
+// to measure it, may rely on every beginning having an end.
+func (o open) settle(add func(Event)) {
+	const why = "its supervisor died"
+	for _, id := range slices.Sorted(maps.Keys(o.processes)) {
+		add(Event{Kind: EventExited, Member: id, PID: o.processes[id].PID, Signal: "KILL", Why: why})
+	}
+	for _, id := range slices.Sorted(maps.Keys(o.faults)) {
+		fault := o.faults[id]
+		add(Event{Kind: EventHeal, Fault: &fault, Why: why})
+	}
+}
