@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 
 	"zkctl/localcluster/zab"
 	"zkctl/probe/wire"
@@ -44,6 +45,7 @@ func (s *server) step(in zab.Input) {
 func (s *server) changeTree(out *zab.Output) {
 	if out.Install != nil {
 		s.tree, s.arrived = s.arrived, nil
+		s.exactFrom = math.MaxInt64
 		s.treeReplaced()
 	}
 	if out.Rollback != nil {

@@ -59,7 +59,7 @@ func TestSizes(t *testing.T) {
 // Clients write while the leader goes away, time and again: whatever was
 // acknowledged is there in the end, on every member.
 func TestNothingAcknowledgedIsLostWithTheLeader(t *testing.T) {
-	e := startEnsemble(t, 3, 0)
+	e := startEnsemble(t, 3, 0, func(c *Config) { c.ForceSync = true })
 	rounds := 3
 	if testing.Short() {
 		rounds = 1

@@ -102,7 +102,7 @@ func (s *server) srvrLines() string {
 	l := &s.stats.latency
 	fmt.Fprintf(&b, "Latency min/avg/max: %d/%s/%d\n", l.least, javaDouble(l.average()), l.most)
 	fmt.Fprintf(&b, "Received: %d\nSent: %d\nConnections: %d\nOutstanding: %d\n",
-		s.stats.received, s.stats.sent, len(s.conns), s.outstanding())
+		s.stats.received, s.stats.sent, len(s.connections()), s.outstanding())
 	fmt.Fprintf(&b, "Zxid: %v\nMode: %s\nNode count: %d\n", s.lastZxid(), s.mode(), s.tree.Counts().Nodes)
 	if s.mode() == "leader" {
 		p := s.stats.proposals

@@ -40,7 +40,7 @@ func (s *server) mntrText() string {
 		put("observer_master_id", s.status.Leader)
 	}
 	counts := s.tree.Counts()
-	put("num_alive_connections", len(s.conns))
+	put("num_alive_connections", len(s.connections()))
 	put("avg_latency", javaDouble(s.stats.latency.average()))
 	put("min_latency", s.stats.latency.least)
 	put("max_latency", s.stats.latency.most)

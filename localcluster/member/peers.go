@@ -92,7 +92,7 @@ func listenPeers(cfg *Config, ready quorumListeners, log *slog.Logger, post mail
 	p.quorum, err = peer.ListenQuorum(peer.QuorumOptions{
 		Listen: address(own, own.Addresses[0].QuorumPort), Listener: ready.quorum,
 		Accept: p.accept, Refused: p.refused("quorum"),
-		Conn: peer.ConnOptions{MaxField: max(maxField, 2*cfg.MaxBuffer), MaxQueued: maxQueued}, Dial: dialOnce,
+		Conn: peer.ConnOptions{MaxField: max(maxField, 2*cfg.MaxBuffer), MaxQueued: maxQueued}, Dial: dialPatiently,
 	})
 	if err != nil {
 		return nil, err
@@ -150,14 +150,17 @@ func (p *peers) accept(c *peer.Conn) peer.ConnHandler {
 	return h
 }
 
-// dial opens a connection to a leader. The core paces the attempts, so the
-// first failure is the answer.
+// dial opens a connection to a leader. It is the core that counts failures,
+// because a leader that cannot be reached has to be replaced. But a Java server
+// opens its port only when it has decided to lead, some 300 ms after a quick
+// learner: so an attempt that is refused goes on for half a tick before it
+// counts as one.
 func (p *peers) dial(d zab.Dial) {
 	server, _ := p.cfg.Ensemble.Server(int64(d.Leader))
 	ctx, cancel := context.WithCancel(context.Background())
 	p.dialing[d.Link] = cancel
 	p.leader = d.Link
-	ctx = context.WithValue(ctx, giveUp{}, cancel)
+	ctx = context.WithValue(ctx, patienceKey{}, &dialPatience{cancel: cancel, until: time.Now().Add(p.cfg.Tick / 2)})
 	p.dials.Go(func() {
 		defer cancel()
 		opened := make(chan struct{})
@@ -172,16 +175,20 @@ func (p *peers) dial(d zab.Dial) {
 	})
 }
 
-// giveUp is the context key of a dial's cancel function.
-type giveUp struct{}
+// dialPatience says until when a Dial is worth repeating. It travels in the
+// context, since Quorum.Dial goes on until that ends.
+type dialPatience struct {
+	cancel context.CancelFunc
+	until  time.Time
+}
 
-// dialOnce ends the whole Dial at its first failure. Quorum.Dial would repeat
-// it until somebody cancels, which suits a caller that does not count; the core
-// counts, because a leader that refuses five times has to be replaced.
-func dialOnce(ctx context.Context, network, addr string) (net.Conn, error) {
+type patienceKey struct{}
+
+// dialPatiently is one attempt of a Dial; the last failure ends it.
+func dialPatiently(ctx context.Context, network, addr string) (net.Conn, error) {
 	conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
-	if cancel, ok := ctx.Value(giveUp{}).(context.CancelFunc); ok && err != nil {
-		cancel()
+	if p, ok := ctx.Value(patienceKey{}).(*dialPatience); ok && err != nil && time.Now().After(p.until) {
+		p.cancel()
 	}
 	return conn, err
 }

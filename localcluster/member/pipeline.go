@@ -2,6 +2,7 @@ package member
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"zkctl/localcluster/datatree"
@@ -104,8 +105,9 @@ func (s *server) apply(p wire.Proposal) (*wire.Txn, datatree.Result, bool) {
 		s.fail(fmt.Errorf("transaction %v cannot be applied: %w", p.Zxid, err))
 		return nil, datatree.Result{}, false
 	}
-	if result.Diverged {
-		s.log.Error("the tree differs from the leader's after a transaction: compare the servers' data", "zxid", p.Zxid)
+	if result.Diverged && p.Zxid > s.exactFrom {
+		s.log.Error("the tree differs from the leader's: compare the servers' data; it is said once a term", "zxid", p.Zxid)
+		s.exactFrom = math.MaxInt64
 	}
 	s.snapshots.since++
 	return txn, result, true

@@ -15,7 +15,7 @@ import (
 )
 
 func TestRestartRecoversEverything(t *testing.T) {
-	m := standalone(t, func(c *Config) { c.SnapCount, c.Purge = 20, true })
+	m := standalone(t, func(c *Config) { c.SnapCount, c.Purge, c.ForceSync = 20, true, true })
 	c := connectRaw(t, m.addr)
 	createEphemeral(c, "/e")
 	for i := range 200 {
@@ -141,7 +141,7 @@ func (f *brokenFile) Sync() error {
 func TestBrokenDiskEndsTheServer(t *testing.T) {
 	disk := &brokenFS{FS: storage.OS()}
 	cfg := testConfig(t)
-	cfg.Standalone, cfg.ClientAddress = true, "127.0.0.1:0"
+	cfg.Standalone, cfg.ClientAddress, cfg.ForceSync = true, "127.0.0.1:0", true
 	m := startMember(t, cfg, seams{fs: disk})
 	m.awaitServing(1)
 	c := connectRaw(t, m.addr)

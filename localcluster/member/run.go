@@ -73,14 +73,16 @@ func (s *server) run(ctx context.Context, store *storage.Store, history storage.
 			close(s.stopped)
 			return fmt.Errorf("%w: is another server running with this configuration?", err)
 		}
-		defer s.peers.close()
 	}
 	s.port = listenClients(s.cfg, client, s.log, s.post)
-	defer s.port.close()
 
 	err = s.loop(ctx)
 	close(s.stopped) // whoever waits for the inbox goes away
 	s.flush()
+	if s.peers != nil {
+		s.peers.close() // first: the others may have a leader to elect
+	}
+	s.port.close()
 	if err != nil {
 		s.log.Error("the server ends", "error", err)
 		return err

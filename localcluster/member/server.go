@@ -9,6 +9,7 @@ import (
 
 	"zkctl/localcluster/datatree"
 	"zkctl/localcluster/zab"
+	"zkctl/probe/wire"
 )
 
 // server is one running member. See the package comment for its parts; the
@@ -30,6 +31,10 @@ type server struct {
 	tree   *datatree.Tree
 	// arrived is the tree behind a SNAP, until the core says Install.
 	arrived *datatree.Tree
+	// exactFrom is the transaction behind which the tree must be the leader's.
+	// A Java leader writes a SNAP while it goes on applying, so that the tree
+	// is ahead in places until all that was sent with it has been applied.
+	exactFrom wire.Zxid
 
 	watches *datatree.Watches
 	conns   map[int64]*conn // every connection, by its id
@@ -210,11 +215,14 @@ func (s *server) schedule(c *conn) {
 	}
 }
 
-// connections returns all connections in the order of their arrival.
+// connections returns those that are not on their way out, in the order of
+// their arrival.
 func (s *server) connections() []*conn {
 	all := make([]*conn, 0, len(s.conns))
 	for _, c := range s.conns {
-		all = append(all, c)
+		if !c.closing {
+			all = append(all, c)
+		}
 	}
 	slices.SortFunc(all, func(a, b *conn) int { return int(a.id - b.id) })
 	return all

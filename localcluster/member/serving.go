@@ -14,6 +14,12 @@ import (
 // synchronized with a leader. Clients may come.
 func (s *server) startServing() {
 	s.servingSince = s.now()
+	if s.exactFrom > s.status.LastLogged && s.status.Role != zab.Leading {
+		// The tree came as a SNAP. The snapshot of it that is on the disk may
+		// be inexact; one that is not shall take its place.
+		s.snapshots.since = s.snapshots.due
+	}
+	s.exactFrom = s.status.LastLogged
 	if s.status.Role == zab.Leading {
 		s.leading = newLeading(s.cfg, s.tree, s.now())
 	} else {
@@ -31,7 +37,7 @@ func (s *server) stopServing() {
 	s.pipeline.reset()
 	closed := 0
 	for _, c := range s.connections() {
-		if !c.closing && c.session != 0 {
+		if c.session != 0 {
 			s.part(c)
 			closed++
 		}
