@@ -70,7 +70,7 @@ func BenchmarkRecovery(b *testing.B) {
 	const entries = 100000
 	tree := datatree.New()
 	dir := b.TempDir()
-	s, r := mustOpen(b, Options{DataDir: dir})
+	s, _ := mustOpen(b, Options{DataDir: dir})
 	write(b, s, setData(tree, entries))
 	mustClose(b, s)
 	recover := func(b *testing.B, dir string) {
@@ -98,7 +98,7 @@ func BenchmarkRecovery(b *testing.B) {
 		proposals = append(proposals, wire.Proposal{Zxid: wire.Zxid(i + 1), Data: txn.Marshal()})
 	}
 	dir = b.TempDir()
-	s, r = mustOpen(b, Options{DataDir: dir})
+	s, r := mustOpen(b, Options{DataDir: dir})
 	write(b, s, proposals)
 	if err := s.SaveSnapshot(big.Snapshot(), r.History); err != nil {
 		b.Fatal(err)

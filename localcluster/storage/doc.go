@@ -33,8 +33,8 @@
 // # Invariants of the files
 //
 //  1. In an epoch the log has no gaps, and an epoch begins with its transaction 1 (Zab section 3.1).
-//  2. No snapshot is ahead of the log's end unless the log does not reach to it at all; and replaying the log
-//     onto any snapshot gives the same tree, the one whose digest the transactions state.
+//  2. Replaying the log onto any snapshot gives the same tree, the one whose digest the transactions state. The
+//     log reaches to every snapshot but one that a leader sent, beside which there is no older log.
 //  3. epoch(last zxid) <= currentEpoch <= acceptedEpoch, except between the steps of a protocol that writes
 //     them in the order acceptedEpoch, history, currentEpoch.
 //  4. There is a snapshot before there is a log, if only snapshot.0 of the empty tree.
@@ -50,6 +50,8 @@
 //	an epoch file that is missing                   derived from the last transaction, as Java does
 //	a snapshot half installed                       finished (install.go)
 //	a snapshot that is damaged or unfinished        the one before it is used, if the log makes up for it
+//	writes and names in the page cache only         synced before they are counted on (repair.go)
+//	the same after an fsync had failed              the logs are written anew, as another fsync would do nothing
 //
 // Everything else is damage, and Open refuses it: a wrong checksum, a hole, a log without a snapshot, epochs
 // in the wrong order, a tree with another digest than its leader had. Repairing by guess would mean to

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/adler32"
+	"maps"
 	"testing"
 
 	"zkctl/localcluster/datatree"
@@ -17,11 +18,12 @@ type story struct {
 	proposals []wire.Proposal
 	digests   map[wire.Zxid]int64 // of the tree after each transaction
 	trees     map[wire.Zxid]*datatree.Snapshot
+	options   []datatree.Option
 }
 
-func newStory() *story {
-	t := datatree.New()
-	return &story{tree: t, digests: map[wire.Zxid]int64{0: t.Digest().Digest},
+func newStory(options ...datatree.Option) *story {
+	t := datatree.New(options...)
+	return &story{tree: t, options: options, digests: map[wire.Zxid]int64{0: t.Digest().Digest},
 		trees: map[wire.Zxid]*datatree.Snapshot{0: t.Snapshot()}}
 }
 
@@ -76,16 +78,19 @@ func (s *story) grow(epoch int64, n int) []wire.Proposal {
 
 // fork returns a story that begins with the transactions up to a zxid and can go on differently.
 func (s *story) fork(at wire.Zxid) *story {
-	f := newStory()
+	tree, err := datatree.Decode(wire.NewDecoder(encode(s.trees[at])), s.options...)
+	if err != nil {
+		panic(err)
+	}
+	tree.SetLastZxid(at)
+	f := &story{tree: tree, digests: maps.Clone(s.digests), trees: maps.Clone(s.trees), options: s.options}
 	for _, p := range s.proposals {
-		if p.Zxid > at {
-			break
+		if p.Zxid <= at {
+			f.proposals = append(f.proposals, p)
+			continue
 		}
-		txn, err := wire.UnmarshalTxn(p.Data)
-		if err != nil {
-			panic(err)
-		}
-		f.add(p.Zxid, txn.Header.Type, txn.Body)
+		delete(f.digests, p.Zxid)
+		delete(f.trees, p.Zxid)
 	}
 	return f
 }

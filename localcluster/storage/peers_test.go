@@ -48,8 +48,7 @@ func fileMissing(path string) bool { _, err := os.Stat(path); return err != nil 
 // forJava writes a folder with every type of transaction, two logs and a snapshot between them.
 func forJava(t *testing.T, dir string) *story {
 	t.Helper()
-	st := newStory()
-	st.tree = datatree.New(datatree.WithExtendedTypes(true))
+	st := newStory(datatree.WithExtendedTypes(true))
 	next := func() wire.Zxid { return max(st.last()+1, wire.MakeZxid(1, 1)) }
 	version := int32(0)
 	children := func() int32 { version++; return version }

@@ -43,11 +43,12 @@ func (f *found) repair(note string, do func() error) {
 // The mark need not be durable: when the power goes, so does the page cache.
 func (l layout) harden(f *found) error {
 	for _, path := range f.read {
-		harden := syncFile
+		harden := syncPath
 		if f.suspect && strings.HasPrefix(filepath.Base(path), logPrefix) {
 			harden = l.rewriteLog
 		}
 		if err := harden(l.fs, path); err != nil {
+			l.markSuspect(err)
 			return explain("make durable", path, err)
 		}
 	}
@@ -69,8 +70,11 @@ func (l layout) harden(f *found) error {
 
 func (l layout) suspect() string { return filepath.Join(l.logDir, suspectName) }
 
-// markSuspect leaves the mark, as well as it can: the disk has just failed.
+// markSuspect leaves the mark if a sync has failed, as well as it can: the disk may be in any state.
 func (l layout) markSuspect(reason error) {
+	if !errors.As(reason, new(syncFailure)) {
+		return
+	}
 	f, err := l.fs.Open(l.suspect(), CreateNew)
 	if err != nil {
 		return
@@ -79,12 +83,12 @@ func (l layout) markSuspect(reason error) {
 	_ = f.Close()
 }
 
-func syncFile(fsys FS, path string) error {
+func syncPath(fsys FS, path string) error {
 	f, err := fsys.Open(path, Modify)
 	if err != nil {
 		return err
 	}
-	err = f.Sync()
+	err = syncFile(f)
 	if closeErr := f.Close(); err == nil {
 		err = closeErr
 	}
@@ -136,7 +140,7 @@ func cutFile(fsys FS, path string, size int64) error {
 		return err
 	}
 	if err = f.Truncate(size); err == nil {
-		err = f.Sync()
+		err = syncFile(f)
 	}
 	if closeErr := f.Close(); err == nil {
 		err = closeErr

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -271,336 +270,6 @@ func checkFull(t *testing.T, err error) {
 	}
 }
 
-func TestSaveSnapshot(t *testing.T) {
-	st := newStory()
-	m := NewMemFS(1)
-	s, r := mustOpen(t, options(m))
-	write(t, s, st.grow(1, 5))
-	early := st.tree.Snapshot()
-	write(t, s, st.grow(1, 5))
-	if b := s.Backlog(); b.Entries != 10 || b.Bytes == 0 {
-		t.Errorf("backlog %+v", b)
-	}
-	if err := s.SaveSnapshot(st.tree.Snapshot(), r.History); err != nil {
-		t.Fatal(err)
-	}
-	if b := s.Backlog(); b != (Backlog{}) {
-		t.Errorf("backlog %+v after a snapshot", b)
-	}
-	write(t, s, st.grow(1, 1))
-	want := []string{"acceptedEpoch", "currentEpoch", "log.100000001", "log.10000000b", "snapshot.0", "snapshot.10000000a"}
-	if !slices.Equal(names(m), want) {
-		t.Errorf("%q, expected %q", names(m), want)
-	}
-	ops := watchOps(m)
-	for _, snap := range []struct {
-		name string
-		err  error
-	}{
-		{"an older one", s.SaveSnapshot(early, r.History)},
-		{"the same again", s.SaveSnapshot(st.trees[wire.MakeZxid(1, 10)], r.History)},
-	} {
-		if snap.err != nil || len(*ops) != 0 {
-			t.Errorf("%s: %v, %q", snap.name, snap.err, *ops)
-		}
-	}
-	ahead := st.fork(st.last())
-	ahead.grow(1, 1)
-	if err := s.SaveSnapshot(ahead.tree.Snapshot(), r.History); err == nil || s.Err() != nil {
-		t.Errorf("one ahead of the log: %v, %v", err, s.Err())
-	}
-	mustClose(t, s)
-}
-
-// A snapshot taken before a rollback and saved after it would bring back what was rolled back, once the log
-// has gone beyond it again.
-func TestSnapshotOfFormerHistory(t *testing.T) {
-	st := newStory()
-	m := NewMemFS(1)
-	s, r := mustOpen(t, options(m))
-	write(t, s, st.grow(1, 6))
-	old, oldHistory := st.tree.Snapshot(), r.History
-	r, err := s.Truncate(st.last() - 3)
-	if err != nil {
-		t.Fatal(err)
-	}
-	st = st.fork(r.LastZxid)
-	write(t, s, st.grow(2, 4))
-	if err := s.SaveSnapshot(old, oldHistory); !errors.Is(err, ErrSuperseded) {
-		t.Errorf("after Truncate: %v", err)
-	}
-	old, oldHistory = st.tree.Snapshot(), r.History
-	other := newStory()
-	other.grow(3, 1)
-	if _, err := s.InstallSnapshot(other.tree.Snapshot()); err == nil || s.Err() != nil {
-		t.Errorf("of an epoch that was not accepted: %v, %v", err, s.Err())
-	}
-	accept(t, s, 3)
-	history, err := s.InstallSnapshot(other.tree.Snapshot())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.SaveSnapshot(old, oldHistory); !errors.Is(err, ErrSuperseded) {
-		t.Errorf("after InstallSnapshot: %v", err)
-	}
-	write(t, s, other.grow(3, 2))
-	if err := s.SaveSnapshot(other.tree.Snapshot(), history); err != nil {
-		t.Errorf("of the present history: %v", err)
-	}
-	mustClose(t, s)
-	_, r = mustOpen(t, options(m))
-	if err := other.verify(r); err != nil || r.LastZxid != other.last() {
-		t.Errorf("at %s: %v", r.LastZxid, err)
-	}
-}
-
-// A snapshot that is being written gives way to whoever ends the history, and neither waits for the other's
-// whole work.
-func TestSnapshotGivesWay(t *testing.T) {
-	st := newStory()
-	m := NewMemFS(1)
-	s, r := mustOpen(t, options(m))
-	write(t, s, st.grow(1, 6))
-	writing, proceed := make(chan struct{}), make(chan struct{})
-	slow := &slowFS{MemFS: m, writing: writing, proceed: proceed}
-	s.fs = slow
-	saved := make(chan error)
-	snap := st.tree.Snapshot()
-	go func() { saved <- s.SaveSnapshot(snap, r.History) }()
-	<-writing
-	truncated := make(chan error)
-	go func() { _, err := s.Truncate(st.last() - 2); truncated <- err }()
-	for s.waiting.Load() == 0 { // Truncate announces itself before it waits
-		runtime.Gosched()
-	}
-	close(proceed)
-	if err := <-saved; !errors.Is(err, ErrSuperseded) {
-		t.Errorf("save: %v", err)
-	}
-	if err := <-truncated; err != nil {
-		t.Errorf("truncate: %v", err)
-	}
-	if slices.Contains(names(m), snapshotTemp) || slices.Contains(names(m), filepath.Base(snapshotPath(st.last()))) {
-		t.Errorf("%q", names(m))
-	}
-}
-
-// slowFS stops at the first write to a snapshot until it is told to proceed.
-type slowFS struct {
-	*MemFS
-	writing, proceed chan struct{}
-}
-
-func (s *slowFS) Open(path string, mode Mode) (File, error) {
-	f, err := s.MemFS.Open(path, mode)
-	if err == nil && filepath.Base(path) == snapshotTemp {
-		f = &slowFile{f, s}
-	}
-	return f, err
-}
-
-type slowFile struct {
-	File
-	fs *slowFS
-}
-
-func (f *slowFile) WriteAt(b []byte, off int64) (int, error) {
-	if off == 0 {
-		close(f.fs.writing)
-		<-f.fs.proceed
-	}
-	return f.File.WriteAt(b, off)
-}
-
-func TestPurge(t *testing.T) {
-	st := newStory()
-	m := NewMemFS(1)
-	s, r := mustOpen(t, options(m))
-	var saved []wire.Zxid
-	for range 6 {
-		write(t, s, st.grow(1, 3))
-		late := st.tree.Snapshot()
-		write(t, s, st.grow(1, 2)) // so the log of a snapshot reaches beyond it
-		if err := s.SaveSnapshot(late, r.History); err != nil {
-			t.Fatal(err)
-		}
-		saved = append(saved, late.Zxid())
-	}
-	write(t, s, st.grow(1, 1))
-	if _, err := s.Purge(2); err == nil {
-		t.Error("purged to two snapshots")
-	}
-	if removed, err := s.Purge(7); err != nil || len(removed) != 0 {
-		t.Errorf("with no more than to retain: %q, %v", removed, err)
-	}
-	// One that is not whole does not count.
-	m.WriteFile(snapshotPath(saved[5]+1), []byte("not whole"))
-	if _, err := s.Purge(3); err != nil {
-		t.Fatal(err)
-	}
-	want := []string{"acceptedEpoch", "currentEpoch", "log.100000010", "log.100000015", "log.10000001a", "log.10000001f",
-		"snapshot.100000012", "snapshot.100000017", "snapshot.10000001c", "snapshot.10000001d"}
-	if want[2] != hexName(logPrefix, saved[3]-2) || !slices.Equal(names(m), want) {
-		t.Fatalf("%q\nexpected %q", names(m), want)
-	}
-	mustClose(t, s)
-	// Each of the snapshots that were kept can be used.
-	for i := 5; i >= 3; i-- {
-		_, r := mustOpen(t, options(m))
-		if err := st.verify(r); err != nil || r.LastZxid != st.last() || r.Snapshot != saved[i] {
-			t.Errorf("at %s from %s: %v", r.LastZxid, r.Snapshot, err)
-		}
-		m.Crash(KillProcess)
-		if err := m.Remove(snapshotPath(saved[i])); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-func TestTruncate(t *testing.T) {
-	st := newStory()
-	st.grow(1, 9)
-	base := onDisk(t, st)
-	for back := range 10 {
-		m := clone(base, 1)
-		s, _ := mustOpen(t, options(m))
-		extra := st.fork(st.last())
-		write(t, s, extra.grow(1, 4))
-		to := extra.last() - wire.Zxid(back)
-		r, err := s.Truncate(to)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := extra.verify(r); err != nil || r.LastZxid != to || s.LastZxid() != to || len(r.Recent) != 13-back {
-			t.Errorf("truncated to %s: at %s with %d recent proposals: %v", to, r.LastZxid, len(r.Recent), err)
-		}
-		next := extra.fork(to)
-		write(t, s, next.grow(1, 3))
-		mustClose(t, s)
-		_, r = mustOpen(t, options(m))
-		if err := next.verify(r); err != nil || r.LastZxid != next.last() {
-			t.Errorf("truncated to %s and gone on: at %s: %v", to, r.LastZxid, err)
-		}
-	}
-}
-
-// The leader's transaction may not be in this log: what is left ends before it, and says so.
-func TestTruncateToUnknown(t *testing.T) {
-	st := newStory()
-	st.grow(1, 3)
-	known := st.last()
-	st.grow(3, 3)
-	m := onDisk(t, st)
-	s, _ := mustOpen(t, options(m))
-	r, err := s.Truncate(wire.MakeZxid(2, 7))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := st.verify(r); err != nil || r.LastZxid != known {
-		t.Errorf("at %s, expected %s: %v", r.LastZxid, known, err)
-	}
-}
-
-func TestTruncateToTheEnd(t *testing.T) {
-	st := newStory()
-	st.grow(1, 3)
-	m := onDisk(t, st)
-	s, _ := mustOpen(t, options(m))
-	for _, to := range []wire.Zxid{st.last(), st.last() + 100} {
-		r, err := s.Truncate(to)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := st.verify(r); err != nil || r.LastZxid != st.last() {
-			t.Errorf("truncated to %s: at %s: %v", to, r.LastZxid, err)
-		}
-	}
-}
-
-func TestTruncateWithoutHistory(t *testing.T) {
-	st := newStory()
-	st.grow(1, 4)
-	m := NewMemFS(1)
-	s, _ := mustOpen(t, options(m))
-	accept(t, s, 1)
-	history, err := s.InstallSnapshot(st.tree.Snapshot())
-	if err != nil {
-		t.Fatal(err)
-	}
-	write(t, s, st.grow(1, 2))
-	before := m.Files()
-	if _, err := s.Truncate(wire.MakeZxid(1, 2)); !errors.Is(err, ErrNoHistory) || s.Err() != nil {
-		t.Fatalf("%v, %v", err, s.Err())
-	}
-	if !slices.Equal(m.Files(), before) {
-		t.Errorf("%q, before %q", m.Files(), before)
-	}
-	// Nothing has happened.
-	write(t, s, st.grow(1, 2))
-	if err := s.SaveSnapshot(st.tree.Snapshot(), history); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestInstallSnapshot(t *testing.T) {
-	st := newStory()
-	st.grow(1, 4)
-	m := onDisk(t, st)
-	s, _ := mustOpen(t, options(m))
-	if err := s.Append(st.grow(1, 3)); err != nil { // not synced: superseded
-		t.Fatal(err)
-	}
-	other := newStory()
-	other.grow(1, 2)
-	other.grow(2, 5)
-	accept(t, s, 2)
-	if _, err := s.InstallSnapshot(other.tree.Snapshot()); err != nil {
-		t.Fatal(err)
-	}
-	want := []string{"acceptedEpoch", "currentEpoch", filepath.Base(snapshotPath(other.last()))}
-	if !slices.Equal(names(m), want) {
-		t.Errorf("%q, expected %q", names(m), want)
-	}
-	if s.LastZxid() != other.last() {
-		t.Errorf("the log ends with %s", s.LastZxid())
-	}
-	if err := s.Append(st.grow(1, 1)); err == nil {
-		t.Error("appended to the old history")
-	}
-	write(t, s, other.grow(2, 1))
-	mustClose(t, s)
-	_, r := mustOpen(t, options(m))
-	if err := other.verify(r); err != nil || r.LastZxid != other.last() {
-		t.Errorf("at %s: %v", r.LastZxid, err)
-	}
-}
-
-// An installation that was decided is finished, but not if that would replace a history by a damaged file.
-func TestDamagedInstallation(t *testing.T) {
-	st := newStory()
-	st.grow(1, 4)
-	m := onDisk(t, st)
-	other := newStory()
-	other.grow(2, 5)
-	file := snapshotFile(t, other)
-	path := dataDir + "/version-2/" + hexName(installPrefix, other.last())
-	file[50] ^= 4
-	m.WriteFile(path, file)
-	if _, _, err := Open(options(m)); !isDamage(err) || !strings.Contains(err.Error(), path) {
-		t.Fatalf("%v", err)
-	}
-	if _, err := m.ReadFile(logPath(st.proposals[0].Zxid)); err != nil {
-		t.Errorf("the old log: %v", err)
-	}
-	file[50] ^= 4
-	m.WriteFile(path, file)
-	m.WriteFile(dataDir+"/version-2/acceptedEpoch", []byte("2"))
-	_, r := mustOpen(t, options(m))
-	if err := other.verify(r); err != nil || r.LastZxid != other.last() || len(r.Notes) == 0 {
-		t.Errorf("at %s, notes %q: %v", r.LastZxid, r.Notes, err)
-	}
-}
-
 func TestSwappedFolders(t *testing.T) {
 	st := newStory()
 	st.grow(1, 4)
@@ -695,5 +364,42 @@ func TestFolderSyncFails(t *testing.T) {
 	err := s.Append(newStory().grow(1, 1))
 	if !errors.Is(err, ErrFailed) || !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "log.100000001") {
 		t.Errorf("%v", err)
+	}
+}
+
+// After a failed fsync the page cache shows what is not on the disk, and further fsyncs do not help. A start on
+// such a machine must not count on what it reads there, nor must it lose what it says that it has found.
+func TestStartAfterFailedSync(t *testing.T) {
+	for name, kind := range map[string]OpKind{"the sync": OpSync, "a write": OpWrite} {
+		t.Run(name, func(t *testing.T) {
+			m := NewMemFS(1)
+			st := newStory()
+			s, _ := mustOpen(t, options(m))
+			accept(t, s, 1)
+			write(t, s, st.grow(1, 3))
+			m.SetFault(func(op Op) error {
+				if op.Kind == kind && op.Path == logPath(st.proposals[0].Zxid) {
+					return syscall.EIO
+				}
+				return nil
+			})
+			if err := errors.Join(s.Append(st.grow(1, 2)), s.Sync()); !errors.Is(err, ErrFailed) {
+				t.Fatal(err)
+			}
+			m.SetFault(nil)
+			m.Crash(KillProcess)
+			if marked := slices.Contains(names(m), suspectName); marked != (kind == OpSync) {
+				t.Errorf("%q", names(m))
+			}
+			_, r := mustOpen(t, options(m))
+			if err := st.verify(r); err != nil {
+				t.Fatal(err)
+			}
+			m.Crash(LoseUnsynced)
+			_, again := mustOpen(t, options(m))
+			if err := st.verify(again); err != nil || again.LastZxid != r.LastZxid || slices.Contains(names(m), suspectName) {
+				t.Errorf("at %s, was %s, %q: %v", again.LastZxid, r.LastZxid, names(m), err)
+			}
+		})
 	}
 }
