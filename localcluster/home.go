@@ -61,7 +61,7 @@ func (h Home) Names() ([]string, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("state directory: %w", err)
+		return nil, fail(CodeFailed, homeHint, "state directory: %w", err)
 	}
 	var names []string
 	for _, e := range entries {
@@ -101,10 +101,12 @@ func (h Home) Pick(name string) (string, error) {
 	return DefaultName, nil
 }
 
+const homeHint = "make it a directory that you can write to, or set ZKCTL_HOME to another"
+
 // create makes the home itself, readable by its owner only.
 func (h Home) create() error {
 	if err := os.MkdirAll(string(h), 0o700); err != nil {
-		return fail(CodeFailed, "make it writable, or set ZKCTL_HOME to another directory", "state directory: %w", err)
+		return fail(CodeFailed, homeHint, "state directory: %w", err)
 	}
 	return nil
 }
