@@ -74,19 +74,16 @@ type ConfigError struct {
 	File string
 	Line int    // 0 when no single line is to blame
 	Text string // what is wrong, naming the value
-	Hint string // what to do; may be empty
+	Hint string // what to do, for a person; may be empty
 	Err  error  // what it wraps; may be nil
 }
 
+// Error leaves the hint out: whoever prints the error shows it beside.
 func (e *ConfigError) Error() string {
-	where := e.File
 	if e.Line > 0 {
-		where = fmt.Sprintf("%s:%d", e.File, e.Line)
+		return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Text)
 	}
-	if e.Hint == "" {
-		return where + ": " + e.Text
-	}
-	return where + ": " + e.Text + " (" + e.Hint + ")"
+	return e.File + ": " + e.Text
 }
 
 func (e *ConfigError) Unwrap() error { return e.Err }

@@ -180,9 +180,10 @@ func TestWhatIsWrongWithAConfiguration(t *testing.T) {
 			t.Errorf("%q: %v", test.text, err)
 			continue
 		}
+		said := err.Error() + " | " + bad.Hint
 		for _, w := range test.want {
-			if !strings.Contains(err.Error(), w) {
-				t.Errorf("%q: %q does not say %q", test.text, err, w)
+			if !strings.Contains(said, w) {
+				t.Errorf("%q: %q does not say %q", test.text, said, w)
 			}
 		}
 	}

@@ -22,7 +22,7 @@ const patience = 20 * time.Second
 
 // logbook keeps what a server logs, and lets a test wait for a line.
 type logbook struct {
-	t    *testing.T
+	t    testing.TB
 	name string
 
 	mu      sync.Mutex
@@ -31,7 +31,7 @@ type logbook struct {
 	ended   bool // the test is over: testing.T must not be used any more
 }
 
-func newLogbook(t *testing.T, name string) *logbook {
+func newLogbook(t testing.TB, name string) *logbook {
 	b := &logbook{t: t, name: name}
 	b.changed.L = &b.mu
 	t.Cleanup(func() {
@@ -97,7 +97,7 @@ func (b *logbook) text() string {
 
 // running is a member in this process.
 type running struct {
-	t      *testing.T
+	t      testing.TB
 	cfg    Config
 	addr   string // of the client port
 	log    *logbook
@@ -107,7 +107,7 @@ type running struct {
 }
 
 // testConfig is a configuration with quick ticks.
-func testConfig(t *testing.T) Config {
+func testConfig(t testing.TB) Config {
 	c := *defaultConfig()
 	c.File = "test.cfg"
 	c.DataDir = t.TempDir()
@@ -120,7 +120,7 @@ func testConfig(t *testing.T) Config {
 	return c
 }
 
-func listen(t *testing.T, addr string) net.Listener {
+func listen(t testing.TB, addr string) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -129,7 +129,7 @@ func listen(t *testing.T, addr string) net.Listener {
 	return l
 }
 
-func startMember(t *testing.T, cfg Config, given seams) *running {
+func startMember(t testing.TB, cfg Config, given seams) *running {
 	t.Helper()
 	if given.client == nil {
 		given.client = listen(t, cfg.ClientAddress)
@@ -181,7 +181,7 @@ func (m *running) stopped() bool {
 }
 
 // standalone starts a server alone and waits until it serves.
-func standalone(t *testing.T, change ...func(*Config)) *running {
+func standalone(t testing.TB, change ...func(*Config)) *running {
 	t.Helper()
 	cfg := testConfig(t)
 	cfg.Standalone = true
@@ -203,13 +203,13 @@ func (m *running) again() *running {
 
 // ensemble is a set of members in this process.
 type ensemble struct {
-	t       *testing.T
+	t       testing.TB
 	members map[int64]*running
 }
 
 // startEnsemble starts voters 1..n and observers behind them, and waits until
 // all of them serve.
-func startEnsemble(t *testing.T, voters, observers int, change ...func(*Config)) *ensemble {
+func startEnsemble(t testing.TB, voters, observers int, change ...func(*Config)) *ensemble {
 	t.Helper()
 	e := &ensemble{t: t, members: map[int64]*running{}}
 	var text strings.Builder
@@ -309,7 +309,7 @@ func (m *running) stat(key string) string {
 }
 
 // writeFile writes a file for a configuration test.
-func writeFile(t *testing.T, dir, name, content string) string {
+func writeFile(t testing.TB, dir, name, content string) string {
 	t.Helper()
 	path := filepath.Join(dir, name)
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {

@@ -12,7 +12,7 @@ import (
 
 // dial opens a connection that ends with the test, and on which nothing takes
 // longer than patience.
-func dial(t *testing.T, addr string) net.Conn {
+func dial(t testing.TB, addr string) net.Conn {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -24,7 +24,7 @@ func dial(t *testing.T, addr string) net.Conn {
 }
 
 // ask sends a four-letter word and reads the whole answer.
-func ask(t *testing.T, addr, word string) string {
+func ask(t testing.TB, addr, word string) string {
 	t.Helper()
 	c := dial(t, addr)
 	if _, err := io.WriteString(c, word); err != nil {
@@ -39,7 +39,7 @@ func ask(t *testing.T, addr, word string) string {
 
 // rawClient speaks the protocol without any library in between.
 type rawClient struct {
-	t        *testing.T
+	t        testing.TB
 	c        net.Conn
 	response wire.ConnectResponse
 	xid      int32
@@ -53,7 +53,7 @@ type frame struct {
 	body []byte
 }
 
-func connectRaw(t *testing.T, addr string) *rawClient {
+func connectRaw(t testing.TB, addr string) *rawClient {
 	t.Helper()
 	r := openRaw(t, addr, wire.ConnectRequest{Timeout: 10000, Password: wire.NoPassword(), HasReadOnly: true})
 	if r.response.SessionID == 0 {
@@ -63,7 +63,7 @@ func connectRaw(t *testing.T, addr string) *rawClient {
 }
 
 // openRaw connects with this request.
-func openRaw(t *testing.T, addr string, req wire.ConnectRequest) *rawClient {
+func openRaw(t testing.TB, addr string, req wire.ConnectRequest) *rawClient {
 	t.Helper()
 	r := &rawClient{t: t, c: dial(t, addr)}
 	r.send(wire.Marshal(&req))

@@ -74,7 +74,7 @@ func TestTakenClientPort(t *testing.T) {
 	cfg.Standalone, cfg.ClientAddress = true, m.addr
 	err := Run(t.Context(), cfg, newLogbook(t, "second").logger())
 	var bad *ConfigError
-	if !errors.As(err, &bad) || !strings.Contains(err.Error(), m.addr) || !strings.Contains(err.Error(), "clientPort") {
+	if !errors.As(err, &bad) || !strings.Contains(err.Error(), m.addr) || !strings.Contains(bad.Hint, "clientPort") {
 		t.Errorf("ended with %v", err)
 	}
 }

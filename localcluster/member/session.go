@@ -162,9 +162,7 @@ func (s *server) gone(c *conn, err error) {
 	if err != nil && !c.closing {
 		s.log.Warn("closing a client connection", "client", c.remote, "session", sessionName(c.session), "reason", err)
 	}
-	if !c.closing {
-		s.flushConn(c)
-	}
+	s.flushConn(c) // also of a connection that is closed: settle counts the rest
 	s.unbind(c)
 	c.box.part()
 	c.box.settle()
