@@ -54,7 +54,7 @@
 //
 // # Errors
 //
-// Return usagef, unhealthyf, unknownf, timeoutf or notFoundf for exits 2 to 6,
+// Return usagef, unhealthyf or notFoundf for exits 2, 3 and 6, exitf for others,
 // and any other error for 1. withHint adds what to do next. When the
 // page already says what is wrong (an unhealthy status, say), return reported(code).
 //

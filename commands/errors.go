@@ -41,8 +41,6 @@ func (e *exitError) Unwrap() error { return e.err }
 
 func usagef(format string, args ...any) error     { return exitf(exitUsage, format, args...) }
 func unhealthyf(format string, args ...any) error { return exitf(exitUnhealthy, format, args...) }
-func unknownf(format string, args ...any) error   { return exitf(exitUnknown, format, args...) }
-func timeoutf(format string, args ...any) error   { return exitf(exitTimeout, format, args...) }
 func notFoundf(format string, args ...any) error  { return exitf(exitNotFound, format, args...) }
 
 func exitf(code int, format string, args ...any) error {
