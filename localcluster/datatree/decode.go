@@ -92,7 +92,8 @@ func (t *Tree) decodeNodes(d *wire.Decoder, acls map[int64][]wire.ACL) error {
 		aclID := d.Int64()
 		n.stat.Decode(d)
 		if d.Err() != nil {
-			return fmt.Errorf("node %q: %w", path, d.Err())
+			// A damaged length makes a path of megabytes, which nobody should have to read.
+			return fmt.Errorf("node %.100q: %w", path, d.Err())
 		}
 		if err := t.adopt(n, aclID, acls); err != nil {
 			return err
@@ -107,19 +108,19 @@ func (t *Tree) decodeNodes(d *wire.Decoder, acls map[int64][]wire.ACL) error {
 // adopt adds a decoded node, which nobody else has seen yet, and may for that reason count children in place.
 func (t *Tree) adopt(n *znode, aclID int64, acls map[int64][]wire.ACL) error {
 	if t.znodes.get(n.path) != nil {
-		return corrupt("node %q twice", n.path)
+		return corrupt("node %.100q twice", n.path)
 	}
 	parentKey, name, ok := splitPath(n.path)
 	switch {
 	case n.path == "":
 		n.cut = -1
 	case !ok || name == "":
-		return corrupt("path %q", n.path)
+		return corrupt("path %.100q", n.path)
 	default:
 		n.cut = len(n.path) - len(name) - 1
 		parent := t.znodes.get(parentKey)
 		if parent == nil {
-			return corrupt("node %q has no parent", n.path)
+			return corrupt("node %.100q has no parent", n.path)
 		}
 		parent.children++
 	}

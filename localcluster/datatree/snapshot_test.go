@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"math"
+	"strings"
 	"testing"
 
 	"zkctl/probe/wire"
@@ -174,10 +175,14 @@ func TestDecodeRefuses(t *testing.T) {
 		{"no slash", paths("", "a"), ErrCorrupt},
 		{"empty name", paths("", "/a", "/a/"), ErrCorrupt},
 		{"child of the root's other name", paths("", "//a"), ErrCorrupt},
+		{"a path of a megabyte", paths("", "/"+strings.Repeat("\x00", 1<<20)+"/a"), ErrCorrupt},
 	} {
 		tree, err := Decode(wire.NewDecoder(c.b))
 		if !errors.Is(err, c.want) || tree != nil {
 			t.Errorf("%s: %v, %v, want %v and no tree", c.name, tree, err, c.want)
+		}
+		if n := len(err.Error()); n > 1000 {
+			t.Errorf("%s: the error has %d bytes", c.name, n)
 		}
 	}
 }

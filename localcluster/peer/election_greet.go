@@ -158,7 +158,7 @@ func (e *Election) admit(c *caller, hello *wire.ElectionHello) error {
 	defer e.mu.Unlock()
 	if e.peers[id] == nil && len(addrs) == 0 {
 		return fmt.Errorf("election hello: server %d is not in the configuration "+
-			"and names no address to dial back: %q", id, hello.Addresses)
+			"and names no address to dial back: %.100q", id, hello.Addresses)
 	}
 	p, err := e.lookUp(id, addrs...)
 	if err != nil {
