@@ -15,8 +15,8 @@ type Group struct {
 
 // Hierarchical is ZooKeeper's QuorumHierarchical: a quorum holds a strict
 // majority of the weight in each of a strict majority of the groups. Groups
-// whose weight is zero do not exist for it. One single group is plain weighted
-// voting.
+// whose weight is zero do not exist for it; a group without any member does, and
+// never has a majority. One single group is plain weighted voting.
 //
 //	group.1=1:2:3   group.2=4:5:6   group.3=7:8:9
 //	     x x .           x . x           . . .       two of three groups: a quorum
@@ -80,7 +80,9 @@ func NewHierarchical(voters []int64, groups []Group, weights map[int64]int64) (*
 			return nil, err
 		}
 		h.declared++
-		if wg.total > 0 {
+		// QuorumHierarchical forgets the groups whose weight is zero, but only those
+		// that have members: an empty group goes on counting and never has its majority.
+		if wg.total > 0 || len(g.Members) == 0 {
 			h.groups = append(h.groups, wg)
 			continue
 		}

@@ -100,3 +100,23 @@ func TestWeightZeroVotesButNeverLeads(t *testing.T) {
 		t.Error("under a majority every voter may lead, and nobody else")
 	}
 }
+
+// An empty group counts in ZooKeeper, unlike one whose members weigh nothing:
+// its own class says so.
+func TestEmptyGroupCounts(t *testing.T) {
+	voters := []int64{1, 2, 3}
+	two, err := NewHierarchical(voters, []Group{{1, voters}, {2, nil}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if Has(two, 1, 2, 3) {
+		t.Error("one of two groups is no majority of them")
+	}
+	three, err := NewHierarchical(voters, []Group{{1, []int64{1, 2}}, {2, nil}, {3, []int64{3}}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !Has(three, 1, 2, 3) || Has(three, 1, 2) || Has(three, 1, 3) {
+		t.Error("of three groups with an empty one, both others are needed")
+	}
+}

@@ -170,7 +170,7 @@ func (e *Ensemble) System() (quorum.System, error) {
 		if n := len(e.Servers); n > 0 {
 			return nil, refuse(e.Servers[0].Line, "%d observers and no participant: an ensemble needs voters", n)
 		}
-		return nil, refuse(0, "there is no server.N line")
+		return nil, &Error{Text: "there is no server.N line: one server by itself, which has no quorum (--nodes 1 sizes it)"}
 	}
 	if len(voters) == 1 && len(e.Servers) > 1 && e.alone {
 		return nil, refuse(e.lines[fmt.Sprintf("server.%d", voters[0])], "server %d is the only participant, and there are observers: "+
@@ -202,6 +202,9 @@ func (e *Ensemble) Text() string {
 		fmt.Fprintf(&b, "server.%d=%s\n", s.ID, s)
 	}
 	for _, g := range e.Groups {
+		if len(g.Members) == 0 {
+			continue // an empty group cannot be written; ZooKeeper drops it here, too
+		}
 		fmt.Fprintf(&b, "group.%d=", g.ID)
 		for i, id := range g.Members {
 			if i > 0 {

@@ -30,7 +30,7 @@ func (r Role) String() string {
 
 // Address is where a server's peers reach it.
 type Address struct {
-	Host         string // name or literal; an IPv6 literal without its brackets
+	Host         string // name or literal; an IPv6 literal without its brackets; "" is this machine, as in Java
 	QuorumPort   int
 	ElectionPort int
 }
@@ -93,10 +93,10 @@ func ParseServer(id int64, value string) (Server, error) {
 
 func parseServer(id int64, value string) (Server, error) {
 	s := Server{ID: id, Role: Participant}
-	if value != strings.TrimRight(value, " \t\f") {
-		return s, errors.New("white space at the end of the line, which zookeeper does not trim here")
-	}
 	parts := javaSplit(value, ";")
+	if len(parts) == 0 || strings.Trim(parts[0], "|") == "" {
+		return s, errors.New("no address: want host:port:port[:role]")
+	}
 	if len(parts) > 3 {
 		return s, errors.New("more than two ';': want host:port:port[:role][;[host:]clientPort[;[host:]securePort]]")
 	}
@@ -142,9 +142,6 @@ func parseAddress(text string) (Address, Role, error) {
 		return Address{}, 0, fmt.Errorf("%q is not host:quorumPort:electionPort or host:quorumPort:electionPort:role", text)
 	}
 	a := Address{Host: fields[0]}
-	if a.Host == "" {
-		return a, 0, fmt.Errorf("%q names no host", text)
-	}
 	if strings.ContainsAny(a.Host, " \t\r\n\f\\") {
 		return a, 0, fmt.Errorf("host %q holds white space or a backslash: no name resolves like that", a.Host)
 	}
@@ -206,7 +203,7 @@ func splitHost(s string) ([]string, error) {
 func parsePort(what, text string) (int, error) {
 	n, err := strconv.ParseInt(text, 10, 32)
 	if err != nil || n < 0 || n > 65535 {
-		return 0, fmt.Errorf("%s port %q is not a number from 0 to 65535", what, text)
+		return 0, fmt.Errorf("%s port %q is not a number from 0 to 65535%s", what, text, blankHint(text))
 	}
 	return int(n), nil
 }
@@ -219,10 +216,14 @@ func bracket(host string) string {
 }
 
 // javaSplit splits as Java's String.split does: empty strings at the end are
-// dropped, so that "1:2:" has two parts and "h:1:2:" no role.
+// dropped, so that "1:2:" has two parts, "h:1:2:" no role, and ":" no parts at
+// all; but "" is one empty part.
 func javaSplit(s, sep string) []string {
 	parts := strings.Split(s, sep)
-	for len(parts) > 1 && parts[len(parts)-1] == "" {
+	if s == "" {
+		return parts
+	}
+	for len(parts) > 0 && parts[len(parts)-1] == "" {
 		parts = parts[:len(parts)-1]
 	}
 	return parts

@@ -66,7 +66,9 @@ func TestServerLines(t *testing.T) {
 		{"a:1:2|b:3:4:observer;5", "a:1:2|b:3:4:observer;0.0.0.0:5"},
 		{"h:1:2;;2281", "h:1:2:participant;;0.0.0.0:2281"},
 		{"h:1:2;2181;h2:2281", "h:1:2:participant;0.0.0.0:2181;h2:2281"},
-		{"h:1:2:", "h:1:2:participant"}, // Java's split drops the empty end
+		{"h:1:2:observer ", "h:1:2:observer"}, // the role alone is trimmed
+		{":1:2", ":1:2:participant"},          // no host is this machine
+		{"h:1:2:", "h:1:2:participant"},       // Java's split drops the empty end
 	} {
 		s, err := ParseServer(3, c.value)
 		if err != nil {
@@ -83,6 +85,7 @@ func TestServerLines(t *testing.T) {
 	}
 	for _, c := range []struct{ value, says string }{
 		{"h1", "host:quorumPort:electionPort"},
+		{"", "no address"}, {";", "no address"}, {"|", "no address"}, {";;2181", "no address"}, {":", "host:quorumPort:electionPort"},
 		{"h1:2888", "host:quorumPort:electionPort"},
 		{"h1:2888:3888:voter", `role "voter"`},
 		{"h1:2888:2888", "both 2888"},
@@ -90,9 +93,9 @@ func TestServerLines(t *testing.T) {
 		{"h1:2888:70000", `election port "70000"`},
 		{"h1:1:2;a:b:3", "neither port nor host:port"},
 		{"h1:1:2;2181 ", "white space"},
+		{"h1:1:2 ", "white space"},
 		{"[::1:1:2", "bracket"},
 		{"[::1]", "no port"},
-		{":1:2", "no host"},
 		{"a:1:2:observer|b:1:2:participant", "different roles"},
 		{"h:1:2;3;4;5", "more than two"},
 	} {
@@ -110,7 +113,7 @@ func TestRefusals(t *testing.T) {
 		refused    bool
 		says       string
 	}{
-		{"no servers", "dataDir=/x\n", true, "no server.N line"},
+		{"no servers", "dataDir=/x\n", false, "no server.N line"},
 		{"only observers", "server.1=h:1:2:observer\n", true, "line 1: 1 observers and no participant"},
 		{"observers beside one", "server.1=h:1:2:observer\nserver.2=g:1:2\n", true, "line 2: server 2 is the only participant"},
 		{"id", "a=b\nserver.x=h:1:2\n", true, `line 2: server.x=h:1:2: "x" is not a number`},
@@ -260,6 +263,8 @@ func TestGolden(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(three + "group.1=1:2:3\nweight.1=0\nversion=10"))
+	f.Add([]byte(three + "group.1=:\ngroup.2=1:2:3\n"))
+	f.Add([]byte("server.1=;\nserver.2=|\nserver.3=:\ngroup.1=:\ngroup.2=\n"))
 	f.Add([]byte("a\\\n b=\\u0041\\uD83D\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		c, err := Parse(text)
