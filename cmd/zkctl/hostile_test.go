@@ -184,15 +184,7 @@ const floodSize = 150
 
 // flood says random things to all ports at once, some behind an honest hello.
 func flood(t *testing.T, s status) {
-	seed := rand.Uint64()
-	if text := os.Getenv("ZKCTL_TEST_SEED"); text != "" {
-		given, err := strconv.ParseUint(text, 10, 64)
-		if err != nil {
-			t.Fatalf("ZKCTL_TEST_SEED: %v", err)
-		}
-		seed = given
-	}
-	t.Logf("random bytes of seed %d: repeat them with ZKCTL_TEST_SEED=%d", seed, seed)
+	seed := testSeed(t)
 	var all sync.WaitGroup
 	for i, m := range s.Members {
 		// A hello in another member's name replaces its link, which is then built anew.
@@ -216,6 +208,21 @@ func flood(t *testing.T, s status) {
 		}
 	}
 	all.Wait()
+}
+
+// testSeed is the seed of a test's random bytes, and says how to repeat them.
+func testSeed(t *testing.T) uint64 {
+	t.Helper()
+	seed := rand.Uint64()
+	if text := os.Getenv("ZKCTL_TEST_SEED"); text != "" {
+		given, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			t.Fatalf("ZKCTL_TEST_SEED: %v", err)
+		}
+		seed = given
+	}
+	t.Logf("random bytes of seed %d: repeat them with ZKCTL_TEST_SEED=%d", seed, seed)
+	return seed
 }
 
 // randomTalk is bytes of any kind, in a frame or not, behind a hello or not.

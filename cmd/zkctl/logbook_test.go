@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -165,10 +166,12 @@ func (e *ensemble) scribe(name string, hosts ...string) *scribe {
 	return s
 }
 
-// write writes one more node.
+// write writes one more node. That it is there already is the answer to an
+// attempt whose answer was lost.
 func (s *scribe) write(data string) error {
 	path := fmt.Sprintf("/%s/n%d", s.name, len(s.written))
-	if _, err := s.conn.Create(path, []byte(data), 0, zk.WorldACL(zk.PermAll)); err != nil {
+	_, err := s.conn.Create(path, []byte(data), 0, zk.WorldACL(zk.PermAll))
+	if err != nil && !errors.Is(err, zk.ErrNodeExists) {
 		return fmt.Errorf("create %s: %w", path, err)
 	}
 	s.written = append(s.written, path)

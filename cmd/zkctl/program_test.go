@@ -43,11 +43,18 @@ type ensemble struct {
 // up starts an ensemble that goes away with the test.
 func up(t testing.TB, args ...string) *ensemble {
 	t.Helper()
+	e := at(t, t.TempDir())
+	e.up(args...)
+	return e
+}
+
+// at is an ensemble that is not there yet, in a state directory of the test's.
+func at(t testing.TB, home string) *ensemble {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("starts processes; left out by -short")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	home := t.TempDir()
 	e := &ensemble{TB: t, ctx: ctx, home: home, env: append(os.Environ(), asProgram+"=1", "ZKCTL_HOME="+home, "ZKCTL_NAME=")}
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -61,8 +68,12 @@ func up(t testing.TB, args ...string) *ensemble {
 		e.run("down", "--purge")
 		cancel()
 	})
-	e.zkctl(append([]string{"up", "--wait", patience.String()}, args...)...)
 	return e
+}
+
+func (e *ensemble) up(args ...string) {
+	e.Helper()
+	e.zkctl(append([]string{"up", "--wait", patience.String()}, args...)...)
 }
 
 func tail(text []byte, n int) []byte { return text[max(0, len(text)-n):] }
@@ -124,6 +135,7 @@ type status struct {
 		ID           int64
 		Role, Engine string
 		Client       string
+		Reason       string
 		PID          int
 		QuorumPort   int    `json:"quorum_port"`
 		ElectionPort int    `json:"election_port"`

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// smallDisk mounts a disk of so many bytes, for as long as the test runs.
+func smallDisk(t *testing.T, size int) string {
+	t.Helper()
+	dir := t.TempDir()
+	needs(t, "the right to mount a small disk", func() error {
+		return syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d,mode=700", size))
+	})
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// A home that cannot be written to is named, with what to do, and nothing is
+// left of the attempt.
+func TestUpWithoutWriteAccess(t *testing.T) {
+	disk := smallDisk(t, 1<<20)
+	e := at(t, disk)
+	if err := syscall.Mount("", disk, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+	for home, reason := range map[string]string{
+		disk:             "read-only file system",
+		disk + "/deeper": "read-only file system",
+		"/proc/zkctl":    "no such file or directory", // even root cannot make it
+		"/dev/null":      "not a directory",
+	} {
+		e.env = append(e.env, "ZKCTL_HOME="+home)
+		out, errs, code := e.run("up")
+		if code != 1 || out != "" || !strings.Contains(errs, home) || !strings.Contains(errs, reason) || !strings.Contains(errs, "or set ZKCTL_HOME to another") {
+			t.Errorf("up in %s: exit %d\n%s%s", home, code, out, errs)
+		}
+	}
+	if left := e.glob("*"); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// TestFullDisk fills the disk under a running ensemble. The members end, and
+// say why; with room again they start, and nothing acknowledged is lost.
+func TestFullDisk(t *testing.T) {
+	disk := smallDisk(t, 2<<20)
+	e := at(t, disk)
+	ballast := filepath.Join(disk, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, 1<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	e.up()
+	logs := e.logs()
+	members := e.status().Members
+	s := e.scribe("s", e.hosts()...)
+	for _, m := range members {
+		startPage(t, filepath.Join(filepath.Dir(m.DataDir), "log"))
+	}
+	e.eventually("too few members are left", func() error {
+		for s.write(strings.Repeat("x", 2000)) == nil {
+			// Until the connection breaks; there are others.
+		}
+		if health := e.status().Health; health != "no-quorum" && health != "down" {
+			return errors.New(health)
+		}
+		return nil
+	})
+	s.conn.Close()
+	t.Logf("%d writes acknowledged", len(s.written))
+
+	text, _, code := e.run("status")
+	if flat := strings.Join(strings.Fields(text), " "); code != 3 || !strings.Contains(flat, "no space left on device") {
+		t.Errorf("status: exit %d\n%s", code, text)
+	}
+	ended := 0
+	for _, m := range e.status().Members {
+		if m.Role != "down" {
+			continue
+		}
+		ended++
+		if !strings.Contains(m.Reason, "no space left on device") {
+			t.Errorf("status says of member %d: %q", m.ID, m.Reason)
+		}
+		logs.await(m.ID, "the server ends", "no room left in "+m.DataDir, "make room there")
+	}
+	if ended < 2 {
+		t.Errorf("only %d members ended", ended)
+	}
+
+	// Whatever there is still room for on a full disk is filled as well.
+	filler := fill(t, disk)
+	_, errs, code := e.run("start", "all")
+	if code != 1 || !strings.Contains(errs, "no space left on device") || !strings.Contains(errs, "hint: make room on the disk") {
+		t.Errorf("start on a full disk: exit %d\n%s", code, errs)
+	}
+	_, errs, code = e.run("up", "--name", "second")
+	if code != 1 || !strings.Contains(errs, "no space left on device") || !strings.Contains(errs, "hint: make room on the disk") {
+		t.Errorf("up on a full disk: exit %d\n%s", code, errs)
+	}
+	if left := e.glob("second*"); len(left) > 0 {
+		t.Errorf("a failed up left %v", left)
+	}
+
+	for _, path := range []string{ballast, filler} {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.zkctl("start", "all")
+	e.wait("healthy")
+	for _, host := range e.hosts() {
+		s.check(host)
+	}
+	e.scribe("again", e.hosts()...).conn.Close()
+	e.wait("synced")
+	e.sameTrees()
+}
+
+// startPage grows a log so that its last page has room for what a member says
+// when the disk has no more pages.
+func startPage(t *testing.T, log string) {
+	info, err := os.Stat(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.OpenFile(log, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	const page = 4096
+	if _, err := file.Write(bytes.Repeat([]byte{'\n'}, page-int(info.Size()%page)+1)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// fill writes a file until there is no room left, not even for one byte.
+func fill(t *testing.T, dir string) string {
+	file, err := os.Create(filepath.Join(dir, "filler"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for size := 64 << 10; size > 0; {
+		if _, err := file.Write(bytes.Repeat([]byte{1}, size)); err != nil {
+			size /= 2
+		}
+	}
+	return file.Name()
+}
