@@ -122,7 +122,11 @@ func flagUsage(f cli.Flag) string {
 	if !ok {
 		return ""
 	}
-	usage := strings.ReplaceAll(d.GetUsage(), "`", "")
+	usage := d.GetUsage()
+	if parts := strings.Split(usage, "`"); len(parts) == 3 && parts[0] == "" {
+		usage = strings.TrimSpace(parts[2]) // the name stands beside the flag, once is enough
+	}
+	usage = strings.ReplaceAll(usage, "`", "")
 	if _, isBool := f.(*cli.BoolFlag); isBool {
 		return usage
 	}

@@ -65,9 +65,9 @@ func newQuorumPlanCommand(p *program) *cli.Command {
 			"zkctl quorum plan --from old.cfg --to new.cfg\n" +
 			"zkctl quorum plan --from old.cfg --to new.cfg --failed 3",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "from", Usage: "the ensemble as it is, `N|FILE`", Destination: &o.from},
-			&cli.StringFlag{Name: "to", Usage: "the ensemble as it shall be, `N|FILE`", Destination: &o.to},
-			&cli.StringFlag{Name: "failed", Usage: "servers that are down and stay so, `1,4`", Destination: &o.failed},
+			&cli.StringFlag{Name: "from", Usage: "`N|FILE` the ensemble as it is", Destination: &o.from},
+			&cli.StringFlag{Name: "to", Usage: "`N|FILE` the ensemble as it shall be", Destination: &o.to},
+			&cli.StringFlag{Name: "failed", Usage: "`1,4` servers that are down and stay so", Destination: &o.failed},
 		},
 		Action: func(*cli.Context) error { return o.run() },
 	}

@@ -59,7 +59,7 @@ func newQuorumRecoveryCommand(p *program) *cli.Command {
 		UsageText: "zkctl quorum recovery --tick 2s --init-limit 10 --sync-limit 5\n" +
 			"zkctl quorum recovery --config zoo.cfg --session-timeout 10s",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "config", Usage: "read the limits from this zoo.cfg `FILE`, - for standard input", Destination: &o.config},
+			&cli.StringFlag{Name: "config", Usage: "`FILE` read the limits from this zoo.cfg, - for standard input", Destination: &o.config},
 			&cli.DurationFlag{Name: "tick", Usage: "tickTime", Value: 2 * time.Second, Destination: &o.tick},
 			&cli.IntFlag{Name: "init-limit", Usage: "initLimit, in ticks", Value: 10, Destination: &o.initLimit},
 			&cli.IntFlag{Name: "sync-limit", Usage: "syncLimit, in ticks", Value: 5, Destination: &o.syncLimit},
