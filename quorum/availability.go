@@ -43,7 +43,8 @@ func (a Availability) DowntimePerYear() float64 { return a.Down() * SecondsPerYe
 // must fail; weights too spread for that are summed state by state. A
 // reconfiguration between two majorities is conditioned on the common voters,
 // O(n²); other systems are enumerated up to 20 voters. ErrTooLarge beyond;
-// ErrInvalid when up returns a zero Probability.
+// ErrInvalid when up returns a zero Probability. Source: the Poisson-binomial
+// recursion, under Esscher's exponential tilting (1932).
 func Available(s System, up func(id int64) Probability) (Availability, error) {
 	for _, id := range s.Voters() {
 		if !up(id).valid() {

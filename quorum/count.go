@@ -19,7 +19,7 @@ type Fatal struct {
 // Algorithm: within a group, a minimal set is counted at its lightest member, by
 // how many sets of heavier ones fall just short; O(n·W) additions of big
 // integers, W the needed weight (a binomial coefficient when all weigh the
-// same). Across groups, the elementary symmetric polynomial. Two majorities at
+// same). Source: counting knapsacks. Across groups, the elementary symmetric polynomial. Two majorities at
 // once: O(n). ErrTooLarge when W is out of proportion, or beyond 20 voters for other systems.
 func CountMinimalQuorums(s System) (*big.Int, error) {
 	if f, ok := single(s); ok {

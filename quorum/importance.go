@@ -16,7 +16,8 @@ import (
 // are sums of positive terms (see tail.go), one pass for each class
 // of interchangeable members. O(n²) when few probabilities differ. Other systems are
 // enumerated up to 20 voters; beyond that, and for reconfigurations between two majorities,
-// the difference of two unavailabilities. Errors as Available.
+// the difference of two unavailabilities. Errors as Available. Source: Birnbaum
+// 1969, Banzhaf 1965.
 func Importance(s System, up func(id int64) Probability) ([]float64, error) {
 	ids := s.Voters()
 	for _, id := range ids {

@@ -9,7 +9,7 @@ import "fmt"
 // sane system meets itself.
 //
 // Two majorities: by their numbers, O(n). Others are enumerated, up to 20 voters
-// together; ErrTooLarge beyond.
+// together; ErrTooLarge beyond. Source: the definition of a quorum system.
 func QuorumsMeet(a, b System) (bool, error) {
 	j := NewJoint(a, b)
 	if x, y, ok := pairOfThresholds(j.forms()); ok {

@@ -23,7 +23,7 @@ const maxPlacements = 20_000
 // ignored.
 //
 // Algorithm: all partitions (or, when the zones differ, all distributions), each as
-// AvailableWithZones. ErrTooLarge beyond 20,000 of them; ErrInvalid for n < 1, no
+// AvailableWithZones; the source is enumeration. ErrTooLarge beyond 20,000 of them; ErrInvalid for n < 1, no
 // zones or a missing probability.
 func Place(n int, zones []Zone, p Probability) ([]Placement, error) {
 	if err := checkZones(zones); err != nil {

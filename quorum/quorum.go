@@ -80,6 +80,12 @@ func (m *Majority) Voters() []int64 { return slices.Clone(m.ids) }
 // which would let two halves of an even ensemble decide differently.
 func (m *Majority) Size() int { return len(m.ids)/2 + 1 }
 
+// CanLead implements Eligible: every voter may. O(log n), no allocation.
+func (m *Majority) CanLead(id int64) bool {
+	_, voter := slices.BinarySearch(m.ids, id)
+	return voter
+}
+
 // IsQuorum implements System.
 func (m *Majority) IsQuorum(up func(id int64) bool) bool {
 	missing := m.Size()

@@ -61,6 +61,9 @@ const finalizeWait = 200 * time.Millisecond
 //     up, and a new election begins. Its floor is not known from the
 //     configuration and taken as zero.
 //
+// Source: FastLeaderElection.finalizeWait; the socket timeouts of Learner and
+// LearnerHandler; Leader.lead, which pings every half tick and checks its quorum every tick.
+//
 // Errors wrap ErrInvalid for a tick, limit or session that is not above zero (ZooKeeper
 // requires initLimit and syncLimit of an ensemble), and for a smallest session timeout above the largest.
 func RecoveryBudget(t Timing, session time.Duration) (Budgets, error) {

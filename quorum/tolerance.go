@@ -141,6 +141,7 @@ func SinglePoints(s System) []int64 {
 // more than somebody who matters, matters too, so a binary search over the
 // distinct weights suffices. O(n·W/64·log n) with W the needed weight. The question is
 // coNP-hard in general: ErrTooLarge when the weights have no small common scale.
+// Source: the theory of weighted voting games (desirability is complete).
 func Dummies(s System) ([]int64, error) {
 	f, ok := single(s)
 	if !ok {

@@ -21,7 +21,8 @@ const maxWeightings = 200_000
 // BestWeights finds the weights 0..limit, in one group, that make the ensemble
 // most available; among equally good ones those with the smallest sum.
 //
-// Without rounding, the best weights are proportional to ln(p/(1-p)), classically.
+// Without rounding, the best weights are proportional to ln(p/(1-p)) (Shapley
+// and Grofman 1984, Nitzan and Paroush 1982).
 // Rounded to small integers that is a guide only, so every vector is tried that gives
 // a likelier server no less than an unlikelier one (an exchange argument shows
 // that the others cannot win). C(n+limit, limit) vectors: ErrTooLarge beyond
