@@ -48,11 +48,16 @@ func newLogsCommand(p *program) *cli.Command {
 }
 
 func (o *logsOptions) run(ctx context.Context) error {
+	// What is wrong with the words is wrong whether or not there is an ensemble.
+	selector, err := inject.ParseSelector(o.selector)
+	if err != nil {
+		return usagef("%w", err)
+	}
 	folder, spec, err := o.folder()
 	if err != nil {
 		return err
 	}
-	ids, err := o.choose(ctx, folder, spec)
+	ids, err := choose(ctx, selector, folder, spec)
 	if err != nil {
 		return err
 	}
@@ -114,11 +119,7 @@ func (o *logsOptions) copy(ctx context.Context, path string, more func() bool, o
 }
 
 // choose resolves the selector: with live roles when the ensemble runs, else by ids and sizes.
-func (o *logsOptions) choose(ctx context.Context, folder localcluster.Folder, spec *localcluster.Spec) ([]int64, error) {
-	selector, err := inject.ParseSelector(o.selector)
-	if err != nil {
-		return nil, usagef("%w", err)
-	}
+func choose(ctx context.Context, selector inject.Selector, folder localcluster.Folder, spec *localcluster.Spec) ([]int64, error) {
 	var members []inject.Member
 	client, err := localcluster.Dial(folder)
 	if err == nil {

@@ -43,8 +43,9 @@ func (o *serveOptions) run(ctx context.Context) error {
 		err = member.Run(ctx, config, slog.New(member.Throttled(slog.NewTextHandler(o.Err, nil))))
 	}
 	var bad *member.ConfigError
-	if errors.As(err, &bad) && bad.Hint != "" {
-		return withHint(err, "%s", bad.Hint)
+	if errors.As(err, &bad) {
+		// Also of a file that ZooKeeper would refuse, which is the answer of `quorum` and a failure here.
+		return &exitError{code: exitFailed, err: err, hint: bad.Hint}
 	}
 	return err
 }
