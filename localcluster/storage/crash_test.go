@@ -71,6 +71,7 @@ func (l *life) reopen(disk *MemFS) error {
 	if err := errors.Join(s.SetAcceptedEpoch(9), s.Append(next.grow(9, 2)), s.Close()); err != nil {
 		return fmt.Errorf("going on: %w", err)
 	}
+	disk.Crash(LoseUnsynced)
 	if _, r, err = Open(l.options(disk)); err != nil {
 		return fmt.Errorf("after going on: %w", err)
 	}
@@ -107,7 +108,7 @@ func powerLossAtEveryOperation(t *testing.T, options func(*MemFS) Options) {
 		step = 7
 	}
 	for at := 1; at <= ops; at += step {
-		for round, how := range []Survival{LosePower, LoseUnsynced, KillProcess} {
+		for round, how := range []Survival{LosePower, LosePower, LoseUnsynced, KillProcess} {
 			seed++
 			disk := NewMemFS(seed)
 			disk.StopAt(at)

@@ -174,7 +174,7 @@ func scenario() []step {
 	steps = append(steps, stepTruncate(5), stepAppend(2, 2), plain("sync", stepSync), stepAppend(2, 1),
 		// The leader's tree ends before this log does, and before this snapshot: what is behind it must not
 		// come back.
-		plain("save", stepSave), stepAppend(2, 1),
+		plain("save", stepSave), stepAppend(2, 1), plain("sync", stepSync),
 		stepAccept(3), stepInstall(wire.MakeZxid(2, 4), 2, 0), stepEnter(3), stepAppend(3, 2), plain("sync", stepSync),
 		plain("save", stepSave), stepAppend(3, 1), plain("sync", stepSync), stepTruncate(2),
 		// Far behind, and nothing logged since.

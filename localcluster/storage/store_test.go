@@ -403,3 +403,62 @@ func TestStartAfterFailedSync(t *testing.T) {
 		})
 	}
 }
+
+// The same when it is the start itself whose sync fails.
+func TestStartAfterFailedStart(t *testing.T) {
+	m := NewMemFS(1)
+	st := newStory()
+	s, _ := mustOpen(t, options(m))
+	accept(t, s, 1)
+	write(t, s, st.grow(1, 3))
+	m.StopAt(2) // written, and killed in the fsync
+	if err := errors.Join(s.Append(st.grow(1, 2)), s.Sync()); !errors.Is(err, ErrPowerLost) {
+		t.Fatal(err)
+	}
+	m.Crash(KillProcess)
+	m.SetFault(func(op Op) error {
+		if op.Kind == OpSync && op.Path == logPath(st.proposals[0].Zxid) {
+			return syscall.EIO
+		}
+		return nil
+	})
+	if _, _, err := Open(options(m)); !errors.Is(err, syscall.EIO) {
+		t.Fatal(err)
+	}
+	m.SetFault(nil)
+	m.Crash(KillProcess)
+	_, r := mustOpen(t, options(m))
+	m.Crash(LoseUnsynced)
+	_, again := mustOpen(t, options(m))
+	if err := st.verify(again); err != nil || again.LastZxid != r.LastZxid {
+		t.Errorf("at %s, was %s: %v", again.LastZxid, r.LastZxid, err)
+	}
+}
+
+// A process that is killed while it makes its folders leaves some whose names are not durable. The next one
+// finds that they exist, and must not leave it at that.
+func TestFoldersOfKilledProcess(t *testing.T) {
+	o := Options{DataDir: "/a/b/data", LogDir: "/a/c/log"}
+	for at := 1; ; at++ {
+		m := NewMemFS(uint64(at))
+		o.FS = m
+		m.StopAt(at)
+		_, _, err := Open(o)
+		if err == nil {
+			if at < 20 {
+				t.Errorf("%d operations", at)
+			}
+			return
+		}
+		m.Crash(KillProcess)
+		st := newStory()
+		s, _ := mustOpen(t, o)
+		write(t, s, st.grow(1, 2))
+		mustClose(t, s)
+		m.Crash(LoseUnsynced)
+		_, r := mustOpen(t, o)
+		if err := st.verify(r); err != nil || r.LastZxid != st.last() {
+			t.Fatalf("operation %d: at %s: %v", at, r.LastZxid, err)
+		}
+	}
+}
