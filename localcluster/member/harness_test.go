@@ -18,7 +18,7 @@ import (
 
 // patience bounds every wait of these tests; nothing is expected to take a
 // hundredth of it.
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 // logbook keeps what a server logs, and lets a test wait for a line.
 type logbook struct {
