@@ -483,3 +483,26 @@ func TestTimeline(t *testing.T) {
 		t.Errorf("%q, want %q", told, want)
 	}
 }
+
+// A home whose path is longer than the address of a unix socket may be works like any other, and its
+// socket, which has to be elsewhere, goes with it.
+func TestLongHome(t *testing.T) {
+	t.Parallel()
+	home := localcluster.Home(filepath.Join(t.TempDir(), strings.Repeat("long", 30)))
+	e := startIn(t, home, "test", localcluster.Request{Nodes: 1})
+	e.wait("healthy")
+	socket, err := e.folder.Socket()
+	if err != nil || strings.HasPrefix(socket, string(home)) {
+		t.Fatalf("%s, %v", socket, err)
+	}
+	info, err := os.Stat(socket)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+	if _, err := localcluster.Down(e.ctx, home, "test", true, false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(socket); !os.IsNotExist(err) {
+		t.Errorf("the socket is still there: %v", err)
+	}
+}
