@@ -177,7 +177,9 @@ func TestTooManyConnectionsFromOneAddress(t *testing.T) {
 // Clients that do not read their answers are not read from, and hold up nobody.
 func TestBackPressure(t *testing.T) {
 	m := standalone(t, func(c *Config) { c.GlobalOutstanding = 10 })
-	good, greedy := connectRaw(t, m.addr), connectRaw(t, m.addr)
+	good := connectRaw(t, m.addr)
+	// It must not expire while nobody reads from it.
+	greedy := openRaw(t, m.addr, wire.ConnectRequest{Timeout: 60000, Password: wire.NoPassword(), HasReadOnly: true})
 	good.create("/big", strings.Repeat("x", 500_000))
 	// The greedy one asks for 150 MB and reads nothing; its requests are small
 	// enough for the sockets to take them all.
