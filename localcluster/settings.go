@@ -23,6 +23,8 @@ func defaultSettings() map[string]string {
 		"maxSessionTimeout":      "60000",
 		"4lw.commands.whitelist": "*",
 		"admin.enableServer":     "false",
+		// ZooKeeper never purges unless told to; an ensemble that is left alone must not fill the disk.
+		"autopurge.purgeInterval": "1",
 	}
 }
 

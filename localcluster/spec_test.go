@@ -171,6 +171,7 @@ clientPort=20000
 clientPortAddress=127.0.0.1
 4lw.commands.whitelist=*
 admin.enableServer=false
+autopurge.purgeInterval=1
 initLimit=10
 maxSessionTimeout=60000
 minSessionTimeout=400
