@@ -24,7 +24,9 @@ func TestFindApache(t *testing.T) {
 	}
 	java := put("jdk/bin/java", 0o700)
 	jars := []string{put("release/lib/zookeeper-3.9.4.jar", 0o600), put("release/lib/logback-core.jar", 0o600)}
-	env := func(pairs map[string]string) func(string) string { return func(key string) string { return pairs[key] } }
+	env := func(pairs map[string]string) func(string) string {
+		return func(key string) string { return pairs[key] }
+	}
 	home := map[string]string{"JAVA_HOME": filepath.Join(dir, "jdk"), "ZOOKEEPER_HOME": filepath.Join(dir, "release")}
 
 	found, err := findApache(env(home))
