@@ -14,6 +14,9 @@ import (
 // smallDisk mounts a disk of so many bytes, for as long as the test runs.
 func smallDisk(t *testing.T, size int) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("mounts a disk and starts processes; left out by -short")
+	}
 	dir := t.TempDir()
 	needs(t, "the right to mount a small disk", func() error {
 		return syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d,mode=700", size))
