@@ -104,6 +104,7 @@ func (s *Store) recover(limit wire.Zxid) (*Recovered, error) {
 		}
 	}
 	if err := f.apply(s.dataDir); err != nil {
+		s.markSuspect(err)
 		return nil, err
 	}
 	f.History = s.history
