@@ -56,7 +56,12 @@ func (c *cables) init(w *World) {
 		for from := range c.n {
 			for to := range c.n {
 				p := pair{zab.ServerID(from + 1), zab.ServerID(to + 1)}
-				c.lines[channel][from*c.n+to] = cable{pair: p, channel: channel, rng: w.random()}
+				line := &c.lines[channel][from*c.n+to]
+				*line = cable{pair: p, channel: channel, rng: w.random()}
+				if w.setup.Uneven {
+					// Some cables are so slow that what they carry is long past.
+					line.slow = pick[time.Duration](line.rng, 0, 0, 0, 1, 10, 30) * w.setup.Tick / 10
+				}
 			}
 		}
 	}
@@ -69,6 +74,15 @@ func (c *cables) init(w *World) {
 
 func (c *cables) line(channel Channel, p pair) *cable {
 	return &c.lines[channel][(int(p.from)-1)*c.n+int(p.to)-1]
+}
+
+// even ends the differences between cables.
+func (c *cables) even() {
+	for _, lines := range c.lines {
+		for i := range lines {
+			lines[i].slow = 0
+		}
+	}
 }
 
 // delay is how long the next bytes take.

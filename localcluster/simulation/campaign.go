@@ -14,6 +14,8 @@ type Campaign struct {
 	Runs  int    // 0: until the context ends
 	Nodes int    // voters; 0: drawn
 
+	AsFound bool // do not shrink what fails
+
 	// Progress is called after every run, never twice at once.
 	Progress func(Tally)
 }
@@ -152,7 +154,10 @@ func (e *effort) exact() Tally {
 }
 
 func (e *effort) explain() *Failure {
-	small, result := Shrink(Draw(e.seed, e.campaign.Nodes), e.failed)
-	_, events := Trace(small, ShownEvents)
-	return &Failure{Seed: e.seed, Schedule: small, Result: result, Events: events}
+	schedule := Draw(e.seed, e.campaign.Nodes)
+	if !e.campaign.AsFound {
+		schedule, _ = Shrink(schedule, e.failed)
+	}
+	result, events := Trace(schedule, ShownEvents)
+	return &Failure{Seed: e.seed, Schedule: schedule, Result: result, Events: events}
 }

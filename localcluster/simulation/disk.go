@@ -34,6 +34,7 @@ type disk struct {
 	busy   bool
 	saving bool // a snapshot is being written in the background
 
+	idle  bool          // nothing of a batch happens before its end; for scripts
 	slow  time.Duration // added to each batch
 	stuck int           // how many faults hold it
 
@@ -267,7 +268,7 @@ func (d *disk) flush() {
 
 // die is the end of the process: some of what was under way happens.
 func (d *disk) die(survival storage.Survival) {
-	if pending := append(d.batch, d.queue...); len(pending) > 0 && d.rng.IntN(4) > 0 {
+	if pending := append(d.batch, d.queue...); len(pending) > 0 && !d.idle && d.rng.IntN(4) > 0 {
 		d.fs().StopAt(1 + d.rng.IntN(4*len(pending)+4))
 		d.failSync = 0
 		_, _ = d.writeAll(pending)

@@ -32,6 +32,7 @@ const (
 	FaultFull      FaultKind = "disk-full"
 	FaultClock     FaultKind = "clock"   // Server's clock runs at N percent, and its wall clock jumps by Amount
 	FaultResign    FaultKind = "resign"  // Server leaves its role
+	FaultMislead   FaultKind = "mislead" // the servers in N, a set of bits, leave their roles and come to believe that Peer was elected
 	FaultSever     FaultKind = "sever"   // client N loses its connection, and no side is told
 	FaultSleep     FaultKind = "sleep"   // client N stops for a while
 	FaultAbandon   FaultKind = "abandon" // client N never comes back
@@ -40,7 +41,7 @@ const (
 // faultKinds in the order in which weights are drawn.
 var faultKinds = []FaultKind{
 	FaultCrash, FaultStop, FaultPower, FaultPause, FaultIsolate, FaultDeafen, FaultMute, FaultCut, FaultSplit, FaultBreak,
-	FaultLag, FaultSlowDisk, FaultStuckDisk, FaultSync, FaultFull, FaultClock, FaultResign, FaultSever, FaultSleep, FaultAbandon,
+	FaultLag, FaultSlowDisk, FaultStuckDisk, FaultSync, FaultFull, FaultClock, FaultResign, FaultMislead, FaultSever, FaultSleep, FaultAbandon,
 }
 
 // Values of Fault.Server beside ids.

@@ -37,7 +37,6 @@ func (l *eventLog) Lines() []string {
 	return out
 }
 
-
 // note writes a line. Callers on busy paths ask tracing first, since making the
 // arguments costs more than the rest of a step.
 func (w *World) note(format string, args ...any) {

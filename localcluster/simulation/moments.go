@@ -47,6 +47,9 @@ func (w *World) events(s *server, events []zab.Event) {
 		if w.tracing() {
 			w.note("%d: %v", s.id, e)
 		}
+		if w.watch != nil {
+			w.watch(s, e)
+		}
 		switch e.Kind {
 		case zab.LeaderElected:
 			w.moment(s, MomentElected)

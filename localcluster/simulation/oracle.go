@@ -30,6 +30,7 @@ const (
 	invEphemeral = "no ephemeral survives its session"
 	invWatch     = "watches fire as promised"
 	invLiveness  = "healed, hence live"
+	invNoPanic   = "no panic"
 )
 
 // record is a transaction as the oracle remembers it. Zxids name histories: a

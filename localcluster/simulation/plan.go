@@ -80,6 +80,11 @@ func (p *plan) strike(f Fault, at *server) {
 	default:
 		targets = append(targets, w.server(zab.ServerID(f.Server)))
 	}
+	if f.Kind == FaultMislead {
+		w.note("FAULT: %v", f)
+		w.mislead(f.N, zab.ServerID(f.Peer))
+		return
+	}
 	if f.N > 0 && (f.Kind == FaultSever || f.Kind == FaultSleep || f.Kind == FaultAbandon) {
 		p.strikeClient(f)
 		return
@@ -167,7 +172,7 @@ func (p *plan) lag(f Fault, s *server) {
 	slow := func(by time.Duration) {
 		for _, channel := range []Channel{QuorumChannel, ElectionChannel} {
 			for _, other := range p.w.servers {
-				if other != s {
+				if other != s && (f.Channel == Both || f.Channel == channel) {
 					p.w.cables.line(channel, pair{s.id, other.id}).slow += by
 					p.w.cables.line(channel, pair{other.id, s.id}).slow += by
 				}
@@ -263,6 +268,7 @@ func (p *plan) heal() {
 	for _, u := range p.undo {
 		u.now()
 	}
+	w.cables.even()
 	for _, s := range w.servers {
 		s.disk.failSync = 0
 		s.fs.StopAt(0)
@@ -302,7 +308,7 @@ func drawFaults(r *rand.Rand, s *Setup) []Fault {
 		if r.IntN(10) < planted {
 			f.On, f.Nth, f.At = Moments[r.IntN(len(Moments))], 1+r.IntN(4), pick[time.Duration](r, 0, 0, 0, 1, 5, 50)*time.Millisecond
 			f.Of = pick(r, 0, 0, 1+r.IntN(s.Voters+s.Observers))
-			f.Server = pick(r, Self, Self, Self, Leader, f.Server)
+			f.Server = pick(r, Self, Self, Self, Leader, f.Server) // if it has one
 		} else if len(faults) > 0 && r.IntN(4) == 0 {
 			f.At = faults[len(faults)-1].At // several things at once
 		}
@@ -340,13 +346,19 @@ func drawFault(r *rand.Rand, s *Setup, kind FaultKind) Fault {
 		f.Channel = pick(r, Both, Both, QuorumChannel, ElectionChannel)
 	case FaultIsolate, FaultDeafen, FaultMute:
 		f.Channel = pick(r, Both, Both, QuorumChannel, ElectionChannel)
+	case FaultMislead:
+		f.Server, f.Peer = Self, 1+r.IntN(s.Voters)
+		f.N = r.IntN(1<<s.Voters) | 1<<(f.Peer-1)
 	case FaultSplit:
 		f.N = r.IntN(1 << (s.Voters + s.Observers))
-	case FaultLag, FaultSlowDisk:
+	case FaultLag:
+		f.Amount = time.Duration(r.Int64N(int64(pick[time.Duration](r, 1, 2, 10) * s.Tick)))
+		f.Channel = pick(r, Both, QuorumChannel, ElectionChannel)
+	case FaultSlowDisk:
 		f.Amount = time.Duration(r.Int64N(int64(2 * s.Tick)))
 	case FaultSync:
 		f.N = 1 + r.IntN(10)
-		f.Survival = pick(r, storage.LosePower, storage.LoseUnsynced)
+		f.Survival = pick(r, storage.KillProcess, storage.LosePower, storage.LoseUnsynced)
 	case FaultClock:
 		f.N = pick(r, 50, 80, 95, 105, 130, 200)
 		f.Amount = time.Duration(r.Int64N(int64(20*time.Second))) - 10*time.Second

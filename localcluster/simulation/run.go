@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"zkctl/localcluster/storage"
@@ -34,19 +35,36 @@ func run(s Schedule, log *eventLog) Result {
 	if err != nil {
 		return Result{Violation: &Violation{Invariant: invRecovery, Text: err.Error()}}
 	}
-	w.carryOut(s.Faults)
-	for _, x := range w.servers {
-		x.start()
-	}
-	for _, c := range w.clients {
-		c.start()
-	}
+	w.live(s)
+	return Result{Steps: w.steps, Simulated: w.now, Commits: w.oracle.commits, Leaders: len(w.oracle.leaders), Violation: w.violation}
+}
+
+// live is the whole life of a world. A panic of the engine is its end, and a
+// finding like any other.
+func (w *World) live(s Schedule) {
+	defer func() {
+		if r := recover(); r != nil {
+			w.violation = nil // whatever came before has led to this
+			w.fail(invNoPanic, "%v\n%s", r, debug.Stack())
+		}
+	}()
+	w.begin(s.Faults)
 	w.run(s.Setup.Chaos)
 	if w.violation == nil {
 		w.plan.heal()
 		w.prove()
 	}
-	return Result{Steps: w.steps, Simulated: w.now, Commits: w.oracle.commits, Leaders: len(w.oracle.leaders), Violation: w.violation}
+}
+
+// begin starts everything.
+func (w *World) begin(faults []Fault) {
+	w.carryOut(faults)
+	for _, s := range w.servers {
+		s.start()
+	}
+	for _, c := range w.clients {
+		c.start()
+	}
 }
 
 // prove asks of a healed ensemble what the issue promises: a leader and

@@ -368,6 +368,9 @@ func (s *server) sendOne(o *zab.Send) {
 	} else if o.Packet.Type == wire.PacketPing && s.status.Role != zab.Leading {
 		o.Packet.Data = s.touchTable()
 	}
+	if s.w.tap != nil {
+		s.w.tap(s, o.Packet)
+	}
 	s.w.sendPacket(l, o.Packet, body)
 }
 

@@ -27,6 +27,7 @@ type Setup struct {
 	XidsRestart bool          // clients count their xids from 1 on every connection
 
 	Latency, Jitter time.Duration // of every link
+	Uneven          bool          // some links are slower by up to some ticks, until all is healed
 	Fsync           time.Duration // mean
 
 	Chaos time.Duration // how long faults begin; then everything is healed
@@ -59,6 +60,7 @@ func draw(r *rand.Rand, nodes int) Setup {
 		Fsync:   pick[time.Duration](r, 50, 500, 2000, 10000) * time.Microsecond,
 		Chaos:   pick[time.Duration](r, 2, 5, 10) * time.Second,
 	}
+	s.Uneven = r.IntN(4) == 0
 	s.Jitter = s.Latency * pick[time.Duration](r, 0, 1, 3)
 	if nodes == 0 {
 		s.Voters = pick(r, 1, 2, 3, 3, 3, 4, 5, 5, 6, 7)

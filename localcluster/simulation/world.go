@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"zkctl/localcluster/zab"
+	"zkctl/probe/wire"
 	"zkctl/quorum"
 )
 
@@ -33,6 +34,10 @@ type World struct {
 
 	violation *Violation
 	log       *eventLog // nil: nobody reads it
+
+	// For scripts: what cores report, and what servers send.
+	watch func(*server, zab.Event)
+	tap   func(from *server, p wire.QuorumPacket)
 }
 
 // Violation is an invariant that did not hold.

@@ -1,0 +1,228 @@
+package simulation
+
+// mutants of the engine: most of them are mistakes that somebody has made, in
+// ZooKeeper or elsewhere. The first three run with every go test.
+var mutants = []mutant{
+	{
+		name: "ack-newleader-before-history", // ZOOKEEPER-4646
+		file: "zab/learner.go", runs: 300,
+		old: "	n.write(Write{Kind: WriteCurrentEpoch, Epoch: l.epoch})\n",
+		new: "	n.write(Write{Kind: WriteCurrentEpoch, Epoch: l.epoch})\n	l.acked = true\n	n.toLeader(wire.QuorumPacket{Type: wire.PacketAck, Zxid: wire.MakeZxid(l.epoch, 0)})\n",
+	},
+	{
+		name: "close-session-forgets-outstanding",
+		file: "datatree/rules.go", runs: 300,
+		old: "paths := p.out.ephemerals(p.request.Session)",
+		new: "paths := p.tree.Ephemerals(p.request.Session)",
+	},
+	{
+		name: "ack-proposal-before-sync",
+		file: "zab/learner.go", runs: 300,
+		old: "func (n *Node) proposal(p wire.QuorumPacket) { n.accept(p) }",
+		new: "func (n *Node) proposal(p wire.QuorumPacket) { if n.accept(p) && n.learner.acked { n.ackProposal(p.Zxid) } }",
+	},
+	{
+		name: "leader-counts-itself-before-sync",
+		file: "zab/broadcast.go", runs: 300,
+		old: "	n.appendToLog(p)\n	if n.cfg.Standalone {",
+		new: "	n.appendToLog(p)\n	n.leader.ownAck = p.Zxid\n	if n.cfg.Standalone {",
+	},
+	{
+		name: "commit-without-quorum",
+		file: "zab/broadcast.go", runs: 100,
+		old: "return f != nil && !f.observer && f.stage >= ready && z <= f.acked",
+		new: "return f != nil && f.stage >= synchronized && z <= max(f.acked, l.ownAck)",
+	},
+	{
+		name: "promise-not-durable",
+		file: "zab/learner.go", runs: 2000,
+		old: "	n.write(Write{Kind: WriteAcceptedEpoch, Epoch: n.acceptedEpoch})\n",
+		new: "	n.toLeader(wire.QuorumPacket{Type: wire.PacketAckEpoch, Zxid: n.lastLogged, Data: int32Data(int32(l.answer))})\n",
+	},
+	{
+		name: "leader-does-not-compare-histories",
+		file: "zab/leader.go", runs: 2000,
+		old: "if !l.chosen && !f.observer && f.promised && (epoch",
+		new: "if false && !l.chosen && !f.observer && f.promised && (epoch",
+	},
+	{
+		name: "epoch-from-own-promise-only",
+		file: "zab/leader.go", runs: 1000,
+		old: "		highest = max(highest, f.acceptedEpoch)\n",
+		new: "		_ = f\n",
+	},
+	{
+		name: "repeated-promise-counts",
+		file: "zab/leader.go", runs: 3000,
+		old: "return f != nil && !f.observer && f.stage >= acknowledged && f.promised",
+		new: "return f != nil && !f.observer && f.stage >= acknowledged",
+	},
+	{
+		name: "diff-for-strangers",
+		file: "zab/history.go", runs: 300,
+		old: "return syncPlan{mode: wire.PacketSnap, zxid: h.last()}",
+		new: "return syncPlan{mode: wire.PacketDiff, zxid: h.last()}",
+	},
+	{
+		name: "truncate-across-epochs", // what ZooKeeper does
+		file: "zab/history.go", runs: 2000,
+		old: "if to, ok := h.before(peer); ok && to.Epoch() == peer.Epoch() && to.Counter() != 0 {",
+		new: "if to, ok := h.before(peer); ok {",
+	},
+	{
+		name: "window-with-a-hole", // ZOOKEEPER-4925
+		file: "zab/node.go", runs: 1000,
+		old: "	for _, p := range n.log {\n		n.history.push(p)\n	}\n",
+		new: "",
+	},
+	{
+		name: "no-fast-forward", // ZOOKEEPER-2845
+		file: "zab/node.go", runs: 300,
+		old: "	n.out.FastForward = append(n.out.FastForward, n.log...)\n",
+		new: "",
+	},
+	{
+		name: "outstanding-not-sent",
+		file: "zab/broadcast.go", runs: 300,
+		old: "	for _, p := range n.log {\n		n.out.send(f.link, wire.QuorumPacket{Type: wire.PacketProposal, Zxid: p.Zxid, Data: p.Data})\n	}\n",
+		new: "",
+	},
+	{
+		name: "commits-not-forwarded-during-sync",
+		file: "zab/broadcast.go", runs: 500,
+		old: "		if f.stage < synchronized {\n			continue\n		}\n		for _, p := range committed {",
+		new: "		if f.stage < serving {\n			continue\n		}\n		for _, p := range committed {",
+	},
+	{
+		name: "leader-never-steps-down",
+		file: "zab/leader.go", runs: 300,
+		old: "case n.phase == Broadcast && n.now >= l.checkAt && !n.quorumOf(ready):",
+		new: "case false:",
+	},
+	{
+		name: "established-before-own-epoch-is-durable",
+		file: "zab/leader.go", runs: 2000,
+		old: "	l.chosen = true\n	n.currentEpoch = l.epoch\n",
+		new: "	l.chosen, l.historyReady = true, true\n	n.currentEpoch = l.epoch\n",
+	},
+	{
+		name: "follower-trusts-a-silent-leader",
+		file: "zab/learner.go", runs: 500,
+		old: "case n.phase == Broadcast && n.now >= l.heard+n.ticks(n.cfg.SyncLimit):",
+		new: "case false:",
+	},
+	{
+		name: "vote-for-the-largest-id",
+		file: "zab/vote.go", runs: 500,
+		old: "	if v.zxid != w.zxid {\n		return v.zxid > w.zxid\n	}\n",
+		new: "",
+	},
+	{
+		name: "follow-whom-nobody-confirms",
+		file: "zab/election.go", runs: 2000,
+		old: "	return ok && w.state == wire.Leading\n",
+		new: "	return ok || w.state == 0\n",
+	},
+	{
+		name: "snapshot-not-written",
+		file: "zab/learner.go", runs: 300,
+		old: "		n.write(Write{Kind: WriteSnapshot, Zxid: p.Zxid})\n",
+		new: "",
+	},
+	{
+		name: "committed-may-be-truncated",
+		file: "zab/learner.go", runs: 3000,
+		old: "if p.Type != wire.PacketDiff && p.Zxid < n.committed {",
+		new: "if false {",
+	},
+	{
+		name: "commit-before-uptodate-is-lost",
+		file: "zab/learner.go", runs: 1000,
+		old: "	n.deliverUpTo(l.committed)\n",
+		new: "",
+	},
+	{
+		name: "continuations-survive-a-role",
+		file: "zab/node.go", runs: 2000,
+		old: "	n.writes.forget()\n",
+		new: "",
+	},
+	{
+		name: "start-trusts-the-page-cache",
+		file: "storage/store.go", runs: 500,
+		old: "	if !s.options.NoSync {\n		if err := r.harden(f); err != nil {",
+		new: "	if false {\n		if err := r.harden(f); err != nil {",
+	},
+	{
+		name: "log-file-without-a-name",
+		file: "storage/logwriter.go", runs: 300,
+		old: "	if err := w.fs.SyncDir(w.logDir); err != nil {\n		return explain(\"sync the folder of\", path, err)\n	}\n",
+		new: "",
+	},
+	{
+		name: "rename-before-sync",
+		file: "storage/fs.go", runs: 500,
+		old: "	if err = write(f); err == nil {\n		err = f.Sync()\n	}\n",
+		new: "	err = write(f)\n",
+	},
+	{
+		name: "install-leaves-the-old-log",
+		file: "storage/install.go", runs: 500,
+		old: "		if err := l.fs.Remove(filepath.Join(l.logDir, f.name)); err != nil {\n			return err\n		}\n",
+		new: "		_ = f\n",
+	},
+	{
+		name: "go-on-after-a-failed-sync", // ZOOKEEPER-4882
+		file: "storage/store.go", runs: 500,
+		old: "	if err := s.log.sync(); err != nil {\n		return s.fail(err)\n	}\n	return nil\n",
+		new: "	_ = s.log.sync()\n	return nil\n",
+	},
+	{
+		name: "closing-session-may-write",
+		file: "datatree/rules.go", runs: 500,
+		old: "		p.options.Sessions.MarkClosing(p.request.Session)\n",
+		new: "",
+	},
+	{
+		name: "multi-is-not-undone",
+		file: "datatree/prepare.go", runs: 300,
+		old: "			p.out.rollback()\n			return failedMulti",
+		new: "			return failedMulti",
+	},
+	{
+		name: "delete-does-not-tell-the-parent",
+		file: "datatree/watches.go", runs: 300,
+		old: "	parent, ok := parentOf(c.Path)\n	if !ok {",
+		new: "	parent, ok := parentOf(c.Path)\n	if !ok || c.Type == wire.EventDeleted {",
+	},
+	{
+		name: "restored-watches-miss",
+		file: "datatree/watches.go", runs: 500,
+		old: "		case n.stat.Pzxid > s.RelativeZxid:",
+		new: "		case false:",
+	},
+	{
+		name: "sessions-expire-a-tick-early",
+		file: "datatree/sessions.go", runs: 500,
+		old: "deadline := ((now+e.timeout)/s.tick + 1) * s.tick",
+		new: "deadline := ((now+e.timeout)/s.tick - 1) * s.tick",
+	},
+	{
+		name: "sequence-counts-living-children",
+		file: "datatree/rules.go", runs: 300,
+		old: "path += fmt.Sprintf(\"%010d\", parent.stat.Cversion)",
+		new: "path += fmt.Sprintf(\"%010d\", parent.children)",
+	},
+	{
+		name: "snapshot-without-sessions",
+		file: "datatree/decode.go", runs: 300,
+		old: "		t.sessions.Set(id, timeout)\n",
+		new: "		_, _ = id, timeout\n",
+	},
+	{
+		name: "observers-vote",
+		file: "zab/leader.go", runs: 1000,
+		old: "		return f != nil && !f.observer && f.stage >= s\n",
+		new: "		return f != nil && f.stage >= s\n",
+	},
+}

@@ -1,0 +1,100 @@
+package simulation
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+var (
+	allMutants   = flag.Bool("mutants", false, "try all mutants, not only the first few")
+	mutantsMatch = flag.String("mutants.match", "", "try the mutants whose name contains this")
+	mutantRuns   = flag.Int("mutant.runs", 0, "used by the tests of mutants: hunt for a violation in this many runs")
+)
+
+// mutant is a small fault put into the engine. The simulation must find it: one
+// that survives means that an invariant is missing, or a fault of the world.
+type mutant struct {
+	name     string
+	file     string // below localcluster
+	old, new string
+	runs     int // within which it must be found
+}
+
+// TestMutants rewrites the source, one mutant at a time, builds this package
+// against it, and lets it hunt.
+func TestMutants(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the engine once for each mutant")
+	}
+	tried, found := 0, 0
+	for i, m := range mutants {
+		if !*allMutants && *mutantsMatch == "" && i >= 3 || !strings.Contains(m.name, *mutantsMatch) {
+			continue
+		}
+		tried++
+		t.Run(m.name, func(t *testing.T) {
+			if m.hunt(t) {
+				found++
+			}
+		})
+	}
+	t.Logf("found %d of %d mutants", found, tried)
+}
+
+func (m *mutant) hunt(t *testing.T) bool {
+	dir := t.TempDir()
+	path, err := filepath.Abs(filepath.Join("..", filepath.FromSlash(m.file)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(source), m.old); n != 1 {
+		t.Fatalf("%s has this text %d times, expected once:\n%s", m.file, n, m.old)
+	}
+	changed := filepath.Join(dir, filepath.Base(path))
+	write := func(name string, data []byte) {
+		if err := os.WriteFile(name, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(changed, []byte(strings.Replace(string(source), m.old, m.new, 1)))
+	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {path: changed}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(filepath.Join(dir, "overlay.json"), overlay)
+	program := filepath.Join(dir, "hunt.test")
+	if out, err := exec.Command("go", "test", "-c", "-vet=off", "-overlay", filepath.Join(dir, "overlay.json"), "-o", program).CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	out, err := exec.Command(program, "-test.run", "^TestHunt$", "-test.v", "-mutant.runs", strconv.Itoa(m.runs)).CombinedOutput()
+	text := string(out)
+	at := strings.Index(text, "FOUND ")
+	if err == nil || at < 0 {
+		t.Errorf("survived %d runs\n%s", m.runs, text)
+		return false
+	}
+	line, _, _ := strings.Cut(text[at:], "\n")
+	t.Logf("%.250s", line)
+	return true
+}
+
+// TestHunt is what a mutant's program runs.
+func TestHunt(t *testing.T) {
+	if *mutantRuns == 0 {
+		t.Skip("for TestMutants")
+	}
+	tally, failure := Campaign{First: 1, Runs: *mutantRuns, AsFound: true}.Run(t.Context())
+	if failure != nil {
+		t.Fatalf("FOUND in run %d: %v", tally.Runs, failure.Result.Violation)
+	}
+}

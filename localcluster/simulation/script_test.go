@@ -1,0 +1,215 @@
+package simulation
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"zkctl/localcluster/datatree"
+	"zkctl/localcluster/storage"
+	"zkctl/localcluster/zab"
+	"zkctl/probe/wire"
+)
+
+// script drives a world by hand: one exact sequence of events, where the swarm
+// has many random ones. All invariants are checked throughout, and a script
+// ends with the same proof as a run.
+type script struct {
+	*World
+	t     *testing.T
+	paths int
+	syncs map[zab.ServerID]wire.PacketType // how each learner was last brought up to date
+	bad   []string                         // peers that misbehaved, as somebody said
+}
+
+// scriptSession owns what scripts write.
+const scriptSession = 0x5c
+
+func newScript(t *testing.T, setup Setup) *script {
+	t.Helper()
+	w, err := newWorld(1, setup, &eventLog{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &script{World: w, t: t, syncs: map[zab.ServerID]wire.PacketType{}}
+	w.carryOut(nil)
+	for _, x := range w.servers {
+		x.disk.idle = true
+	}
+	w.watch = func(from *server, e zab.Event) {
+		switch e.Kind {
+		case zab.SyncReceived:
+			s.syncs[from.id] = e.Sync
+		case zab.PeerMisbehaved:
+			s.bad = append(s.bad, fmt.Sprintf("%d: %v", from.id, e))
+		}
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			for _, line := range w.log.Lines() {
+				t.Log(line)
+			}
+		}
+	})
+	return s
+}
+
+// boot starts these servers, all if none is named.
+func (s *script) boot(ids ...int) {
+	if len(ids) == 0 {
+		for _, x := range s.servers {
+			ids = append(ids, int(x.id))
+		}
+	}
+	for _, id := range ids {
+		s.at(id).start()
+	}
+}
+
+func (s *script) at(id int) *server { return s.server(zab.ServerID(id)) }
+
+func (s *script) ok() {
+	s.t.Helper()
+	if s.violation != nil {
+		s.t.Fatal(s.violation)
+	}
+}
+
+// await lets time pass until something is so.
+func (s *script) await(what string, holds func() bool) {
+	s.t.Helper()
+	if !s.until(60*time.Second, holds) {
+		s.ok()
+		s.t.Fatalf("after a minute: not yet %s: %s", what, s.roles())
+	}
+}
+
+// stay lets time pass, in which something must not happen.
+func (s *script) stay(ticks int, what string, happens func() bool) {
+	s.t.Helper()
+	if s.until(time.Duration(ticks)*s.setup.Tick, happens) {
+		s.t.Fatalf("%s, and that must not be: %s", what, s.roles())
+	}
+	s.ok()
+}
+
+// leads waits until a server leads, of these, or of all.
+func (s *script) leads(among ...int) *server {
+	s.t.Helper()
+	var leader *server
+	s.await(fmt.Sprintf("a leader among %v", among), func() bool {
+		for _, x := range s.servers {
+			if x.up && x.status.Role == zab.Leading && x.status.Serving && x.leading != nil {
+				leader = x
+				return len(among) == 0 || contains(among, int(x.id))
+			}
+		}
+		return false
+	})
+	return leader
+}
+
+func contains(ids []int, id int) bool {
+	for _, x := range ids {
+		if x == id {
+			return true
+		}
+	}
+	return false
+}
+
+// serves waits until a server serves.
+func (s *script) serves(ids ...int) {
+	s.t.Helper()
+	for _, id := range ids {
+		s.await(fmt.Sprintf("server %d serves", id), func() bool { return s.at(id).up && s.at(id).status.Serving })
+	}
+}
+
+// propose lets a leader begin to broadcast the creation of a node.
+func (s *script) propose(leader *server) wire.Zxid {
+	s.t.Helper()
+	if !leader.status.Serving || leader.leading == nil {
+		s.t.Fatalf("server %d does not lead", leader.id)
+	}
+	if !leader.leading.sessions.Alive(scriptSession) {
+		leader.leading.track(scriptSession, 1<<30, localOwner, leader.local())
+		body := wire.NewEncoder(nil)
+		body.Int32(1 << 30)
+		leader.propose(datatree.Request{Session: scriptSession, Op: wire.OpCreateSession, Body: body.Bytes(), Owner: localOwner})
+	}
+	s.paths++
+	zxid := leader.status.NextZxid
+	leader.propose(datatree.Request{
+		Session: scriptSession, Cxid: int32(s.paths), Op: wire.OpCreate2, Owner: localOwner,
+		Body: wire.Marshal(&wire.CreateRequest{Path: fmt.Sprintf("/n%d", s.paths), Data: []byte("x"), ACL: wire.OpenACL()}),
+	})
+	return zxid
+}
+
+// commit proposes, and waits until it is committed and these servers have it.
+func (s *script) commit(leader *server, count int, on ...int) (last wire.Zxid) {
+	s.t.Helper()
+	for range count {
+		last = s.propose(leader)
+	}
+	on = append(on, int(leader.id))
+	s.await(fmt.Sprintf("%v is committed on %v", last, on), func() bool {
+		for _, id := range on {
+			if s.at(id).status.Applied < last {
+				return false
+			}
+		}
+		return true
+	})
+	return last
+}
+
+// hold keeps a server's disk from finishing anything; the result lets go.
+func (s *script) hold(id int) (release func()) {
+	d := &s.at(id).disk
+	d.stuck++
+	return func() {
+		d.stuck--
+		if d.s.up {
+			d.begin()
+		}
+	}
+}
+
+func (s *script) crash(id int, keeps storage.Survival) { s.at(id).end(keeps, false) }
+
+// isolate cuts a server off.
+func (s *script) isolate(id int, channel Channel) (heal func()) {
+	var heals []func()
+	for _, other := range s.servers {
+		if int(other.id) != id {
+			heals = append(heals, s.cut(pair{zab.ServerID(id), other.id}, channel), s.cut(pair{other.id, zab.ServerID(id)}, channel))
+		}
+	}
+	return func() {
+		for _, h := range heals {
+			h()
+		}
+	}
+}
+
+// end heals everything and asks for the proof of every run.
+func (s *script) end() {
+	s.t.Helper()
+	s.ok()
+	s.plan.heal()
+	leader := s.leads()
+	if leader.leading.sessions.Alive(scriptSession) {
+		leader.propose(datatree.Request{Session: scriptSession, Op: wire.OpCloseSession, Owner: localOwner})
+	}
+	s.prove()
+	s.ok()
+}
+
+func (s *script) lost(z wire.Zxid) {
+	s.t.Helper()
+	if r := s.oracle.records[z]; r != nil && r.committed {
+		s.t.Errorf("%v is committed, and should have been given up", z)
+	}
+}
