@@ -72,9 +72,8 @@ func TestZOOKEEPER3023(t *testing.T) {
 	leader := s.leads()
 	s.commit(leader, 5, 1, 2)
 	s.boot(3)
-	release := func() {}
 	s.await("server 3 synchronizes", func() bool { return s.at(3).status.Phase == zab.Synchronization })
-	release = s.hold(3)
+	release := s.hold(3)
 	last := s.commit(leader, 3)
 	s.stay(3, "server 3 serves what is not on its disk", func() bool { return s.at(3).status.Serving })
 	release()
