@@ -23,7 +23,8 @@ type mutant struct {
 	name     string
 	file     string // below localcluster
 	old, new string
-	runs     int // within which it must be found
+	runs     int    // within which the swarm must find it; 0: a script does
+	script   string // a test that must fail with it
 }
 
 // TestMutants rewrites the source, one mutant at a time, builds this package
@@ -76,6 +77,22 @@ func (m *mutant) hunt(t *testing.T) bool {
 	if out, err := exec.Command("go", "test", "-c", "-vet=off", "-overlay", filepath.Join(dir, "overlay.json"), "-o", program).CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
+	found := m.script == "" || m.failsScript(t, program)
+	return (m.runs == 0 || m.failsSwarm(t, program)) && found
+}
+
+// failsScript runs the script that brings the defect about.
+func (m *mutant) failsScript(t *testing.T, program string) bool {
+	out, err := exec.Command(program, "-test.run", "^"+m.script+"$").CombinedOutput()
+	if err == nil || strings.Contains(string(out), "no tests to run") {
+		t.Errorf("%s passes", m.script)
+		return false
+	}
+	t.Logf("%s fails", m.script)
+	return true
+}
+
+func (m *mutant) failsSwarm(t *testing.T, program string) bool {
 	out, err := exec.Command(program, "-test.run", "^TestHunt$", "-test.v", "-mutant.runs", strconv.Itoa(m.runs)).CombinedOutput()
 	text := string(out)
 	at := strings.Index(text, "FOUND ")

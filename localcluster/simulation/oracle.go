@@ -1,6 +1,8 @@
 package simulation
 
 import (
+	"strings"
+
 	"zkctl/localcluster/datatree"
 	"zkctl/localcluster/storage"
 	"zkctl/localcluster/zab"
@@ -18,6 +20,7 @@ const (
 	invPromise    = "promises are kept"       // epochs never go back, not even in a crash
 	invDurable    = "a quorum has it on disk" // before it is committed
 	invBounds     = "committed <= applied <= logged"
+	invProtocol   = "nobody breaks the protocol" // since everybody here keeps to it
 
 	invDigest    = "digest is a function of history"
 	invSnapshot  = "a snapshot is whole or nothing"
@@ -226,8 +229,11 @@ func (o *oracle) afterStep(s *server, out *zab.Output) {
 		o.w.fail(invBounds, "server %d: the tree is at %v, the core at %v", s.id, s.tree.LastZxid(), st.Applied)
 	}
 	for _, e := range out.Events {
-		if e.Kind == zab.Established {
+		switch {
+		case e.Kind == zab.Established:
 			o.establishedLeader(s, e.Epoch)
+		case e.Kind == zab.PeerMisbehaved && !excusable(e.Reason), e.Kind == zab.ProposalRefused:
+			o.w.fail(invProtocol, "server %d: %v", s.id, e)
 		}
 	}
 	if st.Committed > o.tip {
@@ -235,6 +241,21 @@ func (o *oracle) afterStep(s *server, out *zab.Output) {
 	} else if r := o.records[st.Committed]; r == nil || !r.committed {
 		o.w.fail(invTotalOrder, "server %d believes %v to be committed, and it is not part of the history up to %v", s.id, st.Committed, o.tip)
 	}
+}
+
+// excusable tells what happens between servers that all keep to the protocol,
+// and is a reason to part all the same.
+func excusable(reason string) bool {
+	for _, text := range []string{
+		"within initLimit", "within syncLimit", // too slow
+		"is newer than the leader's", // the election was wrong, or long ago
+		"is promised",                // to a later leader
+	} {
+		if strings.Contains(reason, text) {
+			return true
+		}
+	}
+	return false
 }
 
 func (o *oracle) establishedLeader(s *server, epoch int64) {

@@ -213,3 +213,19 @@ func (s *script) lost(z wire.Zxid) {
 		s.t.Errorf("%v is committed, and should have been given up", z)
 	}
 }
+
+// newLeaderLast moves the NEWLEADER packets that a leader has under way behind
+// the proposals that follow them.
+func (s *script) newLeaderLast(leader *server) {
+	for _, c := range s.conns {
+		frames := c.flow[0].frames
+		if c.ends[1].s != leader {
+			continue
+		}
+		for i := 0; i+1 < len(frames); i++ {
+			if frames[i].packet.Type == wire.PacketNewLeader && frames[i+1].packet.Type == wire.PacketProposal {
+				frames[i].packet, frames[i+1].packet = frames[i+1].packet, frames[i].packet
+			}
+		}
+	}
+}

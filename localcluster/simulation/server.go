@@ -73,8 +73,9 @@ const epochMillis = 1_700_000_000_000
 
 func (s *server) local() time.Duration { return s.clock.at(s.w.now) }
 
+// wallMillis is what goes into transactions.
 func (s *server) wallMillis() int64 {
-	return epochMillis + (s.local() + s.clock.skew).Milliseconds()
+	return epochMillis + (s.w.now + s.clock.skew).Milliseconds()
 }
 
 func newServer(w *World, id zab.ServerID) *server {

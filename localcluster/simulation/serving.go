@@ -31,7 +31,10 @@ type serving struct {
 func (v *serving) reset(s *server) {
 	*v = serving{
 		watches: datatree.NewWatches(), bound: map[int64]*clientConn{}, pending: map[int64][]*request{},
-		ids: datatree.NewSessionIDs(int64(s.id), s.wallMillis()),
+		// By a clock that never goes back, which is what SessionIDs asks for: two
+		// processes that start at the same instant would make the same ids, and a
+		// client that wakes up could find another one in its session.
+		ids: datatree.NewSessionIDs(int64(s.id), epochMillis+s.w.now.Milliseconds()+int64(s.life)),
 	}
 	v.restartSnapshots(s)
 }
