@@ -307,7 +307,6 @@ func (s *server) step(in zab.Input) {
 	}
 	s.w.oracle.afterStep(s, &out)
 	if len(out.Deliver) > 0 {
-		s.wakeWaiters()
 		s.snapshotIfDue()
 	}
 }
@@ -373,6 +372,9 @@ func (s *server) sendOne(o *zab.Send) {
 		s.w.tap(s, o.Packet)
 	}
 	s.w.sendPacket(l, o.Packet, body)
+	if t := o.Packet.Type; t == wire.PacketCommit || t == wire.PacketInform {
+		s.sendLate(o.Link, o.Packet.Zxid)
+	}
 }
 
 // describe is a packet in the event log.

@@ -61,9 +61,16 @@ type leading struct {
 	preparer *datatree.Preparer
 	waiters  []waiter
 	reapAt   time.Duration
+	// SYNC and REVALIDATE packets, by link and in the order of zxids.
+	behindCommit map[zab.LinkID][]latePacket
 
 	// The oracle's own account of the sessions: when each was last heard of.
 	heard map[int64]heard
+}
+
+type latePacket struct {
+	zxid   wire.Zxid
+	packet wire.QuorumPacket
 }
 
 type heard struct{ at, timeout time.Duration }
@@ -93,7 +100,7 @@ func (s *server) startServing() {
 		sessions := datatree.NewSessions(s.w.setup.Tick)
 		sessions.Restart(s.tree, now)
 		s.leading = &leading{
-			sessions: sessions, heard: map[int64]heard{}, reapAt: now + s.w.setup.Tick,
+			sessions: sessions, heard: map[int64]heard{}, behindCommit: map[zab.LinkID][]latePacket{}, reapAt: now + s.w.setup.Tick,
 			preparer: datatree.NewPreparer(s.tree, datatree.PreparerOptions{Sessions: sessions}),
 		}
 		s.tree.EachSession(func(id int64, timeout int32) { s.leading.heard[id] = heard{now, milliseconds(timeout)} })
@@ -159,8 +166,6 @@ func (s *server) deliver(p wire.Proposal) {
 	// Whoever answers must know that it is committed before the oracle hears
 	// the answer.
 	s.w.oracle.delivered(s, p.Zxid)
-	r := s.claim(p)
-	s.syncBefore(r)
 	txn, result, ok := s.apply(p)
 	if !ok {
 		return
@@ -175,7 +180,7 @@ func (s *server) deliver(p wire.Proposal) {
 	if s.leading != nil {
 		s.leading.applied(h, txn.Body, s.local())
 	}
-	if r != nil {
+	if r := s.claim(h); r != nil {
 		s.complete(r, h, &result)
 	}
 	if h.Type == wire.OpCloseSession {
@@ -184,6 +189,7 @@ func (s *server) deliver(p wire.Proposal) {
 			s.part(c)
 		}
 	}
+	s.wakeWaiters(p.Zxid)
 }
 
 func (s *server) tracing() bool { return s.w.log != nil }
@@ -209,27 +215,8 @@ func (s *server) apply(p wire.Proposal) (*wire.Txn, datatree.Result, bool) {
 	return txn, result, true
 }
 
-// syncBefore ends the syncs that a client sent before a write which is about to
-// be applied. Where that write has come, everything has that the syncs were
-// waiting for; and what was asked before a write must not see it.
-func (s *server) syncBefore(r *request) {
-	if r == nil || r.c.closing {
-		return
-	}
-	for _, q := range slices.Clone(r.c.queue) {
-		if q == r {
-			return
-		}
-		if q.op == wire.OpSync {
-			s.synced(q)
-		}
-	}
-}
-
 // claim finds the request whose transaction this is.
-func (s *server) claim(p wire.Proposal) *request {
-	var h wire.TxnHeader
-	h.Decode(wire.NewDecoder(p.Data))
+func (s *server) claim(h *wire.TxnHeader) *request {
 	queue := s.pending[h.ClientID]
 	for i, r := range queue {
 		if r.zxid != 0 && r.zxid != h.Zxid || r.zxid == 0 && r.xid != h.Cxid {
@@ -336,12 +323,35 @@ func (l *leading) afterOutstanding(status zab.Status, do func()) {
 	l.waiters = append(l.waiters, waiter{status.LastLogged, do})
 }
 
-func (s *server) wakeWaiters() {
-	for s.leading != nil && len(s.leading.waiters) > 0 && s.leading.waiters[0].zxid <= s.status.Applied {
+func (s *server) wakeWaiters(applied wire.Zxid) {
+	for s.leading != nil && len(s.leading.waiters) > 0 && s.leading.waiters[0].zxid <= applied {
 		do := s.leading.waiters[0].do
 		s.leading.waiters = s.leading.waiters[1:]
 		do()
 	}
+}
+
+// sendAfterOutstanding sends a packet to a learner behind the COMMITs of all that
+// is proposed now, and before any other COMMIT.
+func (s *server) sendAfterOutstanding(link zab.LinkID, p wire.QuorumPacket) {
+	if s.status.Applied >= s.status.LastLogged {
+		s.toLearner(link, p)
+		return
+	}
+	s.leading.behindCommit[link] = append(s.leading.behindCommit[link], latePacket{s.status.LastLogged, p})
+}
+
+// sendLate sends what waits for a COMMIT that has just been sent.
+func (s *server) sendLate(link zab.LinkID, committed wire.Zxid) {
+	if s.leading == nil {
+		return
+	}
+	late := s.leading.behindCommit[link]
+	for len(late) > 0 && late[0].zxid <= committed {
+		s.toLearner(link, late[0].packet)
+		late = late[1:]
+	}
+	s.leading.behindCommit[link] = late
 }
 
 // expireSessions closes the sessions that were not heard from in time.
@@ -411,7 +421,7 @@ func (s *server) learnersRequest(f zab.Forward, r wire.ForwardedRequest) {
 	owner := ownerOf(f.Link)
 	switch r.Op {
 	case wire.OpSync:
-		s.leading.afterOutstanding(s.status, func() { s.toLearner(f.Link, wire.QuorumPacket{Type: wire.PacketSync}) })
+		s.sendAfterOutstanding(f.Link, wire.QuorumPacket{Type: wire.PacketSync})
 		return
 	case wire.OpDeleteContainer:
 		return
@@ -430,11 +440,9 @@ func (s *server) learnersSession(f zab.Forward, r wire.Revalidate) {
 	if c := s.bound[r.SessionID]; alive && c != nil {
 		s.drop(c)
 	}
-	s.leading.afterOutstanding(s.status, func() {
-		s.toLearner(f.Link, wire.QuorumPacket{
-			Type: wire.PacketRevalidate, Zxid: -1,
-			Data: wire.Marshal(&wire.RevalidateReply{SessionID: r.SessionID, Valid: alive}),
-		})
+	s.sendAfterOutstanding(f.Link, wire.QuorumPacket{
+		Type: wire.PacketRevalidate, Zxid: -1,
+		Data: wire.Marshal(&wire.RevalidateReply{SessionID: r.SessionID, Valid: alive}),
 	})
 }
 
