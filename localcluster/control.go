@@ -16,7 +16,7 @@ import (
 )
 
 // listen opens the control socket. Whoever holds the ensemble's lock may remove a socket that is in
-// the way: it can only be a dead supervisor's.
+// the way: it can only be a dead supervisor's. Nobody is answered before serve.
 func (s *Supervisor) listen() error {
 	path, err := s.folder.Socket()
 	if err != nil {
@@ -34,8 +34,15 @@ func (s *Supervisor) listen() error {
 		listener.Close()
 		return fmt.Errorf("control socket: %w", err)
 	}
+	s.listener = listener
 	s.server = &http.Server{Handler: s.routes(), ReadHeaderTimeout: 5 * time.Second, ErrorLog: log.New(io.Discard, "", 0)}
-	s.serving.Go(func() { _ = s.server.Serve(listener) })
+	return nil
+}
+
+// serve answers requests. It comes after the members have been started: a second `up` that came
+// before would find them down and start each once more, on the same data.
+func (s *Supervisor) serve() error {
+	s.serving.Go(func() { _ = s.server.Serve(s.listener) })
 	return nil
 }
 
@@ -47,6 +54,7 @@ func (s *Supervisor) closeSocket() error {
 	if err != nil {
 		err = s.server.Close()
 	}
+	_ = s.listener.Close() // when it came to serve, the server has closed it
 	s.serving.Wait()
 	return err
 }

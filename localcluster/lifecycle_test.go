@@ -233,6 +233,38 @@ func TestUpAtOnce(t *testing.T) {
 	}
 }
 
+// A supervisor answers nobody before it has started every member: who saw them down would start
+// them once more, two processes on the same data.
+func TestNobodySeesAMemberBeforeItsStart(t *testing.T) {
+	t.Parallel()
+	e := start(t, localcluster.Request{})
+	for range 5 {
+		if _, err := localcluster.Down(e.ctx, e.home, "test", false, false); err != nil {
+			t.Fatal(err)
+		}
+		seen := make(chan localcluster.Status)
+		go func() {
+			defer close(seen)
+			for e.ctx.Err() == nil {
+				client, err := localcluster.Dial(e.folder)
+				if err != nil {
+					continue // not yet
+				}
+				if status, err := client.Status(e.ctx); err == nil {
+					seen <- status
+					return
+				}
+			}
+		}()
+		e.up(localcluster.Request{})
+		for _, m := range (<-seen).Members {
+			if m.PID == 0 {
+				t.Errorf("member %d was seen before its start", m.ID)
+			}
+		}
+	}
+}
+
 // A second up starts what is down, and changes nothing that runs.
 func TestUpOfARunningEnsemble(t *testing.T) {
 	t.Parallel()

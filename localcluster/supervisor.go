@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"strconv"
@@ -32,6 +33,7 @@ type Supervisor struct {
 	launcher *launcher
 	guard    *guard
 	mesh     *link.Mesh
+	listener net.Listener // the control socket
 	server   *http.Server // of the control socket
 
 	// acting is held by whoever changes something: one change at a time, so that a restart and a
@@ -91,6 +93,7 @@ func (s *Supervisor) lifecycle(ctx context.Context) []step {
 		{"open the control socket", s.listen, s.closeSocket},
 		{"start the members", s.startAll, s.endAll},
 		{"watch the members", func() error { return s.watch(ctx) }, s.endWatch},
+		{"answer requests", s.serve, nil},
 	}
 }
 
