@@ -2,10 +2,12 @@ package member
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
 
+	"zkctl/localcluster/storage"
 	"zkctl/localcluster/zab"
 	"zkctl/probe/wire"
 )
@@ -60,6 +62,11 @@ func (s *server) changeTree(out *zab.Output) {
 // it: there is nothing that this server could do meanwhile.
 func (s *server) rollBack(to wire.Zxid) {
 	tree, recent, err := s.writer.truncate(to)
+	if errors.Is(err, storage.ErrNoHistory) {
+		s.log.Warn("the log cannot be truncated as far as the leader asks: asking for a snapshot", "to", to, "reason", err)
+		s.step(zab.RollbackFailed{})
+		return
+	}
 	if err != nil {
 		s.fail(fmt.Errorf("truncate the log to %v, as the leader asks: %w", to, err))
 		return

@@ -329,9 +329,12 @@ func (s *server) changeTree(out *zab.Output) {
 
 // rollBack cuts the log and rebuilds the tree, while the event loop waits.
 func (s *server) rollBack(to wire.Zxid) {
-	s.tree = nil
 	s.w.oracle.givesUp(s, to)
 	found, err := s.disk.truncate(to)
+	if errors.Is(err, storage.ErrNoHistory) && !s.disk.suspect(err) {
+		s.step(zab.RollbackFailed{})
+		return
+	}
 	if err != nil {
 		s.broken = fmt.Errorf("truncate the log to %v: %w", to, err)
 		return

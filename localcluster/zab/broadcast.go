@@ -16,6 +16,9 @@ import (
 // before UPTODATE (ZOOKEEPER-4394); this order suits all of them.
 func (n *Node) bringUpToDate(f *follower) {
 	plan := n.history.plan(f.lastZxid)
+	if !f.promised && f.lastZxid == 0 {
+		plan = n.history.whole() // it cannot use anything else; see Node.claim
+	}
 	n.out.event(Event{Kind: SyncStarted, Peer: f.id, Sync: plan.mode, Zxid: plan.zxid})
 	n.out.Send = append(n.out.Send, Send{
 		Link: f.link, Snapshot: plan.mode == wire.PacketSnap,

@@ -141,5 +141,8 @@ func (h *history) plan(peer wire.Zxid) syncPlan {
 			return syncPlan{mode: wire.PacketTrunc, zxid: to, tail: tail}
 		}
 	}
-	return syncPlan{mode: wire.PacketSnap, zxid: h.last()}
+	return h.whole()
 }
+
+// whole is the plan that asks nothing of the learner.
+func (h *history) whole() syncPlan { return syncPlan{mode: wire.PacketSnap, zxid: h.last()} }

@@ -76,20 +76,26 @@ type (
 		Recent []wire.Proposal
 	}
 
+	// RollbackFailed answers Output.Rollback when the disk does not reach
+	// back that far: its oldest snapshot is behind To, because it came from
+	// a leader whose history was given up. Nothing was changed.
+	RollbackFailed struct{}
+
 	// Resign makes a leader step down, or a learner leave its leader, and
 	// look for a leader again.
 	Resign struct{ Reason string }
 )
 
-func (Start) input()        {}
-func (Tick) input()         {}
-func (Notified) input()     {}
-func (PeerUp) input()       {}
-func (PeerDown) input()     {}
-func (Connected) input()    {}
-func (Received) input()     {}
-func (Disconnected) input() {}
-func (Proposed) input()     {}
-func (Persisted) input()    {}
-func (RolledBack) input()   {}
-func (Resign) input()       {}
+func (Start) input()          {}
+func (Tick) input()           {}
+func (Notified) input()       {}
+func (PeerUp) input()         {}
+func (PeerDown) input()       {}
+func (Connected) input()      {}
+func (Received) input()       {}
+func (Disconnected) input()   {}
+func (Proposed) input()       {}
+func (Persisted) input()      {}
+func (RolledBack) input()     {}
+func (RollbackFailed) input() {}
+func (Resign) input()         {}

@@ -30,6 +30,7 @@ type learner struct {
 
 	epoch     int64           // from LEADERINFO; 0 before
 	answer    int64           // what ACKEPOCH will carry: the current epoch, or alreadyPromised
+	nothing   bool            // ACKEPOCH claimed no history
 	sync      wire.PacketType // DIFF, TRUNC or SNAP; 0 before
 	truncTo   wire.Zxid       // what TRUNC named
 	newLeader bool            // NEWLEADER came
@@ -169,13 +170,27 @@ func (n *Node) newEpoch(p wire.QuorumPacket) {
 	n.out.event(Event{Kind: EpochAccepted, Peer: l.leader, Epoch: epoch, Zxid: n.lastLogged})
 }
 
+// claim is the end of the history that ACKEPOCH claims. One that could not be
+// truncated as the leader asked claims none at all, and gets a SNAP. That is a
+// lie, and may be told only where nobody counts it: in an answer that makes no
+// promise. So a server first answers the leader of a new epoch truthfully; the
+// TRUNC that it then gets shows that this leader has its quorum.
+func (n *Node) claim() wire.Zxid {
+	l := n.learner
+	l.nothing = n.needsSnapshot && l.answer == alreadyPromised
+	if l.nothing {
+		return 0
+	}
+	return n.lastLogged
+}
+
 // alreadyPromised is what ACKEPOCH carries instead of the current epoch.
 const alreadyPromised = -1
 
 // synchronize begins phase 2 as the leader chose.
 func (n *Node) synchronize(p wire.QuorumPacket) {
 	l := n.learner
-	if l.epoch == 0 || l.sync != 0 {
+	if l.epoch == 0 || l.sync != 0 || l.nothing && p.Type != wire.PacketSnap {
 		n.distrust("%v out of turn", p.Type)
 		return
 	}
@@ -196,6 +211,7 @@ func (n *Node) synchronize(p wire.QuorumPacket) {
 		n.log = nil
 		n.lastLogged, n.applied = p.Zxid, p.Zxid
 		n.history.reset(p.Zxid, nil)
+		n.needsSnapshot = false
 		n.write(Write{Kind: WriteSnapshot, Zxid: p.Zxid})
 	}
 }
@@ -297,7 +313,7 @@ func (n *Node) learnerPersisted(w Write) {
 	switch w.Kind {
 	case WriteAcceptedEpoch:
 		n.toLeader(wire.QuorumPacket{
-			Type: wire.PacketAckEpoch, Zxid: n.lastLogged, Data: int32Data(int32(l.answer)),
+			Type: wire.PacketAckEpoch, Zxid: n.claim(), Data: int32Data(int32(l.answer)),
 		})
 	case WriteCurrentEpoch:
 		// The epoch's ACK first: a Java leader takes the first ACK that it

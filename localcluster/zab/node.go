@@ -105,10 +105,14 @@ type Node struct {
 	dials  uint64 // running number of dialled links
 
 	reachable map[ServerID]bool // election channel up
-	election  election
-	lobby     lobby    // learners that came before this server knew its role
-	learner   *learner // when Following or Observing
-	leader    *leader  // when Leading
+
+	// needsSnapshot is set when the disk does not reach back to where this
+	// server leaves its leader's history, until a SNAP has come.
+	needsSnapshot bool
+	election      election
+	lobby         lobby    // learners that came before this server knew its role
+	learner       *learner // when Following or Observing
+	leader        *leader  // when Leading
 
 	out *Output // of the Step in progress
 }
@@ -171,6 +175,8 @@ func (n *Node) Step(now time.Duration, in Input) Output {
 		n.persisted(in.Seq)
 	case RolledBack:
 		n.rolledBack(in)
+	case RollbackFailed:
+		n.rollbackFailed()
 	case Resign:
 		if n.role != Looking && !n.cfg.Standalone {
 			n.look(in.Reason)
@@ -324,6 +330,14 @@ func (n *Node) isQuorum(has func(ServerID) bool) bool {
 }
 
 func (n *Node) ticks(count int) time.Duration { return time.Duration(count) * n.cfg.Tick }
+
+// rollbackFailed leaves the leader, to come back with a claim that makes it
+// send a SNAP (Node.claim). ZooKeeper's learner ends its process, is started
+// again, is told to truncate again, and so on.
+func (n *Node) rollbackFailed() {
+	n.needsSnapshot = true
+	n.look("the log cannot be truncated as far as the leader asks")
+}
 
 // rolledBack continues a truncation that the leader asked for.
 func (n *Node) rolledBack(in RolledBack) {

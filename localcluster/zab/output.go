@@ -81,8 +81,8 @@ type Install struct {
 }
 
 // Rollback tells the shell to wait for the log writer, drop the tree, cut the
-// log behind To, rebuild the tree from disk and Step a RolledBack before
-// anything else. Memory is dropped first, so that an interrupted truncation
+// log behind To, rebuild the tree from disk and Step a RolledBack, or a
+// RollbackFailed, before anything else. Memory is dropped first, so that an interrupted truncation
 // can never leave memory ahead of the log (ZOOKEEPER-5094).
 type Rollback struct{ To wire.Zxid }
 

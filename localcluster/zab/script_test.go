@@ -29,7 +29,7 @@ var update = flag.Bool("update", false, "write what the conversations are into t
 //	cut 1 2 / cut 1>2        silence, both ways or one way; heal ends all cuts
 //	break 1 2                connections break, and what was under way is lost
 //	stick 1 / unstick 1      the disk makes nothing durable
-//	disk 1 accepted=2 current=1 log=0x100000001:a,0x100000002:b
+//	disk 1 accepted=2 current=1 log=0x100000001:a,0x100000002:b snapshot=0x100000001
 //	quiet                    do not show what follows in this block
 //	state                    shows every server
 func TestConversations(t *testing.T) {
@@ -209,6 +209,12 @@ func (p *player) disk(s *server, settings []string) error {
 			} else {
 				s.disk.current = n
 			}
+		case "snapshot":
+			n, err := strconv.ParseInt(value, 0, 64)
+			if err != nil {
+				return err
+			}
+			s.disk.floor = wire.Zxid(n)
 		case "log":
 			for entry := range strings.SplitSeq(value, ",") {
 				z, data, _ := strings.Cut(entry, ":")

@@ -35,6 +35,7 @@ type pair struct{ from, to ServerID }
 type disk struct {
 	accepted, current int64
 	log               []wire.Proposal // the whole history, snapshot included
+	floor             wire.Zxid       // of the oldest snapshot: no state before it can be had again
 }
 
 type server struct {
@@ -144,6 +145,10 @@ func (w *world) step(s *server, in Input) {
 
 func (w *world) rollback(s *server, to wire.Zxid) {
 	w.persistAll(s)
+	if to < s.disk.floor {
+		w.step(s, RollbackFailed{})
+		return
+	}
 	for len(s.disk.log) > 0 && s.disk.log[len(s.disk.log)-1].Zxid > to {
 		s.disk.log = s.disk.log[:len(s.disk.log)-1]
 	}
@@ -224,7 +229,7 @@ func (w *world) persist(s *server, count int) {
 		case WriteSnapshot:
 			// The tree may have moved on; the snapshot holds it up to Zxid.
 			i := sort.Search(len(s.tree), func(i int) bool { return s.tree[i].Zxid > p.Zxid })
-			s.disk.log = slices.Clone(s.tree[:i])
+			s.disk.log, s.disk.floor = slices.Clone(s.tree[:i]), p.Zxid
 		}
 	}
 	seq := s.pending[count-1].Seq
