@@ -3,13 +3,13 @@ package commands
 import (
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
-	"golang.org/x/term"
 
 	"zkctl/localcluster/simulation"
 )
@@ -17,7 +17,6 @@ import (
 type simulateOptions struct {
 	*program
 	seed     uint64
-	seeded   bool
 	runs     int
 	duration time.Duration
 	nodes    int
@@ -34,7 +33,7 @@ func newSimulateCommand(p *program) *cli.Command {
 		Description: "Runs seeded simulations of the embedded engine on all cores: servers that crash, disks that forget, links that break, clocks that drift. " +
 			"After every step the invariants of Zab and the promises of ZooKeeper are checked; once everything is healed, the ensemble must recover. " +
 			"Exits 0 when no run violates one, 3 when one does: then the seed, a shrunk schedule and the last events are printed. " +
-			"--schedule runs such a schedule again.",
+			"--schedule runs such a schedule again, from a file or, as -, from standard input.",
 		UsageText: "zkctl simulate\nzkctl simulate --for 10m --nodes 5\nzkctl simulate --seed 42 --runs 1\nzkctl simulate --schedule failure.txt --trace",
 		Flags: []cli.Flag{
 			&cli.Uint64Flag{Name: "seed", Usage: "seed of the first run; the next run has the next (default: random)", Destination: &o.seed},
@@ -42,11 +41,22 @@ func newSimulateCommand(p *program) *cli.Command {
 			&cli.DurationFlag{Name: "for", Usage: "how long to go on, when --runs is not given", Value: 60 * time.Second, Destination: &o.duration},
 			&cli.IntFlag{Name: "nodes", Usage: "voters, 1 to 7 (default: drawn for each run)", Destination: &o.nodes},
 			&cli.StringFlag{Name: "schedule", Usage: "run the schedule in this file instead", Destination: &o.schedule},
-			&cli.BoolFlag{Name: "trace", Usage: "with --schedule, or --seed and --runs 1: print the whole story of the run on stderr", Destination: &o.trace},
+			&cli.BoolFlag{Name: "trace", Usage: "with --schedule or --runs 1: print the whole story of the run on stderr", Destination: &o.trace},
 		},
 		Action: func(c *cli.Context) error {
-			o.seeded = c.IsSet("seed")
-			return o.run(c.Context)
+			if err := o.check(c); err != nil {
+				return err
+			}
+			if o.schedule != "" {
+				return o.replay()
+			}
+			if !c.IsSet("seed") {
+				o.seed = rand.Uint64() >> 16 // short enough to type
+			}
+			if o.trace {
+				return o.one(simulation.Draw(o.seed, o.nodes))
+			}
+			return o.campaign(c.Context)
 		},
 	}
 }
@@ -70,44 +80,49 @@ type simulatedViolation struct {
 	Events    []string `json:"events"`
 }
 
-func (o *simulateOptions) run(ctx context.Context) error {
+// check refuses values and combinations that mean nothing.
+func (o *simulateOptions) check(c *cli.Context) error {
 	switch {
 	case o.runs < 0:
 		return usagef("--runs %d: expected a number of runs, or 0 to go by --for", o.runs)
 	case o.duration <= 0:
 		return usagef("--for %v: expected a duration above zero", o.duration)
-	case o.nodes < 0 || o.nodes > simulation.MaxVoters:
+	case c.IsSet("nodes") && (o.nodes < 1 || o.nodes > simulation.MaxVoters):
 		return usagef("--nodes %d: expected 1 to %d", o.nodes, simulation.MaxVoters)
+	case o.trace && o.schedule == "" && o.runs != 1:
+		return usagef("--trace tells the story of one run: add --runs 1, or --schedule FILE")
 	}
 	if o.schedule != "" {
-		return o.replay()
+		for _, other := range []string{"seed", "runs", "for", "nodes"} {
+			if c.IsSet(other) {
+				return usagef("--%s: a schedule is one run, and says itself what its seed and ensemble are", other)
+			}
+		}
 	}
-	if !o.seeded {
-		o.seed = rand.Uint64() >> 16 // short enough to type
-	}
-	if o.trace && o.runs == 1 {
-		return o.one(simulation.Draw(o.seed, o.nodes))
-	}
-	return o.campaign(ctx)
+	return nil
 }
 
 func (o *simulateOptions) campaign(ctx context.Context) error {
+	limited := ctx
 	if o.runs == 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, o.duration)
+		limited, cancel = context.WithTimeout(ctx, o.duration)
 		defer cancel()
 	}
 	o.progress("seed %d", o.seed)
-	line := o.progressLine()
-	began := time.Now()
+	line, began := o.tallyLine(), time.Now()
 	tally, failure := simulation.Campaign{
 		First: o.seed, Runs: o.runs, Nodes: o.nodes,
 		Progress: func(t simulation.Tally) { line.show(t, time.Since(began)) },
-	}.Run(ctx)
+	}.Run(limited)
 	line.end()
 	doc := document(o.seed, tally)
 	if failure == nil {
-		return o.print(doc, func(pg *page) { drawSimulated(pg, doc) })
+		err := o.print(doc, func(pg *page) { drawSimulated(pg, doc) })
+		if err == nil && ctx.Err() != nil {
+			err = fmt.Errorf("interrupted after %d runs", tally.Runs)
+		}
+		return err
 	}
 	doc.Violation = &simulatedViolation{
 		Seed: failure.Seed, Invariant: failure.Result.Violation.Invariant, Text: failure.Result.Violation.Text,
@@ -118,13 +133,19 @@ func (o *simulateOptions) campaign(ctx context.Context) error {
 
 // replay runs one schedule from a file.
 func (o *simulateOptions) replay() error {
-	text, err := os.ReadFile(o.schedule)
+	name, text, err := o.schedule, []byte(nil), error(nil)
+	if name == "-" {
+		name = "standard input"
+		text, err = io.ReadAll(o.In)
+	} else {
+		text, err = os.ReadFile(name)
+	}
 	if err != nil {
-		return usagef("--schedule: %w", err)
+		return fmt.Errorf("read the schedule: %w", err)
 	}
 	schedule, err := simulation.ParseSchedule(string(text))
 	if err != nil {
-		return usagef("--schedule %s: %w", o.schedule, err)
+		return withHint(fmt.Errorf("%s, %w", name, err), "a schedule is the lines that a failure prints, from seed to the last fault")
 	}
 	return o.one(schedule)
 }
@@ -178,48 +199,12 @@ func drawSimulated(pg *page, doc simulated) {
 		[2]string{"leaders", fmt.Sprint(doc.Leaders)},
 	)
 	if v := doc.Violation; v != nil {
-		pg.para("seed %d: %s", v.Seed, v.Text)
+		text, stack, _ := strings.Cut(v.Text, "\n") // of a panic
+		pg.para("seed %d: %s", v.Seed, text)
+		pg.raw(stack)
 		pg.para("The shrunk schedule:")
 		pg.raw(strings.Join(v.Schedule, "\n") + "\n")
 		pg.para("The last events:")
 		pg.raw(strings.Join(v.Events, "\n") + "\n")
-	}
-}
-
-// progressLine is one line on stderr: it changes in place on a terminal, and
-// is written anew every ten seconds elsewhere.
-func (o *simulateOptions) progressLine() *simulateProgress {
-	f, ok := o.Err.(*os.File)
-	return &simulateProgress{o: o, live: ok && term.IsTerminal(int(f.Fd()))}
-}
-
-type simulateProgress struct {
-	o     *simulateOptions
-	live  bool
-	shown time.Duration
-	width int
-}
-
-func (l *simulateProgress) show(t simulation.Tally, elapsed time.Duration) {
-	pause := 10 * time.Second
-	if l.live {
-		pause = 200 * time.Millisecond
-	}
-	if l.o.quiet || elapsed < l.shown+pause {
-		return
-	}
-	l.shown = elapsed
-	text := fmt.Sprintf("%d runs, %v simulated, %.0f runs a minute", t.Runs, t.Simulated.Round(time.Second), float64(t.Runs)/elapsed.Minutes())
-	if !l.live {
-		l.o.progress("%s", text)
-		return
-	}
-	fmt.Fprintf(l.o.Err, "\r%-*s", l.width, text)
-	l.width = len(text)
-}
-
-func (l *simulateProgress) end() {
-	if l.width > 0 {
-		fmt.Fprintf(l.o.Err, "\r%s\r", strings.Repeat(" ", l.width))
 	}
 }

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -38,10 +39,11 @@ const (
 	FaultAbandon   FaultKind = "abandon" // client N never comes back
 )
 
-// faultKinds in the order in which weights are drawn.
-var faultKinds = []FaultKind{
+// FaultKinds lists them all, in the order in which weights are drawn.
+var FaultKinds = []FaultKind{
 	FaultCrash, FaultStop, FaultPower, FaultPause, FaultIsolate, FaultDeafen, FaultMute, FaultCut, FaultSplit, FaultBreak,
-	FaultLag, FaultSlowDisk, FaultStuckDisk, FaultSync, FaultFull, FaultClock, FaultResign, FaultMislead, FaultSever, FaultSleep, FaultAbandon,
+	FaultLag, FaultSlowDisk, FaultStuckDisk, FaultSync, FaultFull, FaultClock, FaultResign, FaultMislead,
+	FaultSever, FaultSleep, FaultAbandon,
 }
 
 // Values of Fault.Server beside ids.
@@ -192,13 +194,43 @@ func (f *Fault) setField(name, value string) (err error) {
 }
 
 func (f *Fault) check() error {
-	if f.On != "" && !slices.Contains(Moments, f.On) {
+	switch {
+	case f.On != "" && !slices.Contains(Moments, f.On):
 		return fmt.Errorf("unknown moment %q", f.On)
+	case !slices.Contains(FaultKinds, f.Kind):
+		return fmt.Errorf("unknown kind %q", f.Kind)
+	case f.At < 0 || f.For < 0:
+		return errors.New("a time before the run")
+	case f.Amount < 0 && f.Kind != FaultClock:
+		return errors.New("amount is below zero")
 	}
-	for _, k := range faultKinds {
-		if f.Kind == k {
-			return nil
+	switch f.Kind {
+	case FaultCrash, FaultPower, FaultSync:
+		if f.Survival == 0 {
+			return fmt.Errorf("%s needs keeps=process, some or synced", f.Kind)
+		}
+	case FaultClock:
+		if f.N < 1 || f.N > 1000 {
+			return fmt.Errorf("n=%d: a clock that runs at %d percent", f.N, f.N)
+		}
+	case FaultSever, FaultSleep, FaultAbandon:
+		if f.N < 1 {
+			return fmt.Errorf("n=%d is no client", f.N)
 		}
 	}
-	return fmt.Errorf("unknown kind %q", f.Kind)
+	return nil
+}
+
+// possible: there is such a server, or client.
+func (f *Fault) possible(s *Setup) bool {
+	servers := s.Voters + s.Observers
+	if f.ofClient() && f.N > s.Clients {
+		return false
+	}
+	return f.Server >= All && f.Server <= servers && f.Peer >= 0 && f.Peer <= servers && f.Of >= 0 && f.Of <= servers
+}
+
+// ofClient: the fault strikes client N, and no server.
+func (f *Fault) ofClient() bool {
+	return f.Kind == FaultSever || f.Kind == FaultSleep || f.Kind == FaultAbandon
 }

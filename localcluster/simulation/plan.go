@@ -85,7 +85,7 @@ func (p *plan) strike(f Fault, at *server) {
 		w.mislead(f.N, zab.ServerID(f.Peer))
 		return
 	}
-	if f.N > 0 && (f.Kind == FaultSever || f.Kind == FaultSleep || f.Kind == FaultAbandon) {
+	if f.ofClient() {
 		p.strikeClient(f)
 		return
 	}
@@ -284,7 +284,7 @@ func (p *plan) heal() {
 // how often, so that rare combinations occur, and how many of them are planted
 // at moments of the protocol instead of times.
 func drawFaults(r *rand.Rand, s *Setup) []Fault {
-	weights := make([]int, len(faultKinds))
+	weights := make([]int, len(FaultKinds))
 	total := 0
 	for i := range weights {
 		if r.IntN(2) == 0 {
@@ -304,7 +304,7 @@ func drawFaults(r *rand.Rand, s *Setup) []Fault {
 			x -= weights[kind]
 			kind++
 		}
-		f := drawFault(r, s, faultKinds[kind])
+		f := drawFault(r, s, FaultKinds[kind])
 		if r.IntN(10) < planted {
 			f.On, f.Nth, f.At = Moments[r.IntN(len(Moments))], 1+r.IntN(4), pick[time.Duration](r, 0, 0, 0, 1, 5, 50)*time.Millisecond
 			f.Of = pick(r, 0, 0, 1+r.IntN(s.Voters+s.Observers))

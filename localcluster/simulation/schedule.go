@@ -18,7 +18,8 @@ import (
 //	at 1.3s power server=5 n=3 keeps=process for=4s
 //	on newleader of=2 crash keeps=synced for=100ms
 //
-// Lines that begin with # are comments.
+// Lines that begin with # are comments. Unlike the seed alone, the text means
+// the same when another version of this package draws other faults.
 type Schedule struct {
 	Seed   uint64
 	Setup  Setup
@@ -35,7 +36,7 @@ func Draw(seed uint64, nodes int) Schedule {
 
 // Lines is the schedule as text.
 func (s Schedule) Lines() []string {
-	lines := []string{fmt.Sprintf("seed %d", s.Seed), "setup " + s.Setup.String()}
+	lines := append([]string{fmt.Sprintf("seed %d", s.Seed)}, s.Setup.lines()...)
 	for _, f := range s.Faults {
 		lines = append(lines, f.String())
 	}
@@ -44,30 +45,55 @@ func (s Schedule) Lines() []string {
 
 func (s Schedule) String() string { return strings.Join(s.Lines(), "\n") + "\n" }
 
-// ParseSchedule reads what String writes.
+// ParseSchedule reads what String writes. Fields of the setup that are not
+// mentioned, because they are newer than the text, are those of a calm ensemble.
 func ParseSchedule(text string) (Schedule, error) {
 	s := Schedule{Setup: base(3, 0)}
+	seen := map[string]bool{}
 	lines := bufio.NewScanner(strings.NewReader(text))
 	for number := 1; lines.Scan(); number++ {
 		line := strings.TrimSpace(lines.Text())
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
+		word, _, _ := strings.Cut(line, " ")
+		seen[word] = true
 		if err := s.parseLine(line); err != nil {
 			return s, fmt.Errorf("line %d: %w", number, err)
 		}
 	}
-	if _, err := s.Setup.system(); err != nil {
-		return s, fmt.Errorf("setup: %w", err)
+	if err := lines.Err(); err != nil {
+		return s, fmt.Errorf("not the text of a schedule: %w", err)
 	}
-	return s, lines.Err()
+	for _, word := range []string{"seed", "setup"} {
+		if !seen[word] {
+			return s, fmt.Errorf("there is no line that begins with %s", word)
+		}
+	}
+	return s, s.check()
+}
+
+// check refuses what nobody can have meant, and what would never end.
+func (s *Schedule) check() error {
+	if err := s.Setup.check(); err != nil {
+		return fmt.Errorf("setup: %w", err)
+	}
+	for _, f := range s.Faults {
+		if !f.possible(&s.Setup) {
+			return fmt.Errorf("fault %q: the setup has no such server or client", f)
+		}
+	}
+	return nil
 }
 
 func (s *Schedule) parseLine(line string) (err error) {
 	word, rest, _ := strings.Cut(line, " ")
 	switch word {
 	case "seed":
-		s.Seed, err = strconv.ParseUint(strings.TrimSpace(rest), 10, 64)
+		rest = strings.TrimSpace(rest)
+		if s.Seed, err = strconv.ParseUint(rest, 10, 64); err != nil {
+			return fmt.Errorf("seed: %q is no number of 64 bits", rest)
+		}
 	case "setup":
 		err = s.Setup.parse(rest)
 	default:
@@ -79,17 +105,23 @@ func (s *Schedule) parseLine(line string) (err error) {
 	return err
 }
 
-// String gives every field of the setup as name=value.
-func (s Setup) String() string {
-	var b strings.Builder
+// setupColumns is how long the lines of a setup may get.
+const setupColumns = 79
+
+// lines gives every field of the setup as name=value.
+func (s Setup) lines() []string {
+	var lines []string
+	line := "setup"
 	v := reflect.ValueOf(s)
 	for i := range v.NumField() {
-		if i > 0 {
-			b.WriteByte(' ')
+		word := fmt.Sprintf(" %s=%v", strings.ToLower(v.Type().Field(i).Name), v.Field(i).Interface())
+		if len(line)+len(word) > setupColumns {
+			lines = append(lines, line)
+			line = "setup"
 		}
-		fmt.Fprintf(&b, "%s=%v", strings.ToLower(v.Type().Field(i).Name), v.Field(i).Interface())
+		line += word
 	}
-	return b.String()
+	return append(lines, line)
 }
 
 func (s *Setup) parse(text string) error {
@@ -116,7 +148,7 @@ func (s *Setup) parse(text string) error {
 			field.SetInt(n)
 		}
 		if err != nil {
-			return fmt.Errorf("setup: %w", err)
+			return fmt.Errorf("setup: %s: %w", word, err)
 		}
 	}
 	return nil

@@ -1,6 +1,8 @@
 package simulation
 
 import (
+	"cmp"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -97,3 +99,34 @@ func (s *Setup) servers() []zab.ServerID {
 
 // MaxVoters is how large an ensemble may be.
 const MaxVoters = 7
+
+// check refuses ensembles that cannot be, and times in which no run would end.
+func (s *Setup) check() error {
+	err := cmp.Or(
+		within("voters", s.Voters, 1, MaxVoters),
+		within("observers", s.Observers, 0, MaxVoters),
+		within("tick", s.Tick, time.Millisecond, time.Minute),
+		within("initlimit", s.InitLimit, 1, 1000),
+		within("synclimit", s.SyncLimit, 1, 1000),
+		within("history", s.History, 1, 1<<20),
+		within("snapcount", s.SnapCount, 1, 1<<30),
+		within("clients", s.Clients, 0, 100),
+		within("think", s.Think, time.Microsecond, time.Hour),
+		within("pipeline", s.Pipeline, 1, 1000),
+		within("latency", s.Latency, 0, time.Minute),
+		within("jitter", s.Jitter, 0, time.Minute),
+		within("fsync", s.Fsync, 0, time.Minute),
+		within("chaos", s.Chaos, 0, time.Hour),
+	)
+	if err == nil {
+		_, err = s.system()
+	}
+	return err
+}
+
+func within[T int | time.Duration](name string, is, least, most T) error {
+	if is < least || is > most {
+		return fmt.Errorf("%s=%v is not between %v and %v", name, is, least, most)
+	}
+	return nil
+}

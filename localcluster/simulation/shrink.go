@@ -74,13 +74,3 @@ func (x *shrinker) setup() {
 		}
 	}
 }
-
-// possible: there is such a server, or client.
-func (f *Fault) possible(s *Setup) bool {
-	servers := s.Voters + s.Observers
-	switch f.Kind {
-	case FaultSever, FaultSleep, FaultAbandon:
-		return f.N <= s.Clients
-	}
-	return f.Server <= servers && f.Peer <= servers && f.Of <= servers
-}

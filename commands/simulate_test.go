@@ -1,0 +1,42 @@
+package commands
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"zkctl/localcluster/simulation"
+)
+
+// What a terminal shows while runs go on fits it, changes in place, and is gone
+// at the end. (That nothing at all is written elsewhere, simulate.txtar checks.)
+func TestTallyLine(t *testing.T) {
+	many := simulation.Tally{Runs: 1_000_000_000, Simulated: 2_000_000 * time.Hour}
+	for _, width := range []int{80, 20} {
+		var out bytes.Buffer
+		l := &tallyLine{out: &out, width: width}
+		l.show(many, time.Hour)
+		l.show(simulation.Tally{Runs: 7}, time.Hour+tallyPause/2) // too soon
+		l.show(simulation.Tally{Runs: 1}, 2*time.Hour)
+		l.end()
+		shown := strings.Split(out.String(), "\r")
+		if len(shown) != 5 || shown[0] != "" || shown[4] != "" || strings.TrimSpace(shown[3]) != "" {
+			t.Fatalf("width %d: expected two lines and an empty one, got %q", width, shown)
+		}
+		for i, line := range shown[1:4] {
+			if len(line) >= width || strings.Contains(line, "\n") {
+				t.Errorf("width %d: line %d has %d columns: %q", width, i+1, len(line), line)
+			}
+			if i > 0 && len(line) < len(shown[i]) && len(strings.TrimRight(shown[i], " ")) > len(line) {
+				t.Errorf("width %d: %q leaves some of %q behind", width, line, shown[i])
+			}
+		}
+		if !strings.HasPrefix(shown[1], "1000000000 runs") || !strings.HasPrefix(shown[2], "1 runs") {
+			t.Errorf("width %d: %q", width, shown)
+		}
+	}
+	silent := &tallyLine{}
+	silent.show(many, time.Hour)
+	silent.end()
+}
