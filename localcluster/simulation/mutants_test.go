@@ -49,7 +49,36 @@ func TestMutants(t *testing.T) {
 }
 
 func (m *mutant) hunt(t *testing.T) bool {
+	program := filepath.Join(t.TempDir(), "hunt.test")
+	m.build(t, "test", "-c", "-vet=off", "-o", program, ".")
+	found := m.script == "" || m.failsScript(t, program)
+	return (m.runs == 0 || m.failsSwarm(t, program)) && found
+}
+
+// build runs the go command in a world where the mutant is in the source.
+func (m *mutant) build(t *testing.T, command string, args ...string) {
+	t.Helper()
 	dir := t.TempDir()
+	path, text := m.applied(t)
+	changed, overlay := filepath.Join(dir, filepath.Base(path)), filepath.Join(dir, "overlay.json")
+	replace, err := json.Marshal(map[string]map[string]string{"Replace": {path: changed}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{changed: []byte(text), overlay: replace} {
+		if err := os.WriteFile(name, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	args = append([]string{command, "-overlay", overlay}, args...)
+	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+		t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+}
+
+// applied is the source with the mutant in it.
+func (m *mutant) applied(t *testing.T) (path, text string) {
+	t.Helper()
 	path, err := filepath.Abs(filepath.Join("..", filepath.FromSlash(m.file)))
 	if err != nil {
 		t.Fatal(err)
@@ -59,26 +88,9 @@ func (m *mutant) hunt(t *testing.T) bool {
 		t.Fatal(err)
 	}
 	if n := strings.Count(string(source), m.old); n != 1 {
-		t.Fatalf("%s has this text %d times, expected once:\n%s", m.file, n, m.old)
+		t.Fatalf("%s: %s has this text %d times, expected once:\n%s", m.name, m.file, n, m.old)
 	}
-	changed := filepath.Join(dir, filepath.Base(path))
-	write := func(name string, data []byte) {
-		if err := os.WriteFile(name, data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write(changed, []byte(strings.Replace(string(source), m.old, m.new, 1)))
-	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {path: changed}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	write(filepath.Join(dir, "overlay.json"), overlay)
-	program := filepath.Join(dir, "hunt.test")
-	if out, err := exec.Command("go", "test", "-c", "-vet=off", "-overlay", filepath.Join(dir, "overlay.json"), "-o", program).CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	found := m.script == "" || m.failsScript(t, program)
-	return (m.runs == 0 || m.failsSwarm(t, program)) && found
+	return path, strings.Replace(string(source), m.old, m.new, 1)
 }
 
 // failsScript runs the script that brings the defect about.
