@@ -47,10 +47,11 @@ var layout = map[string]rule{
 	"localcluster/datatree": {pure: true, imports: []string{"probe/wire"}, also: []string{"github.com/tidwall/btree"}},
 	"localcluster/storage":  {imports: []string{"probe/wire", "localcluster/datatree"}},
 	"localcluster/peer":     {imports: []string{"probe/wire"}},
+	"localcluster/replica":  {pure: true, imports: []string{"probe/wire", "localcluster/zab", "localcluster/datatree"}},
 	"localcluster/member": {imports: []string{"quorum/...", "probe/wire", "localcluster/zab", "localcluster/datatree",
-		"localcluster/storage", "localcluster/peer"}},
-	"localcluster/simulation": {imports: []string{"quorum/...", "probe/wire", "inject/history", "localcluster/zab",
-		"localcluster/datatree", "localcluster/storage", "localcluster/peer", "localcluster/member"}},
+		"localcluster/replica", "localcluster/storage", "localcluster/peer"}},
+	"localcluster/simulation": {imports: []string{"quorum/...", "probe/wire", "localcluster/zab", "localcluster/datatree",
+		"localcluster/replica", "localcluster/storage"}},
 
 	"commands":  {imports: []string{"quorum/...", "probe/...", "inject/...", "localcluster/..."}},
 	"cmd/zkctl": {imports: []string{"commands"}},
@@ -59,7 +60,7 @@ var layout = map[string]rule{
 // purePackages are the standard packages that cannot reach outside the
 // process, wait, or depend on anything but their arguments.
 var purePackages = []string{
-	"bufio", "bytes", "cmp", "container/heap", "container/list", "crypto/md5", "crypto/sha1", "crypto/sha256",
+	"bufio", "bytes", "cmp", "container/heap", "container/list", "crypto/md5", "crypto/sha1", "crypto/sha256", "crypto/subtle",
 	"encoding/base64", "encoding/binary", "encoding/hex", "encoding/json", "errors", "fmt", "hash", "hash/adler32",
 	"hash/crc32", "hash/fnv", "io", "iter", "maps", "math", "math/big", "math/bits", "path", "slices", "sort", "strconv",
 	"strings", "text/tabwriter", "time", "unicode", "unicode/utf16", "unicode/utf8",

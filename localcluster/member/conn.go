@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"zkctl/localcluster/replica"
 	"zkctl/probe/wire"
 )
 
@@ -21,7 +22,8 @@ import (
 //	    └─────► ConnectRequest ──► open ──► requests … ──► closed
 //
 // A reader and a writer goroutine move bytes; what the bytes mean is decided
-// in the event loop, to which the fields of the second group belong.
+// in the event loop, to which the fields of the second group belong, and there
+// by package replica.
 type conn struct {
 	id     int64 // never used again; the watches of this connection go by it
 	socket net.Conn
@@ -29,14 +31,11 @@ type conn struct {
 	since  time.Time
 	box    *outbox
 
-	session   int64 // 0 until it is known
-	timeout   int32 // milliseconds, as granted
+	*replica.Conn
+	server    *server // from connOpened on
 	heard     time.Time
-	greeting  wire.ConnectRequest
-	open      bool      // the ConnectResponse is on its way: a watch may fire here
-	closing   bool      // nothing more will be answered
-	ids       []wire.ID // who the client is
-	queue     []*request
+	word      bool         // it asked a four-letter word, and is on its way out
+	open      bool         // the ConnectResponse is on its way: a watch may fire here
 	frames    wire.Encoder // answers of this batch
 	answered  int          // requests that they answer
 	events    int          // bytes of them that are watch events
@@ -51,7 +50,7 @@ func newConn(id int64, socket net.Conn, box *outbox) *conn {
 		c.remote = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
 	}
 	// Known from the start, without any auth packet (IPAuthenticationProvider).
-	c.ids = []wire.ID{{Scheme: "ip", ID: c.remote.Addr().WithZone("").String()}}
+	c.Conn = replica.Connect(id, c, []wire.ID{{Scheme: "ip", ID: c.remote.Addr().WithZone("").String()}})
 	return c
 }
 

@@ -15,7 +15,7 @@ func (s *server) answerWord(m wordAsked) {
 	s.stats.received++
 	m.c.box.put([]byte(s.word(m)), 0, 0)
 	m.c.box.part()
-	m.c.closing = true
+	m.c.word = true
 	s.stats.sent++ // after its own text, as in ZooKeeper
 }
 
@@ -29,14 +29,14 @@ func (s *server) word(m wordAsked) string {
 	case "envi":
 		return enviText(s.cfg.Version)
 	case "isro":
-		if !s.status.Serving {
+		if !s.core.Status().Serving {
 			return "null"
 		}
 		return "rw"
 	case "gtmk", "stmk", "hash":
 		return m.word + " is not supported by this server.\n"
 	}
-	if !s.status.Serving {
+	if !s.core.Status().Serving {
 		return wire.NotServingText
 	}
 	switch m.word {
@@ -77,9 +77,9 @@ func (s *server) mode() string {
 	switch {
 	case s.cfg.Standalone:
 		return "standalone"
-	case s.status.Role == zab.Leading:
+	case s.core.Status().Role == zab.Leading:
 		return "leader"
-	case s.status.Role == zab.Observing:
+	case s.core.Status().Role == zab.Observing:
 		return "observer"
 	default:
 		return "follower"
@@ -89,10 +89,10 @@ func (s *server) mode() string {
 // lastZxid is what `srvr` shows: a leader whose epoch has no transaction yet
 // shows the epoch's beginning, learners the last transaction.
 func (s *server) lastZxid() wire.Zxid {
-	if s.status.Role == zab.Leading && !s.cfg.Standalone {
-		return max(s.tree.LastZxid(), wire.MakeZxid(s.status.Epoch, 0))
+	if s.core.Status().Role == zab.Leading && !s.cfg.Standalone {
+		return max(s.core.Tree().LastZxid(), wire.MakeZxid(s.core.Status().Epoch, 0))
 	}
-	return s.tree.LastZxid()
+	return s.core.Tree().LastZxid()
 }
 
 func (s *server) versionLine() string { return "Zookeeper version: " + s.cfg.Version + "\n" }
@@ -103,7 +103,7 @@ func (s *server) srvrLines() string {
 	fmt.Fprintf(&b, "Latency min/avg/max: %d/%s/%d\n", l.least, javaDouble(l.average()), l.most)
 	fmt.Fprintf(&b, "Received: %d\nSent: %d\nConnections: %d\nOutstanding: %d\n",
 		s.stats.received, s.stats.sent, len(s.connections()), s.outstanding())
-	fmt.Fprintf(&b, "Zxid: %v\nMode: %s\nNode count: %d\n", s.lastZxid(), s.mode(), s.tree.Counts().Nodes)
+	fmt.Fprintf(&b, "Zxid: %v\nMode: %s\nNode count: %d\n", s.lastZxid(), s.mode(), s.core.Tree().Counts().Nodes)
 	if s.mode() == "leader" {
 		p := s.stats.proposals
 		fmt.Fprintf(&b, "Proposal sizes last/min/max: %d/%d/%d\n", p.last, p.least, p.most)
@@ -139,13 +139,13 @@ func (s *server) consText() string {
 func (s *server) connLine(c *conn, brief bool) string {
 	var b strings.Builder
 	ops := 1
-	if c.closing || !c.open {
+	if !c.open {
 		ops = 0
 	}
-	fmt.Fprintf(&b, " /%v[%d](queued=%d,recved=%d,sent=%d", c.remote, ops, len(c.queue), c.stats.received, c.stats.sent)
-	if !brief && c.session != 0 {
+	fmt.Fprintf(&b, " /%v[%d](queued=%d,recved=%d,sent=%d", c.remote, ops, c.Queued(), c.stats.received, c.stats.sent)
+	if !brief && c.Session() != 0 {
 		st := &c.stats
-		fmt.Fprintf(&b, ",sid=0x%x,lop=%s,est=%d,to=%d", uint64(c.session), st.lastOp, c.since.UnixMilli(), c.timeout)
+		fmt.Fprintf(&b, ",sid=0x%x,lop=%s,est=%d,to=%d", uint64(c.Session()), st.lastOp, c.since.UnixMilli(), c.Timeout())
 		if st.lastCxid >= 0 {
 			fmt.Fprintf(&b, ",lcxid=0x%x", st.lastCxid)
 		}

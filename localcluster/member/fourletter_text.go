@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"zkctl/localcluster/replica"
 	"zkctl/localcluster/zab"
 	"zkctl/quorum/zoocfg"
 )
@@ -31,15 +32,16 @@ func javaDouble(f float64) string {
 func (s *server) mntrText() string {
 	var b strings.Builder
 	put := func(key string, value any) { fmt.Fprintf(&b, "zk_%s\t%v\n", key, value) }
+	status, tree := s.core.Status(), s.core.Tree()
 	put("version", s.cfg.Version)
 	put("server_state", s.mode())
 	if !s.cfg.Standalone {
-		put("peer_state", fmt.Sprintf("%v - %v", s.status.Role, s.status.Phase))
+		put("peer_state", fmt.Sprintf("%v - %v", status.Role, status.Phase))
 	}
-	if s.status.Role == zab.Observing {
-		put("observer_master_id", s.status.Leader)
+	if status.Role == zab.Observing {
+		put("observer_master_id", status.Leader)
 	}
-	counts := s.tree.Counts()
+	counts := tree.Counts()
 	put("num_alive_connections", len(s.connections()))
 	put("avg_latency", javaDouble(s.stats.latency.average()))
 	put("min_latency", s.stats.latency.least)
@@ -53,7 +55,7 @@ func (s *server) mntrText() string {
 	put("local_sessions", 0)
 	put("packets_received", s.stats.received)
 	put("packets_sent", s.stats.sent)
-	put("uptime", s.now().Milliseconds())
+	put("uptime", s.Now().Milliseconds())
 	open, limit := fileDescriptors()
 	put("open_file_descriptor_count", open)
 	put("max_file_descriptor_count", limit)
@@ -66,10 +68,10 @@ func (s *server) mntrText() string {
 	put("non_mtls_remote_conn_count", 0)
 	put("non_mtls_local_conn_count", 0)
 	s.mntrQuorum(put)
-	put("epoch", s.status.Epoch)
-	put("last_zxid", s.tree.LastZxid())
-	put("last_logged_zxid", s.status.LastLogged)
-	put("tree_digest", fmt.Sprintf("0x%x", uint64(s.tree.Digest().Digest)))
+	put("epoch", status.Epoch)
+	put("last_zxid", s.core.Tree().LastZxid())
+	put("last_logged_zxid", status.LastLogged)
+	put("tree_digest", fmt.Sprintf("0x%x", uint64(s.core.Tree().Digest().Digest)))
 	return b.String()
 }
 
@@ -77,15 +79,16 @@ func (s *server) mntrQuorum(put func(string, any)) {
 	if s.cfg.Standalone {
 		return
 	}
+	status := s.core.Status()
 	put("quorum_size", len(s.cfg.Voters.Voters()))
-	put("leader_id", s.status.Leader)
-	if s.status.Role == zab.Leading {
-		put("learners", s.status.Learners)
-		put("synced_followers", s.status.SyncedFollowers)
+	put("leader_id", status.Leader)
+	if status.Role == zab.Leading {
+		put("learners", status.Learners)
+		put("synced_followers", status.SyncedFollowers)
 		put("synced_non_voting_followers", 0)
-		put("synced_observers", s.status.SyncedObservers)
-		put("pending_syncs", s.pendingSyncs())
-		put("leader_uptime", (s.now() - s.servingSince).Milliseconds())
+		put("synced_observers", status.SyncedObservers)
+		put("pending_syncs", s.core.PendingSyncs())
+		put("leader_uptime", (s.Now() - s.servingSince).Milliseconds())
 		put("last_proposal_size", s.stats.proposals.last)
 		put("min_proposal_size", s.stats.proposals.least)
 		put("max_proposal_size", s.stats.proposals.most)
@@ -181,11 +184,11 @@ func (s *server) dumpText() string {
 	var b strings.Builder
 	b.WriteString("SessionTracker dump:\n")
 	b.WriteString(s.sessionDump())
-	owners := s.tree.EphemeralOwners()
+	owners := s.core.Tree().EphemeralOwners()
 	fmt.Fprintf(&b, "ephemeral nodes dump:\nSessions with Ephemerals (%d):\n", len(owners))
 	for _, session := range owners {
 		fmt.Fprintf(&b, "0x%x:\n", uint64(session))
-		for _, path := range s.tree.Ephemerals(session) {
+		for _, path := range s.core.Tree().Ephemerals(session) {
 			fmt.Fprintf(&b, "\t%s\n", path)
 		}
 	}
@@ -199,11 +202,11 @@ func (s *server) connectionDump() string {
 	var sets expirySets
 	for _, c := range s.connections() {
 		timeout := s.cfg.GreetingTime
-		if c.timeout > 0 {
-			timeout = time.Duration(c.timeout) * time.Millisecond
+		if c.Timeout() > 0 {
+			timeout = time.Duration(c.Timeout()) * time.Millisecond
 		}
 		at := c.heard.Add(timeout).Truncate(s.cfg.GreetingTime).Add(s.cfg.GreetingTime)
-		sets.add(at, fmt.Sprintf("ip: /%v sessionId: %v", c.remote, sessionName(c.session)))
+		sets.add(at, fmt.Sprintf("ip: /%v sessionId: %v", c.remote, replica.SessionName(c.Session())))
 	}
 	return sets.String()
 }

@@ -4,21 +4,23 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"zkctl/localcluster/replica"
 )
 
 // The words about watches count one-shot and other watches on data; those on
 // children are not shown, in ZooKeeper either.
 
-func (s *server) watchCount() int { return s.watches.Counts().Total }
+func (s *server) watchCount() int { return s.core.Watches().Counts().Total }
 
 func (s *server) watchSummary() string {
-	n := s.watches.Counts()
+	n := s.core.Watches().Counts()
 	return fmt.Sprintf("%d connections watching %d paths\nTotal watches:%d\n", n.Watchers, n.Paths, n.Watches)
 }
 
 func (s *server) watchesByConnection() string {
 	var b strings.Builder
-	s.watches.EachWatcher(func(watcher int64, paths []string) {
+	s.core.Watches().EachWatcher(func(watcher int64, paths []string) {
 		fmt.Fprintf(&b, "%v\n", s.sessionOf(watcher))
 		for _, path := range paths {
 			fmt.Fprintf(&b, "\t%s\n", path)
@@ -29,7 +31,7 @@ func (s *server) watchesByConnection() string {
 
 func (s *server) watchesByPath() string {
 	var b strings.Builder
-	s.watches.EachPath(func(path string, watchers []int64) {
+	s.core.Watches().EachPath(func(path string, watchers []int64) {
 		b.WriteString(path + "\n")
 		for _, w := range watchers {
 			fmt.Fprintf(&b, "\t%v\n", s.sessionOf(w))
@@ -38,9 +40,9 @@ func (s *server) watchesByPath() string {
 	return b.String() + "\n"
 }
 
-func (s *server) sessionOf(watcher int64) sessionName {
+func (s *server) sessionOf(watcher int64) replica.SessionName {
 	if c := s.conns[watcher]; c != nil {
-		return sessionName(c.session)
+		return replica.SessionName(c.Session())
 	}
 	return 0
 }
@@ -48,19 +50,19 @@ func (s *server) sessionOf(watcher int64) sessionName {
 // sessionDump is the session tracker's part of `dump`: with deadlines on the
 // server that has them, and without on learners.
 func (s *server) sessionDump() string {
-	if s.leading != nil {
+	if sessions := s.core.Sessions(); sessions != nil {
 		var sets expirySets
-		s.leading.sessions.EachDeadline(func(at time.Duration, sessions []int64) {
+		sessions.EachDeadline(func(at time.Duration, sessions []int64) {
 			for _, id := range sessions {
-				sets.add(s.began.Add(at), sessionName(id).String())
+				sets.add(s.began.Add(at), replica.SessionName(id).String())
 			}
 		})
 		return "Session " + sets.String()
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "Global Sessions(%d):\n", s.tree.Counts().Sessions)
-	s.tree.EachSession(func(id int64, timeout int32) {
-		fmt.Fprintf(&b, "%v\t%dms\n", sessionName(id), timeout)
+	fmt.Fprintf(&b, "Global Sessions(%d):\n", s.core.Tree().Counts().Sessions)
+	s.core.Tree().EachSession(func(id int64, timeout int32) {
+		fmt.Fprintf(&b, "%v\t%dms\n", replica.SessionName(id), timeout)
 	})
 	return b.String()
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"zkctl/localcluster/datatree"
+	"zkctl/localcluster/replica"
 	"zkctl/localcluster/storage"
 	"zkctl/localcluster/zab"
 )
@@ -125,39 +126,25 @@ func newServer(cfg *Config, log *slog.Logger, found *storage.Recovered) (*server
 			core.Observers = append(core.Observers, zab.ServerID(id))
 		}
 	}
-	node, err := zab.New(core, zab.Recovered{
-		AcceptedEpoch: found.AcceptedEpoch, CurrentEpoch: found.CurrentEpoch,
-		LastZxid: found.LastZxid, Recent: found.Recent,
-	})
-	if err != nil {
-		return nil, err
-	}
 	s := &server{
-		cfg: cfg, log: log, began: time.Now(),
-		inbox: make(chan any, inboxSize), stopped: make(chan struct{}),
-		node: node, tree: found.Tree, watches: datatree.NewWatches(),
-		conns: map[int64]*conn{}, bound: map[int64]*conn{},
-		ids:   datatree.NewSessionIDs(sessionServer(cfg), time.Now().UnixMilli()),
-		stats: newServerStats(), tickInterval: coreTick(cfg.Tick),
+		cfg: cfg, log: log, began: time.Now(), inbox: make(chan any, inboxSize), stopped: make(chan struct{}),
+		conns: map[int64]*conn{}, stats: newServerStats(),
 	}
-	s.pipeline.reset()
-	s.snapshots.restart(cfg.SnapCount, found.Backlog.Entries)
-	s.treeReplaced()
-	return s, nil
-}
-
-// sessionServer is the server number in session ids.
-func sessionServer(cfg *Config) int64 {
-	if cfg.Standalone {
-		return 1
+	o := replica.Options{
+		Core: core, MinSessionTimeout: cfg.MinSessionTimeout, MaxSessionTimeout: cfg.MaxSessionTimeout,
+		SnapCount: cfg.SnapCount, ReapInterval: cfg.ReapInterval, SkipACL: cfg.SkipACL, SuperDigest: cfg.SuperDigest,
+		SessionSeed: s.Wall(),
 	}
-	return cfg.ID
-}
-
-// treeReplaced writes this server's configuration into a tree that has come
-// from elsewhere: /zookeeper/config is each server's own while reconfig is off.
-func (s *server) treeReplaced() {
-	if !s.cfg.Standalone {
-		s.tree.SetConfig(s.cfg.Ensemble.Text(), s.cfg.Ensemble.Version, time.Now().UnixMilli())
+	if !cfg.Standalone {
+		o.Config, o.ConfigVersion = core.ConfigText, cfg.Ensemble.Version
 	}
+	var err error
+	s.core, err = replica.New(o, replica.Recovered{
+		Recovered: zab.Recovered{
+			AcceptedEpoch: found.AcceptedEpoch, CurrentEpoch: found.CurrentEpoch,
+			LastZxid: found.LastZxid, Recent: found.Recent,
+		},
+		Tree: found.Tree, Backlog: found.Backlog.Entries,
+	}, s)
+	return s, err
 }

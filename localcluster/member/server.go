@@ -7,9 +7,8 @@ import (
 	"slices"
 	"time"
 
-	"zkctl/localcluster/datatree"
+	"zkctl/localcluster/replica"
 	"zkctl/localcluster/zab"
-	"zkctl/probe/wire"
 )
 
 // server is one running member. See the package comment for its parts; the
@@ -17,7 +16,7 @@ import (
 type server struct {
 	cfg   *Config
 	log   *slog.Logger
-	began time.Time // origin of now()
+	began time.Time // origin of Now()
 
 	inbox   chan any      // see mailbox
 	stopped chan struct{} // closed when the loop takes no more messages
@@ -26,33 +25,12 @@ type server struct {
 	peers  *peers // nil when standalone
 	writer *writer
 
-	node   *zab.Node
-	status zab.Status // after the last Step
-	tree   *datatree.Tree
-	// arrived is the tree behind a SNAP, until the core says Install.
-	arrived *datatree.Tree
-	// exactFrom is the transaction behind which the tree must be the leader's.
-	// A Java leader writes a SNAP while it goes on applying, so that the tree
-	// is ahead in places until all that was sent with it has been applied.
-	exactFrom wire.Zxid
+	core  *replica.Server // decides everything
+	conns map[int64]*conn // every connection, by its id
+	dirty []*conn         // those with answers to flush at the end of the batch
 
-	watches *datatree.Watches
-	conns   map[int64]*conn // every connection, by its id
-	bound   map[int64]*conn // by session: whoever has asked for it last
-	dirty   []*conn         // those with answers to flush at the end of the batch
-
-	pipeline pipeline
-	leading  *leading  // not nil while this server leads and serves
-	learning *learning // not nil while it follows or observes, and serves
-
-	ids          *datatree.SessionIDs
 	stats        serverStats
-	snapshots    snapshots
 	servingSince time.Duration
-	tickInterval time.Duration
-	lastTick     time.Duration
-	wasLate      bool  // the last tick came after a pause
-	broken       error // why the server must end
 }
 
 // inboxSize is how many messages may wait for the event loop before those who
@@ -74,24 +52,16 @@ func (s *server) post(message any) bool {
 	}
 }
 
-// now is the monotonic time since this server began.
-func (s *server) now() time.Duration { return time.Since(s.began) }
-
-// coreTick is how often the core looks at its deadlines.
-func coreTick(tick time.Duration) time.Duration {
-	return min(max(tick/20, 5*time.Millisecond), 50*time.Millisecond)
-}
-
 // loop is the event loop: everything that is decided is decided here, one
 // message after the other. It returns nil when ctx ends, and an error when the
 // server cannot go on.
 func (s *server) loop(ctx context.Context) error {
-	ticker := time.NewTicker(s.tickInterval)
+	ticker := time.NewTicker(replica.TickInterval(s.cfg.Tick))
 	defer ticker.Stop()
-	s.step(zab.Start{})
+	s.core.Step(zab.Start{})
 	for {
-		if s.broken != nil {
-			return s.broken
+		if err := s.core.Err(); err != nil {
+			return err
 		}
 		s.flush()
 		select {
@@ -100,16 +70,11 @@ func (s *server) loop(ctx context.Context) error {
 		case err := <-s.writer.failed:
 			return err
 		case <-s.writer.progress:
-			s.step(zab.Persisted{Seq: s.writer.durable.Load()})
+			s.core.Step(zab.Persisted{Seq: s.writer.durable.Load()})
 		case <-ticker.C:
-			s.tick()
+			s.core.Tick()
 		case message := <-s.inbox:
-			// A process that was stopped for a while (SIGSTOP, a suspended
-			// laptop) looks at the clock before it acts: a leader may have
-			// been replaced meanwhile, and must notice before it answers.
-			if s.now() > s.lastTick+5*s.tickInterval {
-				s.tick()
-			}
+			s.core.Wake()
 			s.handle(message)
 			s.handleBatch()
 		}
@@ -118,7 +83,7 @@ func (s *server) loop(ctx context.Context) error {
 
 // handleBatch handles what else is there already.
 func (s *server) handleBatch() {
-	for n := 1; n < batchSize && s.broken == nil; n++ {
+	for n := 1; n < batchSize && s.core.Err() == nil; n++ {
 		select {
 		case message := <-s.inbox:
 			s.handle(message)
@@ -128,36 +93,17 @@ func (s *server) handleBatch() {
 	}
 }
 
-// fail ends the server after the message in hand. The first reason counts.
-func (s *server) fail(err error) {
-	if s.broken == nil {
-		s.broken = err
-	}
-}
-
-func (s *server) tick() {
-	now := s.now()
-	// After a pause, heartbeats of clients are waiting in the sockets: let them
-	// in, for one tick, before anybody is declared dead.
-	late := now > s.lastTick+5*s.tickInterval && !s.wasLate
-	s.lastTick, s.wasLate = now, late
-	s.step(zab.Tick{})
-	if s.leading != nil && !late {
-		s.expireSessions(now)
-		s.reapNodes()
-	}
-}
-
 // handle is every kind of message there is.
 func (s *server) handle(message any) {
 	switch m := message.(type) {
 	// From the client port.
 	case connOpened:
+		m.c.server = s
 		s.conns[m.c.id] = m.c
 	case wordAsked:
 		s.answerWord(m)
 	case greeted:
-		s.greet(m.c, m.req)
+		s.greet(m)
 	case requestRead:
 		s.request(m)
 	case connGone:
@@ -165,7 +111,7 @@ func (s *server) handle(message any) {
 
 	// From the other servers.
 	case coreInput:
-		s.step(m.in)
+		s.core.Step(m.in)
 	case linkOpened:
 		s.linkOpened(m)
 	case linkReceived:
@@ -200,10 +146,10 @@ func (s *server) flushConn(c *conn) {
 	reading := c.box.put(c.frames.Bytes(), c.answered, c.events)
 	c.frames.Reset()
 	c.answered, c.events = 0, 0
-	if !reading && !c.closing {
+	if !reading && !c.Closing() {
 		s.log.Warn("a client does not read its watch events: closing the connection", "client", c.remote,
-			"session", sessionName(c.session))
-		s.drop(c)
+			"session", replica.SessionName(c.Session()))
+		s.core.Drop(c.Conn)
 	}
 }
 
@@ -220,7 +166,7 @@ func (s *server) schedule(c *conn) {
 func (s *server) connections() []*conn {
 	all := make([]*conn, 0, len(s.conns))
 	for _, c := range s.conns {
-		if !c.closing {
+		if !c.Closing() && !c.word {
 			all = append(all, c)
 		}
 	}

@@ -111,32 +111,25 @@ func (c *client) connect() {
 		return
 	}
 	c.w.watchers++
-	c.conn = &clientConn{id: c.w.watchers, client: c, s: s, life: s.life}
+	c.conn = newClientConn(c.w.watchers, c, s)
 	c.connected, c.since, c.heard = false, c.w.now, c.w.now
 	c.watches.moved()
 	if c.w.setup.XidsRestart {
 		c.xid = 0
 	}
-	conn := c.conn
 	req := wire.ConnectRequest{LastZxidSeen: c.lastZxid, Timeout: int32(c.timeout.Milliseconds()), SessionID: c.session, Password: c.password}
 	if c.session == 0 {
 		req.Password = wire.NoPassword()
 	}
-	conn.toServer(func() {
-		s.conns = append(s.conns, conn)
-		s.greet(conn, req)
-	})
+	c.conn.greet(req)
 }
 
 // leave gives the connection up.
 func (c *client) leave() {
-	conn := c.conn
-	if conn == nil {
-		return
+	if c.conn != nil {
+		c.conn.leave()
+		c.lost()
 	}
-	conn.over = true
-	conn.toServer(func() { conn.s.unbind(conn) })
-	c.lost()
 }
 
 // lost is the end of a connection: what became of the requests under way is
@@ -148,9 +141,8 @@ func (c *client) lost() {
 }
 
 func (c *client) send(xid int32, op wire.OpCode, body []byte) {
-	conn := c.conn
 	c.sent = c.w.now
-	conn.toServer(func() { conn.s.request(conn, xid, op, body) })
+	c.conn.request(xid, op, body)
 }
 
 // ask sends a request that is answered in order.
@@ -210,7 +202,6 @@ func (c *client) take(conn *clientConn, r reply) {
 func (c *client) welcomed(r *wire.ConnectResponse) {
 	if r.SessionID == 0 {
 		c.w.note("client %d: session %x is over", c.id, uint64(c.session))
-		c.w.oracle.refusedSession(c)
 		c.expired++
 		c.conn.over = true
 		c.lost()

@@ -1,7 +1,6 @@
 package simulation
 
 import (
-	"bytes"
 	"errors"
 	"math/rand/v2"
 	"syscall"
@@ -32,7 +31,6 @@ type disk struct {
 	batch  []diskOp // under way
 	number int      // of the batch
 	busy   bool
-	saving bool // a snapshot is being written in the background
 
 	idle  bool          // nothing of a batch happens before its end; for scripts
 	slow  time.Duration // added to each batch
@@ -82,7 +80,7 @@ func (d *disk) suspect(err error) bool {
 
 func (d *disk) open(store *storage.Store, found *storage.Recovered) {
 	d.store, d.history = store, found.History
-	d.queue, d.batch, d.busy, d.saving = nil, nil, false, false
+	d.queue, d.batch, d.busy = nil, nil, false
 }
 
 func (d *disk) enqueue(writes []zab.Write) {
@@ -223,7 +221,7 @@ func (d *disk) save(snapshot *datatree.Snapshot) {
 		if d.s.life != life || !d.s.up {
 			return
 		}
-		d.saving = false
+		d.s.core.Saved()
 		err := d.store.SaveSnapshot(snapshot, history)
 		switch {
 		case err == nil:
@@ -278,9 +276,3 @@ func (d *disk) die(survival storage.Survival) {
 }
 
 func (d *disk) fs() *storage.MemFS { return d.s.fs }
-
-func encodeTree(t *datatree.Tree) []byte {
-	var b bytes.Buffer
-	_ = t.Snapshot().Encode(&b) // a buffer takes everything
-	return b.Bytes()
-}

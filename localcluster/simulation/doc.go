@@ -5,8 +5,8 @@
 //
 //	            ┌──────────────────────── World ────────────────────────┐
 //	seed ─draw─►│ clients ◄──► servers ◄══ cables, cuts, breaks ══► …    │
-//	            │  sessions,    zab.Node, datatree.Tree, Preparer,       │
-//	 faults ───►│  watches,     Sessions, Watches, storage.Store         │
+//	            │  sessions,    replica.Server: zab, datatree,           │
+//	 faults ───►│  watches,     sessions, watches; storage.Store         │
 //	            │  pipelines            │                                │
 //	            │                 storage.MemFS: forgets what was not    │
 //	            │                 synced, tears writes, fails            │
@@ -17,11 +17,10 @@
 //	               data model a second time, from requests and not from
 //	               transactions; watchBook: what each client was promised
 //
-// What is tested is the code that ships: the protocol (zab), the data tree with
-// sessions and watches (datatree), and the files (storage). Only the shell
-// around them is another one, because package member's has sockets and
-// goroutines; it carries out a zab.Output in the same order and serves clients
-// by the same rules (server.go, serving.go, requests.go).
+// What is tested is the code that ships: a server is a replica.Server, as it is in
+// package member, with its protocol, its tree, its sessions and requests, on a
+// storage.Store. Only the shell is another one: queues for sockets, memory for a
+// disk, a clock that the world moves (server.go, shell.go, conn.go).
 //
 // # A run
 //
@@ -75,8 +74,7 @@
 //	schedule.go, setup.go, fault.go   what decides a run        run.go        chaos, healing, proof
 //	plan.go, moments.go               faults strike             campaign.go   many runs
 //	world.go, queue.go, log.go        clock, events, story      shrink.go     fewer faults
-//	server.go, disk.go                a server                  oracle.go     invariants of Zab
-//	serving.go, requests.go           what it does for clients  judge.go, model.go, watchbook.go
+//	server.go, shell.go, disk.go      a server                  oracle.go     invariants of Zab
+//	conn.go, client.go                a client                  judge.go, ear.go, model.go, watchbook.go
 //	cables.go, links.go, votes.go     between servers                         promises to clients
-//	client.go                         a client
 package simulation

@@ -56,25 +56,17 @@ func (o *oracle) readAnswered(c *client, op *clientOp, r reply) {
 // own account: not before the timeout, and not later than a tick after it.
 func (o *oracle) expired(s *server, sessions []int64, now time.Duration) {
 	for _, session := range sessions {
-		h, ok := s.leading.heard[session]
+		h, ok := s.ear.sessions[session]
 		if ok && now < h.at+h.timeout {
 			o.w.fail(invSession, "leader %d lets session %x expire %v after it was heard of, its timeout is %v", s.id, uint64(session), now-h.at, h.timeout)
 		}
-		delete(s.leading.heard, session)
+		delete(s.ear.sessions, session)
 	}
-	for session, h := range s.leading.heard {
-		if s.leading.sessions.Alive(session) && now > h.at+h.timeout+2*s.w.setup.Tick {
+	for session, h := range s.ear.sessions {
+		if s.core.Sessions().Alive(session) && now > h.at+h.timeout+2*s.w.setup.Tick {
 			o.w.fail(invSession, "leader %d keeps session %x alive %v after it was heard of, its timeout is %v", s.id, uint64(session), now-h.at, h.timeout)
 		}
 	}
-}
-
-// refusedSession: a server told a client that its session is over.
-func (o *oracle) refusedSession(c *client) {
-	if c.session == 0 {
-		return
-	}
-	_ = c
 }
 
 // delivered is told before a server applies what its core delivers.

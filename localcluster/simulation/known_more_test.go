@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"zkctl/localcluster/datatree"
+	"zkctl/localcluster/replica"
 	"zkctl/localcluster/storage"
 	"zkctl/localcluster/zab"
 	"zkctl/probe/wire"
@@ -157,7 +158,7 @@ func TestZOOKEEPER4026(t *testing.T) {
 		multi.Ops = append(multi.Ops, wire.MultiOp{Op: wire.OpCreate2,
 			Request: &wire.CreateRequest{Path: fmt.Sprintf("/m%d", i), Data: []byte("x"), ACL: wire.OpenACL()}})
 	}
-	leader.propose(datatree.Request{Session: scriptSession, Cxid: 99, Op: wire.OpMulti, Body: wire.Marshal(multi), Owner: localOwner})
+	leader.core.Propose(datatree.Request{Session: scriptSession, Cxid: 99, Op: wire.OpMulti, Body: wire.Marshal(multi), Owner: replica.LocalOwner})
 	s.commit(leader, 1, 1, 2, 3)
 	for id := 1; id <= 3; id++ {
 		s.crash(id, storage.LoseUnsynced)
@@ -181,12 +182,12 @@ func TestZOOKEEPER4306(t *testing.T) {
 	s.commit(leader, 1)
 	long := strings.Repeat("x", 4000)
 	for i := range 300 {
-		leader.propose(datatree.Request{
-			Session: scriptSession, Cxid: int32(1000 + i), Op: wire.OpCreate, Owner: localOwner,
+		leader.core.Propose(datatree.Request{
+			Session: scriptSession, Cxid: int32(1000 + i), Op: wire.OpCreate, Owner: replica.LocalOwner,
 			Body: wire.Marshal(&wire.CreateRequest{Path: fmt.Sprintf("/%s%d", long, i), ACL: wire.OpenACL(), Flags: wire.FlagEphemeral}),
 		})
 	}
-	leader.propose(datatree.Request{Session: scriptSession, Op: wire.OpCloseSession, Owner: localOwner})
+	leader.core.Propose(datatree.Request{Session: scriptSession, Op: wire.OpCloseSession, Owner: replica.LocalOwner})
 	last := leader.status.LastLogged
 	s.await("all have closed the session", func() bool {
 		return s.at(1).status.Applied >= last && s.at(2).status.Applied >= last && s.at(3).status.Applied >= last

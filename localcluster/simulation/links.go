@@ -192,7 +192,7 @@ func (w *World) readTree(e *connEnd, f frame) bool {
 		w.fail(invSnapshot, "server %d cannot read a whole SNAP: %v", e.s.id, err)
 	default:
 		tree.SetLastZxid(f.packet.Zxid)
-		e.s.arrived = tree
+		e.s.core.Arrived(tree)
 		return true
 	}
 	return false

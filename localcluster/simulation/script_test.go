@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"zkctl/localcluster/datatree"
+	"zkctl/localcluster/replica"
 	"zkctl/localcluster/storage"
 	"zkctl/localcluster/zab"
 	"zkctl/probe/wire"
@@ -99,7 +100,7 @@ func (s *script) leads(among ...int) *server {
 	var leader *server
 	s.await(fmt.Sprintf("a leader among %v", among), func() bool {
 		for _, x := range s.servers {
-			if x.up && x.status.Role == zab.Leading && x.status.Serving && x.leading != nil {
+			if x.up && x.status.Role == zab.Leading && x.status.Serving && x.core.Sessions() != nil {
 				leader = x
 				return len(among) == 0 || contains(among, int(x.id))
 			}
@@ -129,19 +130,21 @@ func (s *script) serves(ids ...int) {
 // propose lets a leader begin to broadcast the creation of a node.
 func (s *script) propose(leader *server) wire.Zxid {
 	s.t.Helper()
-	if !leader.status.Serving || leader.leading == nil {
+	sessions := leader.core.Sessions()
+	if sessions == nil {
 		s.t.Fatalf("server %d does not lead", leader.id)
 	}
-	if !leader.leading.sessions.Alive(scriptSession) {
-		leader.leading.track(scriptSession, 1<<30, localOwner, leader.local())
+	if !sessions.Alive(scriptSession) {
+		sessions.Add(scriptSession, milliseconds(1<<30), leader.Now())
+		sessions.SetOwner(scriptSession, replica.LocalOwner)
 		body := wire.NewEncoder(nil)
 		body.Int32(1 << 30)
-		leader.propose(datatree.Request{Session: scriptSession, Op: wire.OpCreateSession, Body: body.Bytes(), Owner: localOwner})
+		leader.core.Propose(datatree.Request{Session: scriptSession, Op: wire.OpCreateSession, Body: body.Bytes(), Owner: replica.LocalOwner})
 	}
 	s.paths++
 	zxid := leader.status.NextZxid
-	leader.propose(datatree.Request{
-		Session: scriptSession, Cxid: int32(s.paths), Op: wire.OpCreate2, Owner: localOwner,
+	leader.core.Propose(datatree.Request{
+		Session: scriptSession, Cxid: int32(s.paths), Op: wire.OpCreate2, Owner: replica.LocalOwner,
 		Body: wire.Marshal(&wire.CreateRequest{Path: fmt.Sprintf("/n%d", s.paths), Data: []byte("x"), ACL: wire.OpenACL()}),
 	})
 	return zxid
@@ -200,8 +203,8 @@ func (s *script) end() {
 	s.ok()
 	s.plan.heal()
 	leader := s.leads()
-	if leader.leading.sessions.Alive(scriptSession) {
-		leader.propose(datatree.Request{Session: scriptSession, Op: wire.OpCloseSession, Owner: localOwner})
+	if leader.core.Sessions().Alive(scriptSession) {
+		leader.core.Propose(datatree.Request{Session: scriptSession, Op: wire.OpCloseSession, Owner: replica.LocalOwner})
 	}
 	s.prove()
 	s.ok()

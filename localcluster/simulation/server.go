@@ -7,15 +7,15 @@ import (
 	"time"
 
 	"zkctl/localcluster/datatree"
+	"zkctl/localcluster/replica"
 	"zkctl/localcluster/storage"
 	"zkctl/localcluster/zab"
 	"zkctl/probe/wire"
 )
 
-// server is the shell around the pure parts that package member is in
-// production: the same order of steps, with a virtual clock, a disk in memory,
-// and links that are queues. What is below the first group lives as long as the
-// process does.
+// server is a process that runs a replica.Server, as package member is in
+// production, and the machine that it runs on. What is below the first group
+// lives as long as the process does.
 type server struct {
 	w    *World
 	id   zab.ServerID
@@ -31,19 +31,13 @@ type server struct {
 	clock    clock
 	failures int // starts in a row that failed because of the disk
 
-	node     *zab.Node
-	status   zab.Status
-	tree     *datatree.Tree
-	arrived  *datatree.Tree
+	core     *replica.Server
+	status   zab.Status     // the core's
+	tree     *datatree.Tree // the core's
+	ear      *ear
 	links    map[zab.LinkID]linkEnd
 	accepted uint64
-	leader   zab.LinkID // dialled last
-
-	lastTick time.Duration
-	wasLate  bool
-	broken   error
-
-	serving
+	conns    []*clientConn // in the order of arrival
 }
 
 type linkEnd struct {
@@ -71,13 +65,6 @@ func (c *clock) setRate(now time.Duration, rate float64) {
 // epochMillis is the wall clock at virtual time 0.
 const epochMillis = 1_700_000_000_000
 
-func (s *server) local() time.Duration { return s.clock.at(s.w.now) }
-
-// wallMillis is what goes into transactions.
-func (s *server) wallMillis() int64 {
-	return epochMillis + (s.w.now + s.clock.skew).Milliseconds()
-}
-
 func newServer(w *World, id zab.ServerID) *server {
 	s := &server{w: w, id: id, rng: w.random(), clock: clock{rate: 1}}
 	s.fs = storage.NewMemFS(s.rng.Uint64())
@@ -100,25 +87,26 @@ func (s *server) start() {
 	}
 	s.failures = 0
 	s.life++
-	s.up, s.silent, s.paused, s.deferred, s.broken = true, false, false, nil, nil
+	s.up, s.silent, s.paused, s.deferred = true, false, false, nil
 	s.clock = clock{since: s.w.now, rate: s.clock.rate, skew: s.clock.skew}
-	s.lastTick, s.wasLate = 0, false
-	s.links, s.leader = map[zab.LinkID]linkEnd{}, 0
+	s.links, s.conns, s.ear = map[zab.LinkID]linkEnd{}, nil, nil
 	s.disk.open(store, found)
-	s.tree, s.arrived = found.Tree, nil
-	s.serving.reset(s)
+	s.tree = found.Tree
 	s.w.note("%d: starts, zxid %v, accepted %d, current %d", s.id, found.LastZxid, found.AcceptedEpoch, found.CurrentEpoch)
 	if !s.w.oracle.recovered(s, found) {
 		return
 	}
-	s.node, err = zab.New(s.config(), zab.Recovered{
-		AcceptedEpoch: found.AcceptedEpoch, CurrentEpoch: found.CurrentEpoch, LastZxid: found.LastZxid, Recent: found.Recent,
-	})
+	s.core, err = replica.New(s.options(), replica.Recovered{
+		Recovered: zab.Recovered{
+			AcceptedEpoch: found.AcceptedEpoch, CurrentEpoch: found.CurrentEpoch, LastZxid: found.LastZxid, Recent: found.Recent,
+		},
+		Tree: found.Tree,
+	}, s)
 	if err != nil {
 		s.w.fail(invRecovery, "server %d does not start: %v", s.id, err)
 		return
 	}
-	s.status = s.node.Status()
+	s.status = s.core.Status()
 	s.step(zab.Start{})
 	s.w.renewVotes(s)
 	s.scheduleTick()
@@ -141,15 +129,24 @@ func (s *server) startFailed(err error) {
 	s.w.after(time.Duration(s.failures)*100*time.Millisecond, s.start)
 }
 
-func (s *server) config() zab.Config {
-	c := zab.Config{
-		ID: s.id, Voters: s.w.system, Tick: s.w.setup.Tick,
-		InitLimit: s.w.setup.InitLimit, SyncLimit: s.w.setup.SyncLimit, History: s.w.setup.History,
+func (s *server) options() replica.Options {
+	setup := &s.w.setup
+	o := replica.Options{
+		Core: zab.Config{
+			ID: s.id, Voters: s.w.system, Tick: setup.Tick,
+			InitLimit: setup.InitLimit, SyncLimit: setup.SyncLimit, History: setup.History,
+		},
+		MinSessionTimeout: 2 * setup.Tick, MaxSessionTimeout: 20 * setup.Tick,
+		SnapCount: setup.SnapCount, ReapInterval: 5 * setup.Tick,
+		// By a clock that never goes back, which is what SessionIDs asks for: two
+		// processes that start at the same instant would make the same ids, and a
+		// client that wakes up could find another one in its session.
+		SessionSeed: epochMillis + s.w.now.Milliseconds() + int64(s.life),
 	}
-	for id := s.w.setup.Voters + 1; id <= s.w.setup.Voters+s.w.setup.Observers; id++ {
-		c.Observers = append(c.Observers, zab.ServerID(id))
+	for id := setup.Voters + 1; id <= setup.Voters+setup.Observers; id++ {
+		o.Core.Observers = append(o.Core.Observers, zab.ServerID(id))
 	}
-	return c
+	return o
 }
 
 // end ends the process. What its disk keeps is up to the survival; silent means
@@ -164,8 +161,7 @@ func (s *server) end(survival storage.Survival, silent bool) {
 	s.w.dropLinks(s)
 	s.w.dropVotes(s)
 	s.disk.die(survival)
-	s.node, s.tree, s.arrived, s.deferred = nil, nil, nil, nil
-	s.serving.leading, s.serving.learning = nil, nil
+	s.core, s.tree, s.ear, s.deferred = nil, nil, nil, nil
 }
 
 // handle lets something happen to the process: now, or when it goes on if it
@@ -176,7 +172,7 @@ func (s *server) handle(do func()) {
 	case s.paused:
 		s.deferred = append(s.deferred, do)
 	default:
-		s.lookAtClock()
+		s.core.Wake()
 		do()
 		s.afterMessage()
 	}
@@ -217,50 +213,27 @@ func (s *server) take() []func() {
 	return deferred
 }
 
-// tickInterval is how often the core looks at its deadlines; member.coreTick.
-func (s *server) tickInterval() time.Duration {
-	return min(max(s.w.setup.Tick/20, 5*time.Millisecond), 50*time.Millisecond)
-}
-
 func (s *server) scheduleTick() {
 	life := s.life
-	s.w.after(time.Duration(float64(s.tickInterval())/s.clock.rate), func() {
+	s.w.after(time.Duration(float64(replica.TickInterval(s.w.setup.Tick))/s.clock.rate), func() {
 		if s.life != life || !s.up {
 			return
 		}
 		if !s.paused {
-			s.tick()
+			s.core.Tick()
 			s.afterMessage()
 		}
 		s.scheduleTick()
 	})
 }
 
-// lookAtClock is what a process that was stopped for a while does first.
-func (s *server) lookAtClock() {
-	if s.local() > s.lastTick+5*s.tickInterval() {
-		s.tick()
-	}
-}
-
-func (s *server) tick() {
-	now := s.local()
-	late := now > s.lastTick+5*s.tickInterval() && !s.wasLate
-	s.lastTick, s.wasLate = now, late
-	s.step(zab.Tick{})
-	if s.leading != nil && !late {
-		s.expireSessions(now)
-		s.reapNodes()
-	}
-}
-
 // afterMessage ends a process that cannot go on.
 func (s *server) afterMessage() {
-	if s.broken == nil || !s.up {
+	if !s.up || s.core.Err() == nil {
 		return
 	}
-	s.w.note("%d: %v", s.id, s.broken)
-	s.crashed(s.broken)
+	s.w.note("%d: %v", s.id, s.core.Err())
+	s.crashed(s.core.Err())
 }
 
 // crashed ends the process because its disk failed, or lost power.
@@ -277,106 +250,10 @@ func (s *server) crashed(err error) {
 	s.w.after(s.disk.downtime, s.start)
 }
 
-// step gives the core one input and carries out what it answers; see
-// member's server.step, whose order this is.
+// step gives the core one input.
 func (s *server) step(in zab.Input) {
-	if s.node == nil || s.w.violation != nil {
-		return
-	}
-	before := s.status
-	out := s.node.Step(s.local(), in)
-	s.status = s.node.Status()
-	s.w.events(s, out.Events)
-	if before.Serving && !s.status.Serving {
-		s.stopServing()
-	}
-	s.changeTree(&out)
-	if s.broken != nil {
-		return
-	}
-	for _, p := range out.Deliver {
-		s.deliver(p)
-	}
-	if s.status.Serving && !before.Serving {
-		s.startServing()
-	}
-	s.disk.enqueue(out.Persist)
-	s.send(&out)
-	for _, f := range out.Forward {
-		s.forwarded(f)
-	}
-	s.w.oracle.afterStep(s, &out)
-	if len(out.Deliver) > 0 {
-		s.snapshotIfDue()
-	}
-}
-
-func (s *server) changeTree(out *zab.Output) {
-	if out.Install != nil {
-		s.tree, s.arrived = s.arrived, nil
-		s.w.oracle.installed(s, out.Install.Zxid)
-	}
-	if out.Rollback != nil {
-		s.rollBack(out.Rollback.To)
-	}
-	if s.broken != nil {
-		return
-	}
-	for _, p := range out.FastForward {
-		s.apply(p)
-	}
-}
-
-// rollBack cuts the log and rebuilds the tree, while the event loop waits.
-func (s *server) rollBack(to wire.Zxid) {
-	s.w.oracle.givesUp(s, to)
-	found, err := s.disk.truncate(to)
-	if errors.Is(err, storage.ErrNoHistory) && !s.disk.suspect(err) {
-		s.step(zab.RollbackFailed{})
-		return
-	}
-	if err != nil {
-		s.broken = fmt.Errorf("truncate the log to %v: %w", to, err)
-		return
-	}
-	s.tree = found.Tree
-	s.w.oracle.rolledBack(s, to)
-	s.step(zab.RolledBack{Last: found.Tree.LastZxid(), Recent: found.Recent})
-}
-
-func (s *server) send(out *zab.Output) {
-	for _, n := range out.Notify {
-		s.w.notify(s, n)
-	}
-	for _, d := range out.Dial {
-		s.leader = d.Link
-		s.w.dial(s, d)
-	}
-	for i := range out.Send {
-		s.sendOne(&out.Send[i])
-	}
-	for _, link := range out.Close {
-		s.w.hangUp(s, link)
-	}
-}
-
-func (s *server) sendOne(o *zab.Send) {
-	l, ok := s.links[o.Link]
-	if !ok {
-		return
-	}
-	var body []byte
-	if o.Snapshot {
-		body = encodeTree(s.tree)
-	} else if o.Packet.Type == wire.PacketPing && s.status.Role != zab.Leading {
-		o.Packet.Data = s.touchTable()
-	}
-	if s.w.tap != nil {
-		s.w.tap(s, o.Packet)
-	}
-	s.w.sendPacket(l, o.Packet, body)
-	if t := o.Packet.Type; t == wire.PacketCommit || t == wire.PacketInform {
-		s.sendLate(o.Link, o.Packet.Zxid)
+	if s.core != nil && s.w.violation == nil {
+		s.core.Step(in)
 	}
 }
 

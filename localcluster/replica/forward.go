@@ -1,4 +1,4 @@
-package member
+package replica
 
 import (
 	"zkctl/localcluster/datatree"
@@ -11,7 +11,7 @@ import (
 //	learner ── REQUEST: a client's write, or sync ──► leader ──► proposal, or SYNC
 //	learner ── REVALIDATE: is this session alive? ──► leader ──► REVALIDATE
 //	learner ── PING: these sessions were heard from ─► leader
-func (s *server) forwarded(f zab.Forward) {
+func (s *Server) forwarded(f zab.Forward) {
 	switch {
 	case s.leading != nil:
 		s.fromLearner(f)
@@ -20,7 +20,7 @@ func (s *server) forwarded(f zab.Forward) {
 	}
 }
 
-func (s *server) fromLearner(f zab.Forward) {
+func (s *Server) fromLearner(f zab.Forward) {
 	var err error
 	switch f.Packet.Type {
 	case wire.PacketRequest:
@@ -37,21 +37,21 @@ func (s *server) fromLearner(f zab.Forward) {
 		var table wire.TouchTable
 		if err = wire.Unmarshal(f.Packet.Data, &table); err == nil {
 			for _, t := range table {
-				s.leading.touch(t.SessionID, t.Timeout, s.now())
+				s.leading.touch(t.SessionID, t.Timeout, s.shell.Now())
 			}
 		}
 	}
 	if err != nil {
-		s.log.Warn("a learner's packet cannot be read: closing its connection", "peer", int64(f.From),
+		s.shell.Warn("a learner's packet cannot be read: closing its connection", "peer", int64(f.From),
 			"packet", f.Packet.Type, "error", err)
-		s.peers.hangUp(f.Link)
-		s.step(zab.Disconnected{Link: f.Link})
+		s.shell.HangUp(f.Link)
+		s.Step(zab.Disconnected{Link: f.Link})
 	}
 }
 
 // learnersRequest proposes what a client of a learner asks for. The learner
 // answers it when the transaction comes back.
-func (s *server) learnersRequest(f zab.Forward, r wire.ForwardedRequest) {
+func (s *Server) learnersRequest(f zab.Forward, r wire.ForwardedRequest) {
 	owner := ownerOf(f.Link)
 	switch r.Op {
 	case wire.OpSync:
@@ -61,12 +61,12 @@ func (s *server) learnersRequest(f zab.Forward, r wire.ForwardedRequest) {
 		return // only a leader asks for this; no client may
 	case wire.OpCreateSession:
 		d := wire.NewDecoder(r.Body)
-		s.leading.track(r.SessionID, d.Int32(), owner, s.now())
+		s.leading.track(r.SessionID, d.Int32(), owner, s.shell.Now())
 	default:
 		// A request is a sign of life, and may overtake the next PING.
-		s.leading.touch(r.SessionID, 0, s.now())
+		s.leading.touch(r.SessionID, 0, s.shell.Now())
 	}
-	s.propose(datatree.Request{
+	s.Propose(datatree.Request{
 		Session: r.SessionID, Cxid: r.Cxid, Op: r.Op, Body: r.Body, Auth: f.Packet.AuthInfo, Owner: owner,
 	})
 }
@@ -76,19 +76,13 @@ func (s *server) learnersRequest(f zab.Forward, r wire.ForwardedRequest) {
 // waits for them, so that the learner, which knows its client's requests by
 // their xids alone, cannot take one for another with the same xid that the
 // client sends on its new connection.
-func (s *server) learnersSession(f zab.Forward, r wire.Revalidate) {
-	alive := s.leading.adopt(r.SessionID, r.Timeout, ownerOf(f.Link), s.now())
+func (s *Server) learnersSession(f zab.Forward, r wire.Revalidate) {
+	alive := s.leading.adopt(r.SessionID, r.Timeout, ownerOf(f.Link), s.shell.Now())
 	if c := s.bound[r.SessionID]; alive && c != nil {
-		s.drop(c) // the client has left it, or is two clients
+		s.Drop(c) // the client has left it, or is two clients
 	}
 	s.sendAfterOutstanding(f.Link, wire.QuorumPacket{
 		Type: wire.PacketRevalidate, Zxid: -1,
 		Data: wire.Marshal(&wire.RevalidateReply{SessionID: r.SessionID, Valid: alive}),
 	})
-}
-
-func (s *server) toLearner(link zab.LinkID, p wire.QuorumPacket) {
-	if conn := s.peers.conns[link]; conn != nil {
-		conn.SendPacket(p)
-	}
 }

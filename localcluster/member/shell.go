@@ -1,0 +1,188 @@
+package member
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"zkctl/localcluster/datatree"
+	"zkctl/localcluster/replica"
+	"zkctl/localcluster/storage"
+	"zkctl/localcluster/zab"
+	"zkctl/probe/wire"
+)
+
+// A server is the replica.Shell of its core: what the core wants done goes
+// through here to the disk, to the other servers, and into the log.
+var _ replica.Shell = (*server)(nil)
+
+// Now implements replica.Clock.
+func (s *server) Now() time.Duration { return time.Since(s.began) }
+
+// Wall implements replica.Clock.
+func (s *server) Wall() int64 { return time.Now().UnixMilli() }
+
+// Chance implements replica.Clock.
+func (s *server) Chance(n int) int { return rand.IntN(n) }
+
+// Persist implements replica.Disk.
+func (s *server) Persist(writes []zab.Write) {
+	if len(writes) > 0 {
+		s.writer.enqueue(writes, s.core.Tree())
+	}
+}
+
+// Truncate implements replica.Disk.
+func (s *server) Truncate(to wire.Zxid) (*datatree.Tree, []wire.Proposal, error) {
+	tree, recent, err := s.writer.truncate(to)
+	if errors.Is(err, storage.ErrNoHistory) {
+		err = fmt.Errorf("%w: %w", replica.ErrTooFar, err)
+	}
+	return tree, recent, err
+}
+
+// Save implements replica.Disk.
+func (s *server) Save(snapshot *datatree.Snapshot) {
+	order := &saveOrder{tree: snapshot}
+	if s.cfg.Purge {
+		order.retain = s.cfg.SnapRetain
+	}
+	s.writer.batch = append(s.writer.batch, writeOp{save: order})
+}
+
+// Notify implements replica.Network.
+func (s *server) Notify(n zab.Notify) {
+	if err := s.peers.election.Send(int64(n.To), n.Notification); err != nil {
+		s.log.Debug("vote not sent", "to", int64(n.To), "error", err)
+	}
+}
+
+// Dial implements replica.Network.
+func (s *server) Dial(d zab.Dial) { s.peers.dial(d) }
+
+// Send implements replica.Network.
+func (s *server) Send(link zab.LinkID, p wire.QuorumPacket) {
+	if conn := s.peers.conns[link]; conn != nil {
+		conn.SendPacket(p)
+	}
+}
+
+// SendSnapshot implements replica.Network.
+func (s *server) SendSnapshot(link zab.LinkID, p wire.QuorumPacket, snapshot *datatree.Snapshot) {
+	if conn := s.peers.conns[link]; conn != nil {
+		conn.SendSnapshot(p, snapshot.Encode)
+	}
+}
+
+// HangUp implements replica.Network.
+func (s *server) HangUp(link zab.LinkID) { s.peers.hangUp(link) }
+
+// Info implements replica.Witness.
+func (s *server) Info(message string, args ...any) { s.log.Info(message, args...) }
+
+// Warn implements replica.Witness.
+func (s *server) Warn(message string, args ...any) { s.log.Warn(message, args...) }
+
+// Error implements replica.Witness.
+func (s *server) Error(message string, args ...any) { s.log.Error(message, args...) }
+
+// Stepping implements replica.Witness.
+func (s *server) Stepping(in zab.Input, out *zab.Output) {
+	for _, e := range out.Events {
+		s.logEvent(e, in)
+	}
+}
+
+// Proposing implements replica.Witness.
+func (s *server) Proposing(_ datatree.Request, p wire.Proposal) { s.stats.proposals.add(len(p.Data)) }
+
+// Serving implements replica.Witness.
+func (s *server) Serving(begins bool) {
+	if !begins {
+		return
+	}
+	s.servingSince = s.Now()
+	status := s.core.Status()
+	s.log.Info("serving clients", "mode", s.mode(), "epoch", status.Epoch, "leader", int64(status.Leader),
+		"zxid", s.core.Tree().LastZxid())
+}
+
+// What else a witness is told is for those who check the core: package simulation.
+
+// Stepped implements replica.Witness.
+func (s *server) Stepped(*zab.Output) {}
+
+// Installed implements replica.Witness.
+func (s *server) Installed(wire.Zxid) {}
+
+// RolledBack implements replica.Witness.
+func (s *server) RolledBack(wire.Zxid) {}
+
+// Delivering implements replica.Witness.
+func (s *server) Delivering(wire.Zxid) {}
+
+// Applied implements replica.Witness.
+func (s *server) Applied(wire.Proposal, *wire.Txn, wire.Zxid, datatree.Result) {}
+
+// Expired implements replica.Witness.
+func (s *server) Expired([]int64) {}
+
+// linkOpened, linkReceived and linkClosed pass on what quorum connections say,
+// as long as the core knows of the link.
+func (s *server) linkOpened(m linkOpened) {
+	if s.peers.opened(m) {
+		s.core.Step(zab.Connected{Link: m.link})
+	}
+}
+
+func (s *server) linkReceived(m linkReceived) {
+	if s.peers.conns[m.link] == nil {
+		return
+	}
+	if m.tree != nil {
+		s.core.Arrived(m.tree)
+	}
+	s.core.Step(zab.Received{Link: m.link, Packet: m.packet})
+}
+
+func (s *server) linkClosed(m linkClosed) {
+	if s.peers.gone(m.link) {
+		s.peers.ended("quorum connection ended", m.reason)
+		s.core.Step(zab.Disconnected{Link: m.link})
+	}
+}
+
+// logEvent writes the core's events, and what came in when they happened. Only
+// the shell logs; see package zab.
+func (s *server) logEvent(e zab.Event, in zab.Input) {
+	level := slog.LevelInfo
+	switch e.Kind {
+	case zab.VoteChanged:
+		level = slog.LevelDebug
+	case zab.PeerMisbehaved, zab.ProposalRefused, zab.Resigned, zab.LearnerLost:
+		level = slog.LevelWarn
+	}
+	status := s.core.Status()
+	attrs := []slog.Attr{
+		slog.String("role", status.Role.String()), slog.String("phase", status.Phase.String()),
+	}
+	add := func(present bool, key string, value any) {
+		if present {
+			attrs = append(attrs, slog.Any(key, value))
+		}
+	}
+	add(e.Peer != 0, "peer", int64(e.Peer))
+	add(e.Round != 0, "round", e.Round)
+	add(e.Epoch != 0, "epoch", e.Epoch)
+	add(e.Sync != 0, "sync", e.Sync.String())
+	add(e.Zxid != 0, "zxid", e.Zxid.String())
+	add(e.Reason != "", "reason", e.Reason)
+	// A peer is whoever it says it is; the address is what one can go and look at.
+	if r, ok := in.(zab.Received); ok && s.peers.conns[r.Link] != nil && (e.Kind == zab.LearnerJoined || e.Kind == zab.PeerMisbehaved) {
+		add(true, "remote", s.peers.conns[r.Link].RemoteAddr().String())
+	}
+	s.log.LogAttrs(context.Background(), level, e.Kind.String(), attrs...)
+}

@@ -1,0 +1,115 @@
+package replica
+
+import (
+	"cmp"
+	"slices"
+
+	"zkctl/localcluster/datatree"
+	"zkctl/localcluster/zab"
+	"zkctl/probe/wire"
+)
+
+// learning is what a follower or observer keeps while it serves. The sessions
+// are the leader's; a learner only says who was heard from.
+type learning struct {
+	link         zab.LinkID
+	touched      map[int64]int32   // session -> timeout, since the leader's last PING
+	revalidating map[int64][]*Conn // by session: waiting for the leader's word, in order
+	syncs        []*Request        // waiting for SYNC, in order
+}
+
+func newLearning(link zab.LinkID) *learning {
+	return &learning{link: link, touched: map[int64]int32{}, revalidating: map[int64][]*Conn{}}
+}
+
+// touch notes that a session was heard from.
+func (s *Server) touch(c *Conn) {
+	switch {
+	case s.leading != nil:
+		s.leading.touch(c.session, c.timeout, s.shell.Now())
+	case s.learning != nil:
+		s.learning.touched[c.session] = c.timeout
+	}
+}
+
+// touchTable answers a PING: every session heard from since the last one. The
+// table may be empty, but must not be null, which a Java leader cannot read.
+func (s *Server) touchTable() []byte {
+	table := wire.TouchTable{}
+	if s.learning != nil {
+		for session, timeout := range s.learning.touched {
+			table = append(table, wire.SessionTouch{SessionID: session, Timeout: timeout})
+		}
+		clear(s.learning.touched)
+	}
+	slices.SortFunc(table, func(a, b wire.SessionTouch) int { return cmp.Compare(a.SessionID, b.SessionID) })
+	return wire.AppendRecord([]byte{}, &table)
+}
+
+// sendRequest forwards a write, or a sync, to the leader.
+func (s *Server) sendRequest(q datatree.Request) {
+	forwarded := wire.ForwardedRequest{SessionID: q.Session, Cxid: q.Cxid, Op: q.Op, Body: q.Body}
+	s.shell.Send(s.learning.link, wire.QuorumPacket{
+		Type: wire.PacketRequest, Zxid: -1, Data: wire.Marshal(&forwarded), AuthInfo: q.Auth,
+	})
+}
+
+// revalidate asks the leader whether a session that turned up here is alive.
+func (s *Server) revalidate(c *Conn) {
+	l := s.learning
+	l.revalidating[c.session] = append(l.revalidating[c.session], c)
+	s.shell.Send(l.link, wire.QuorumPacket{
+		Type: wire.PacketRevalidate, Zxid: -1,
+		Data: wire.Marshal(&wire.Revalidate{SessionID: c.session, Timeout: c.timeout}),
+	})
+}
+
+// submitSync sends a sync on its way: when it comes back, this server has
+// everything that was committed when it was sent.
+func (s *Server) submitSync(r *Request) {
+	r.c.queue = append(r.c.queue, r)
+	if s.leading != nil {
+		s.syncAfterOutstanding(r)
+		return
+	}
+	s.learning.syncs = append(s.learning.syncs, r)
+	s.sendRequest(datatree.Request{Session: r.c.session, Cxid: r.Xid, Op: r.Op, Body: r.Body, Auth: r.c.ids})
+}
+
+func (s *Server) synced(r *Request) {
+	var path wire.PathRequest
+	if wire.Unmarshal(r.Body, &path) != nil {
+		s.finish(r, s.tree.LastZxid(), datatree.Answer{Err: wire.ErrMarshalling})
+		return
+	}
+	s.finish(r, s.tree.LastZxid(), datatree.Answer{Body: &wire.PathResponse{Path: path.Path}})
+}
+
+// fromLeader handles the leader's answers to what this server has sent.
+func (s *Server) fromLeader(p wire.QuorumPacket) {
+	l := s.learning
+	switch p.Type {
+	case wire.PacketSync:
+		if len(l.syncs) > 0 {
+			r := l.syncs[0]
+			l.syncs = l.syncs[1:]
+			s.synced(r)
+		}
+	case wire.PacketRevalidate:
+		var reply wire.RevalidateReply
+		if err := wire.Unmarshal(p.Data, &reply); err != nil {
+			s.shell.Warn("the leader's REVALIDATE cannot be read", "error", err)
+			return
+		}
+		waiting := l.revalidating[reply.SessionID]
+		if len(waiting) == 0 {
+			return
+		}
+		if len(waiting) == 1 {
+			delete(l.revalidating, reply.SessionID)
+		} else {
+			l.revalidating[reply.SessionID] = waiting[1:]
+		}
+		s.confirmSession(waiting[0], reply.Valid)
+	}
+}

@@ -1,0 +1,126 @@
+package replica
+
+import (
+	"crypto/subtle"
+	"fmt"
+	"time"
+
+	"zkctl/probe/wire"
+)
+
+// SessionName is a session id as logs and four-letter words write it.
+type SessionName int64
+
+func (n SessionName) String() string { return fmt.Sprintf("0x%x", uint64(n)) }
+
+func milliseconds(ms int32) time.Duration { return time.Duration(ms) * time.Millisecond }
+
+// Greet handles a ConnectRequest: a client that wants a session, a new one or
+// one that it has.
+//
+//	session 0    ──► createSession is proposed ──► committed ──► ConnectResponse
+//	session != 0 ──► password ──► alive? ──► ConnectResponse
+//	                    │           │ ask the leader, or be it
+//	                    └───────────┴──► refused: ConnectResponse of zeros
+func (s *Server) Greet(c *Conn, req wire.ConnectRequest) {
+	switch {
+	case c.closing:
+		return
+	case !s.status.Serving:
+		s.Drop(c)
+		return
+	case req.LastZxidSeen > s.knownZxid():
+		// It has seen the future: answering would take it back in time
+		// (ZooKeeperServer.processConnectRequest). It tries another server.
+		s.shell.Info("a client has seen a later transaction than this server: closing the connection",
+			"client", c.client, "seen", req.LastZxidSeen, "here", s.knownZxid())
+		s.Drop(c)
+		return
+	}
+	s.conns[c.id] = c
+	c.hasReadOnly = req.HasReadOnly
+	c.timeout = int32(min(max(milliseconds(req.Timeout), s.o.MinSessionTimeout), s.o.MaxSessionTimeout).Milliseconds())
+	if req.SessionID == 0 {
+		s.createSession(c)
+		return
+	}
+	s.reattach(c, &req)
+}
+
+// knownZxid is the end of the history that this server is sure to hold: its
+// last transaction, or the beginning of the epoch that it has synchronized
+// with, which Java servers tell to clients as if it were one.
+func (s *Server) knownZxid() wire.Zxid {
+	if s.o.Core.Standalone {
+		return s.tree.LastZxid()
+	}
+	return max(s.tree.LastZxid(), wire.MakeZxid(s.status.Epoch, 0))
+}
+
+func (s *Server) createSession(c *Conn) {
+	c.session = s.newSessionID()
+	s.bind(c)
+	body := wire.NewEncoder(nil)
+	body.Int32(c.timeout)
+	s.submit(&Request{Op: wire.OpCreateSession, Body: body.Bytes(), At: s.shell.Now(), c: c})
+}
+
+// newSessionID skips ids that are in use: the wall clock, from which they are
+// made, may have been set back.
+func (s *Server) newSessionID() int64 {
+	for {
+		id := s.ids.Next()
+		if _, used := s.tree.SessionTimeout(id); !used && s.bound[id] == nil {
+			return id
+		}
+	}
+}
+
+// reattach lets a client go on with its session if it knows the password and
+// the session is alive. The password is looked at before the connection which
+// the session has is closed; ZooKeeper does it the other way round, so that
+// whoever guesses an id can disconnect its owner.
+func (s *Server) reattach(c *Conn, req *wire.ConnectRequest) {
+	want := wire.SessionPassword(req.SessionID)
+	if subtle.ConstantTimeCompare(want, req.Password) != 1 {
+		s.shell.Warn("a client gave a wrong session password", "client", c.client, "session", SessionName(req.SessionID))
+		s.refuseSession(c)
+		return
+	}
+	c.session = req.SessionID
+	s.bind(c)
+	if s.leading != nil {
+		s.confirmSession(c, s.leading.adopt(c.session, c.timeout, LocalOwner, s.shell.Now()))
+		return
+	}
+	s.revalidate(c)
+}
+
+// confirmSession ends a handshake.
+func (s *Server) confirmSession(c *Conn, alive bool) {
+	if c.closing {
+		return
+	}
+	if !alive {
+		s.refuseSession(c)
+		return
+	}
+	c.client.Greet(wire.ConnectResponse{
+		Timeout: c.timeout, SessionID: c.session, Password: wire.SessionPassword(c.session), HasReadOnly: c.hasReadOnly,
+	})
+}
+
+// refuseSession tells a client that its session is over.
+func (s *Server) refuseSession(c *Conn) {
+	c.client.Greet(wire.ConnectResponse{Password: wire.NoPassword(), HasReadOnly: c.hasReadOnly})
+	s.part(c)
+}
+
+// sessionEnded closes the connection of a session that was closed, or has
+// expired, by a transaction.
+func (s *Server) sessionEnded(session int64) {
+	delete(s.pending, session)
+	if c := s.bound[session]; c != nil {
+		s.part(c)
+	}
+}

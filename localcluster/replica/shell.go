@@ -1,0 +1,96 @@
+package replica
+
+import (
+	"errors"
+	"time"
+
+	"zkctl/localcluster/datatree"
+	"zkctl/localcluster/zab"
+	"zkctl/probe/wire"
+)
+
+// Shell is what a Server needs around it. Its methods are called within those of
+// the Server, and must not call back, except where they say so.
+type Shell interface {
+	Clock
+	Disk
+	Network
+	Witness
+}
+
+// Clock gives time and chance.
+type Clock interface {
+	Now() time.Duration // monotonic, since this process began
+	Wall() int64        // milliseconds since 1970, for transactions and for people
+	Chance(n int) int   // 0 <= i < n
+}
+
+// Disk is the server's log and snapshots.
+type Disk interface {
+	// Persist queues writes, which are to become durable in their order;
+	// zab.Persisted says when. The snapshot of a zab.WriteSnapshot is
+	// Server.Tree at this moment.
+	Persist([]zab.Write)
+	// Truncate waits for all that is queued, cuts everything behind a
+	// transaction, and returns the tree and the newest transactions that are
+	// left. ErrTooFar says that it cannot, and changed nothing. Any other
+	// error ends the server.
+	Truncate(to wire.Zxid) (*datatree.Tree, []wire.Proposal, error)
+	// Save writes a snapshot in the background, in its place among the
+	// writes; Server.Saved says when that is over, well or not.
+	Save(*datatree.Snapshot)
+}
+
+// ErrTooFar is Disk.Truncate's answer when the tree at that transaction cannot
+// be had again.
+var ErrTooFar = errors.New("the disk does not reach back that far")
+
+// Network is the two channels between servers. Nothing of it fails: a link that
+// cannot take a packet is about to be reported as zab.Disconnected.
+type Network interface {
+	Notify(zab.Notify)
+	Dial(zab.Dial)
+	Send(zab.LinkID, wire.QuorumPacket)
+	SendSnapshot(zab.LinkID, wire.QuorumPacket, *datatree.Snapshot)
+	HangUp(zab.LinkID)
+}
+
+// Witness sees what happens, to log it, to count it, or to check it.
+type Witness interface {
+	// What a person may want to read; a *slog.Logger has these three.
+	Info(message string, args ...any)
+	Warn(message string, args ...any)
+	Error(message string, args ...any)
+
+	Stepping(zab.Input, *zab.Output)           // the core has spoken; nothing is carried out yet
+	Stepped(*zab.Output)                       // all of it is carried out
+	Installed(wire.Zxid)                       // the tree is one that came as a SNAP
+	RolledBack(to wire.Zxid)                   // the tree is one that Truncate has left
+	Proposing(datatree.Request, wire.Proposal) // this leader makes it a transaction
+	Delivering(wire.Zxid)                      // it is committed, and applied next
+	// Applied: to the tree, which was at before.
+	Applied(p wire.Proposal, txn *wire.Txn, before wire.Zxid, result datatree.Result)
+	Expired(sessions []int64) // this leader has not heard of them in time
+	Serving(bool)             // a term begins, or has ended
+}
+
+// Client is the shell's side of a client's connection.
+type Client interface {
+	// Greet answers the handshake. After it, unless the session is 0,
+	// requests may come.
+	Greet(wire.ConnectResponse)
+	// Reply answers the oldest request that is not answered. The body is nil
+	// where there is none.
+	Reply(header wire.ReplyHeader, body wire.Record)
+	// Event is a watch event; zxid is that of the change, -1 when it is not
+	// known. Clients are not told (ZooKeeper 3.8).
+	Event(event *wire.WatcherEvent, zxid wire.Zxid)
+	// Done counts: r has its outcome, at zxid. It comes behind Reply, and for
+	// a session that is created before Greet.
+	Done(r *Request, zxid wire.Zxid, err wire.ErrCode)
+	// Part ends the connection behind all that was said on it, Drop at once.
+	Part()
+	Drop()
+	// String is the client's address, for logs.
+	String() string
+}

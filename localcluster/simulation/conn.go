@@ -1,0 +1,172 @@
+package simulation
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"zkctl/localcluster/replica"
+	"zkctl/probe/wire"
+)
+
+// clientConn is the connection of a client to a server: two queues, like any
+// TCP connection. It is the replica.Client of the server's side.
+type clientConn struct {
+	*replica.Conn // the server's side
+	id            int64
+	client        *client
+	s             *server
+	life          int
+
+	// The client's side.
+	over bool // the client has left it, or knows that it is gone
+
+	upAt, downAt time.Duration // arrival of what was sent last
+	ended        bool          // the server will send nothing more
+	lost         bool          // what is under way to the client does not arrive
+	severed      bool          // nothing arrives any more, and neither side is told
+}
+
+var _ replica.Client = (*clientConn)(nil)
+
+// reply is anything that a server sends to a client.
+type reply struct {
+	connect   *wire.ConnectResponse
+	header    wire.ReplyHeader
+	body      []byte
+	event     *wire.WatcherEvent
+	eventZxid wire.Zxid // the oracle's: clients do not see it
+	end       bool
+}
+
+func newClientConn(id int64, c *client, s *server) *clientConn {
+	conn := &clientConn{id: id, client: c, s: s, life: s.life}
+	conn.Conn = replica.Connect(id, conn, nil)
+	return conn
+}
+
+// greet is the first that a client says.
+func (c *clientConn) greet(req wire.ConnectRequest) {
+	c.toServer(func() {
+		c.s.conns = append(c.s.conns, c)
+		c.s.core.Greet(c.Conn, req)
+		c.s.ear.sign(c.Session(), c.Timeout(), c.s.Now())
+	})
+}
+
+func (c *clientConn) request(xid int32, op wire.OpCode, body []byte) {
+	c.toServer(func() {
+		c.s.ear.sign(c.Session(), c.Timeout(), c.s.Now())
+		c.s.core.Request(c.Conn, &replica.Request{Xid: xid, Op: op, Body: body, At: c.s.Now()})
+	})
+}
+
+// leave is the end, as the client makes it.
+func (c *clientConn) leave() {
+	c.over = true
+	c.toServer(func() {
+		c.s.core.Gone(c.Conn)
+		c.s.forget(c)
+	})
+}
+
+// Greet implements replica.Client.
+func (c *clientConn) Greet(r wire.ConnectResponse) { c.toClient(reply{connect: &r}) }
+
+// Reply implements replica.Client.
+func (c *clientConn) Reply(header wire.ReplyHeader, body wire.Record) {
+	r := reply{header: header}
+	if body != nil {
+		r.body = wire.Marshal(body)
+	}
+	c.toClient(r)
+}
+
+// Event implements replica.Client.
+func (c *clientConn) Event(event *wire.WatcherEvent, zxid wire.Zxid) {
+	c.toClient(reply{event: event, eventZxid: zxid})
+}
+
+// Done implements replica.Client.
+func (c *clientConn) Done(*replica.Request, wire.Zxid, wire.ErrCode) {}
+
+// Part implements replica.Client.
+func (c *clientConn) Part() {
+	c.s.forget(c)
+	c.toClient(reply{end: true})
+}
+
+// Drop implements replica.Client.
+func (c *clientConn) Drop() {
+	c.s.forget(c)
+	c.abort()
+}
+
+// String implements replica.Client.
+func (c *clientConn) String() string { return fmt.Sprintf("client %d", c.client.id) }
+
+// forget takes a connection that has ended out of the list.
+func (s *server) forget(c *clientConn) {
+	s.conns = slices.DeleteFunc(s.conns, func(x *clientConn) bool { return x == c })
+}
+
+// dropClients ends all connections because the process dies.
+func (s *server) dropClients() {
+	for _, c := range s.conns {
+		if !s.silent {
+			c.abort()
+		}
+	}
+	s.conns = nil
+}
+
+func (c *clientConn) delay() time.Duration {
+	setup := &c.s.w.setup
+	return setup.Latency/2 + 30*time.Microsecond + time.Duration(c.client.rng.Int64N(int64(setup.Jitter/2)+1))
+}
+
+// toServer lets something of the client arrive at its server.
+func (c *clientConn) toServer(do func()) {
+	w := c.s.w
+	c.upAt = max(c.upAt, w.now+c.delay())
+	w.queue.push(c.upAt, func() {
+		if c.severed || c.s.life != c.life {
+			return
+		}
+		c.s.handle(func() {
+			if !c.Closing() {
+				do()
+			}
+		})
+	})
+}
+
+// toClient lets something of the server arrive at its client.
+func (c *clientConn) toClient(r reply) {
+	if c.ended {
+		return
+	}
+	c.ended = r.end
+	w := c.s.w
+	c.downAt = max(c.downAt, w.now+c.delay())
+	w.queue.push(c.downAt, func() {
+		if !c.lost && !c.severed && !c.over && w.violation == nil {
+			c.client.received(c, r)
+		}
+	})
+}
+
+// abort breaks the connection: what is under way to the client is lost, and it
+// hears of the end.
+func (c *clientConn) abort() {
+	if c.ended {
+		return
+	}
+	c.ended, c.lost = true, true
+	w := c.s.w
+	w.after(c.delay(), func() {
+		if !c.severed && !c.over && w.violation == nil {
+			c.client.received(c, reply{end: true})
+		}
+	})
+}

@@ -1,0 +1,162 @@
+package simulation
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"time"
+
+	"zkctl/localcluster/datatree"
+	"zkctl/localcluster/replica"
+	"zkctl/localcluster/storage"
+	"zkctl/localcluster/zab"
+	"zkctl/probe/wire"
+)
+
+// A server is the replica.Shell of its core, as in package member: with a disk in
+// memory, cables for a network, a clock that the world moves, and the oracle for
+// a witness.
+var _ replica.Shell = (*server)(nil)
+
+// Now implements replica.Clock.
+func (s *server) Now() time.Duration { return s.clock.at(s.w.now) }
+
+// Wall implements replica.Clock.
+func (s *server) Wall() int64 { return epochMillis + (s.w.now + s.clock.skew).Milliseconds() }
+
+// Chance implements replica.Clock.
+func (s *server) Chance(n int) int { return s.rng.IntN(n) }
+
+// Persist implements replica.Disk.
+func (s *server) Persist(writes []zab.Write) { s.disk.enqueue(writes) }
+
+// Truncate implements replica.Disk.
+func (s *server) Truncate(to wire.Zxid) (*datatree.Tree, []wire.Proposal, error) {
+	s.w.oracle.givesUp(s, to)
+	found, err := s.disk.truncate(to)
+	switch {
+	case err == nil:
+		return found.Tree, found.Recent, nil
+	case errors.Is(err, storage.ErrNoHistory) && !s.disk.suspect(err):
+		err = fmt.Errorf("%w: %w", replica.ErrTooFar, err)
+	}
+	return nil, nil, err
+}
+
+// Save implements replica.Disk.
+func (s *server) Save(snapshot *datatree.Snapshot) {
+	s.disk.queue = append(s.disk.queue, diskOp{save: snapshot})
+	s.disk.begin()
+}
+
+// Notify implements replica.Network.
+func (s *server) Notify(n zab.Notify) { s.w.notify(s, n) }
+
+// Dial implements replica.Network.
+func (s *server) Dial(d zab.Dial) { s.w.dial(s, d) }
+
+// Send implements replica.Network.
+func (s *server) Send(link zab.LinkID, p wire.QuorumPacket) { s.sendPacket(link, p, nil) }
+
+// SendSnapshot implements replica.Network.
+func (s *server) SendSnapshot(link zab.LinkID, p wire.QuorumPacket, snapshot *datatree.Snapshot) {
+	var b bytes.Buffer
+	_ = snapshot.Encode(&b) // a buffer takes everything
+	s.sendPacket(link, p, b.Bytes())
+}
+
+func (s *server) sendPacket(link zab.LinkID, p wire.QuorumPacket, body []byte) {
+	l, ok := s.links[link]
+	if !ok {
+		return
+	}
+	if s.w.tap != nil {
+		s.w.tap(s, p)
+	}
+	s.w.sendPacket(l, p, body)
+}
+
+// HangUp implements replica.Network.
+func (s *server) HangUp(link zab.LinkID) { s.w.hangUp(s, link) }
+
+// Info implements replica.Witness.
+func (s *server) Info(message string, args ...any) { s.say(message, args) }
+
+// Warn implements replica.Witness.
+func (s *server) Warn(message string, args ...any) { s.say(message, args) }
+
+// Error implements replica.Witness.
+func (s *server) Error(message string, args ...any) { s.say(message, args) }
+
+func (s *server) say(message string, args []any) {
+	if s.w.tracing() {
+		s.w.note("%d: %s %v", s.id, message, args)
+	}
+}
+
+// Stepping implements replica.Witness.
+func (s *server) Stepping(_ zab.Input, out *zab.Output) {
+	s.status = s.core.Status()
+	s.w.events(s, out.Events)
+	for i := range out.Forward {
+		s.ear.packet(&out.Forward[i].Packet, s.Now())
+	}
+}
+
+// Stepped implements replica.Witness.
+func (s *server) Stepped(out *zab.Output) { s.w.oracle.afterStep(s, out) }
+
+// Installed implements replica.Witness.
+func (s *server) Installed(z wire.Zxid) {
+	s.tree = s.core.Tree()
+	s.w.oracle.installed(s, z)
+}
+
+// RolledBack implements replica.Witness.
+func (s *server) RolledBack(to wire.Zxid) {
+	s.tree = s.core.Tree()
+	s.w.oracle.rolledBack(s, to)
+}
+
+// Proposing implements replica.Witness.
+func (s *server) Proposing(q datatree.Request, p wire.Proposal) {
+	s.w.oracle.proposed(s, p, s.status.LastLogged)
+	s.w.oracle.model.requested(p.Zxid, q)
+	if s.w.tracing() {
+		s.w.note("%d: proposes %v %v of session %x", s.id, p.Zxid, q.Op, uint64(q.Session))
+	}
+	if q.Op == wire.OpCreateSession {
+		s.ear.begins(q.Session, wire.NewDecoder(q.Body).Int32(), s.Now())
+	}
+	s.w.moment(s, MomentProposed)
+}
+
+// Delivering implements replica.Witness. Whoever is answered must know that it is
+// committed before the oracle hears the answer.
+func (s *server) Delivering(z wire.Zxid) {
+	if s.w.tracing() {
+		s.w.note("%d: delivers %v", s.id, z)
+	}
+	s.w.oracle.delivered(s, z)
+}
+
+// Applied implements replica.Witness.
+func (s *server) Applied(p wire.Proposal, txn *wire.Txn, before wire.Zxid, result datatree.Result) {
+	s.w.oracle.applied(s, p, before, &result)
+	s.ear.applied(txn, s.Now())
+}
+
+// Expired implements replica.Witness.
+func (s *server) Expired(sessions []int64) { s.w.oracle.expired(s, sessions, s.Now()) }
+
+// Serving implements replica.Witness.
+func (s *server) Serving(begins bool) {
+	s.ear = nil
+	if !begins {
+		return
+	}
+	if s.status.Role == zab.Leading {
+		s.ear = newEar(s.tree, s.Now())
+	}
+	s.w.note("%d: serves as %v, epoch %d, zxid %v", s.id, s.status.Role, s.status.Epoch, s.tree.LastZxid())
+}
