@@ -56,7 +56,8 @@ const flushAt = 64 << 10
 // after them there is not this package's business. Sessions and ACLs are in the order of their ids and nodes
 // in a fixed one, so equal trees make equal bytes.
 func (s *Snapshot) Encode(w io.Writer) error {
-	e := encodeBuffer{Encoder: *wire.NewEncoder(make([]byte, 0, flushAt+flushAt/4)), w: w}
+	room := min(flushAt+flushAt/4, 256+128*s.order.Len()) // small trees need no large buffer
+	e := encodeBuffer{Encoder: *wire.NewEncoder(make([]byte, 0, room)), w: w}
 	e.Int32(int32(s.sessions.Len()))
 	s.sessions.Scan(func(id int64, timeout int32) bool {
 		e.Int64(id)
