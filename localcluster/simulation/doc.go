@@ -66,8 +66,8 @@
 // # When a run fails
 //
 // Shrink takes away what is not needed for the failure. What is left is text
-// (Schedule), which zkctl simulate --schedule runs again with --trace. Seeds
-// that have failed once are kept in testdata/corpus.txt and run by go test.
+// (Schedule), which zkctl simulate --schedule runs again with --trace. Schedules
+// that have failed once are kept in testdata/corpus and run by go test.
 //
 // # Files, in reading order
 //

@@ -6,53 +6,89 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 var (
-	allMutants   = flag.Bool("mutants", false, "try all mutants, not only the first few")
+	allMutants   = flag.Bool("mutants", false, "try all mutants, not only those of the day")
 	mutantsMatch = flag.String("mutants.match", "", "try the mutants whose name contains this")
 	mutantRuns   = flag.Int("mutant.runs", 0, "used by the tests of mutants: hunt for a violation in this many runs")
 )
 
 // mutant is a small fault put into the engine. The simulation must find it: one
 // that survives means that an invariant is missing, or a fault of the world.
+//
+// Some changes that look like mutants cannot be found, because something else
+// makes up for them:
+//
+//   - a leader that chooses its epoch from its own promise alone: servers that have
+//     promised a later one refuse it, and it tries the next;
+//   - a learner that would truncate what it knows to be committed: no leader asks;
+//   - TRUNC to an end in another epoch, as in ZooKeeper: an established leader of a
+//     later epoch has synchronized with a quorum, so that what precedes a learner's
+//     orphans is in its history;
+//   - settled votes for a leader that does not say itself that it leads: the
+//     follower finds a closed door, and looks again;
+//   - counting observers among a quorum's members: package quorum asks for voters.
 type mutant struct {
 	name     string
 	file     string // below localcluster
-	old, new string
-	runs     int    // within which the swarm must find it; 0: a script does
-	script   string // a test that must fail with it
+	old, new string // what the file has once, and what stands there instead
+	// The swarm, from seed 1, must find it within this many runs: some five
+	// times what it needs today. 0: a fault that the world cannot bring about.
+	runs  int
+	tests []string // known defects and cases of the corpus that must fail with it
 }
 
+// mutants of all layers: most of them are mistakes that somebody has made, in
+// ZooKeeper or elsewhere.
+var mutants = slices.Concat(zabMutants, storageMutants, datatreeMutants)
+
 // TestMutants rewrites the source, one mutant at a time, builds this package
-// against it, and lets it hunt.
+// against it, and lets it hunt. go test tries two a day, in turn; all of them are
+//
+//	go test ./localcluster/simulation -run TestMutants -mutants -v -timeout 60m
 func TestMutants(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the engine once for each mutant")
 	}
 	tried, found := 0, 0
-	for i, m := range mutants {
-		if !*allMutants && *mutantsMatch == "" && i >= 3 || !strings.Contains(m.name, *mutantsMatch) {
+	for i := range mutants {
+		m := &mutants[i]
+		if !*allMutants && *mutantsMatch == "" && !ofTheDay(i) || !strings.Contains(m.name, *mutantsMatch) {
 			continue
 		}
 		tried++
-		t.Run(m.name, func(t *testing.T) {
-			if m.hunt(t) {
-				found++
-			}
-		})
+		if t.Run(m.name, m.hunt) {
+			found++
+		}
 	}
 	t.Logf("found %d of %d mutants", found, tried)
 }
 
-func (m *mutant) hunt(t *testing.T) bool {
+// ofTheDay: all mutants that are cheap to find have their day.
+func ofTheDay(i int) bool {
+	if mutants[i].runs > 500 {
+		return false
+	}
+	const each = 2
+	day := int(time.Now().Unix() / (24 * 60 * 60))
+	return i/each == day%((len(mutants)+each-1)/each)
+}
+
+func (m *mutant) hunt(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "hunt.test")
 	m.build(t, "test", "-c", "-vet=off", "-o", program, ".")
-	found := m.script == "" || m.failsScript(t, program)
-	return (m.runs == 0 || m.failsSwarm(t, program)) && found
+	for _, test := range m.tests {
+		m.fails(t, program, test)
+	}
+	if m.runs > 0 {
+		m.failsSwarm(t, program)
+	}
 }
 
 // build runs the go command in a world where the mutant is in the source.
@@ -93,28 +129,28 @@ func (m *mutant) applied(t *testing.T) (path, text string) {
 	return path, strings.Replace(string(source), m.old, m.new, 1)
 }
 
-// failsScript runs the script that brings the defect about.
-func (m *mutant) failsScript(t *testing.T, program string) bool {
-	out, err := exec.Command(program, "-test.run", "^"+m.script+"$").CombinedOutput()
-	if err == nil || strings.Contains(string(out), "no tests to run") {
-		t.Errorf("%s passes", m.script)
-		return false
+// fails runs a test that must notice the mutant.
+func (m *mutant) fails(t *testing.T, program, test string) {
+	pattern := "^" + strings.ReplaceAll(test, "/", "$/^") + "$"
+	out, err := exec.Command(program, "-test.v", "-test.timeout", "2m", "-test.run", pattern, "-corpus.luck", "50").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "--- FAIL: "+test+" ") {
+		t.Errorf("%s does not fail (%v)", test, err)
+		return
 	}
-	t.Logf("%s fails", m.script)
-	return true
+	t.Logf("%s fails", test)
 }
 
-func (m *mutant) failsSwarm(t *testing.T, program string) bool {
+// failsSwarm looks for a violation in runs that nobody has chosen.
+func (m *mutant) failsSwarm(t *testing.T, program string) {
 	out, err := exec.Command(program, "-test.run", "^TestHunt$", "-test.v", "-mutant.runs", strconv.Itoa(m.runs)).CombinedOutput()
 	text := string(out)
 	at := strings.Index(text, "FOUND ")
 	if err == nil || at < 0 {
 		t.Errorf("survived %d runs\n%s", m.runs, text)
-		return false
+		return
 	}
 	line, _, _ := strings.Cut(text[at:], "\n")
 	t.Logf("%.250s", line)
-	return true
 }
 
 // TestHunt is what a mutant's program runs.
@@ -124,6 +160,6 @@ func TestHunt(t *testing.T) {
 	}
 	tally, failure := Campaign{First: 1, Runs: *mutantRuns, AsFound: true}.Run(t.Context())
 	if failure != nil {
-		t.Fatalf("FOUND in run %d: %v", tally.Runs, failure.Result.Violation)
+		t.Fatalf("FOUND in run %d of %d: %v", tally.Runs, *mutantRuns, failure.Result.Violation)
 	}
 }

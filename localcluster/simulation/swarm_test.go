@@ -38,6 +38,6 @@ func report(t *testing.T, f *Failure) {
 	for _, line := range f.Events {
 		t.Log(line)
 	}
-	t.Errorf("seed %d: %v\nschedule:\n%v\nrun it again: zkctl simulate --seed %d --runs 1 --nodes %d --trace",
-		f.Seed, f.Result.Violation, f.Schedule, f.Seed, *swarmNodes)
+	t.Errorf("seed %d: %v\nschedule:\n%v\nsave its lines and run it again: zkctl simulate --schedule FILE --trace",
+		f.Seed, f.Result.Violation, f.Schedule)
 }

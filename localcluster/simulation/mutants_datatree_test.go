@@ -1,0 +1,65 @@
+package simulation
+
+var datatreeMutants = []mutant{
+	{
+		name:  "tree-keeps-what-a-torn-snap-brought", // ZOOKEEPER-3642
+		file:  "datatree/decode.go",
+		tests: []string{"TestZOOKEEPER3642"}, runs: 2000,
+		old: `	if err := t.decodeNodes(d, acls); err != nil {
+		return nil, fmt.Errorf("decode nodes: %w", err)
+	}`,
+		new: `	_ = t.decodeNodes(d, acls)`,
+	},
+	{
+		name: "close-session-forgets-outstanding",
+		file: "datatree/rules.go", runs: 300,
+		old: "paths := p.out.ephemerals(p.request.Session)",
+		new: "paths := p.tree.Ephemerals(p.request.Session)",
+	},
+	{
+		name: "closing-session-may-write",
+		file: "datatree/rules.go", runs: 500,
+		old: `		p.options.Sessions.MarkClosing(p.request.Session)
+`,
+		new: "",
+	},
+	{
+		name: "multi-is-not-undone",
+		file: "datatree/prepare.go", runs: 300,
+		old: `			p.out.rollback()
+			return failedMulti`,
+		new: "			return failedMulti",
+	},
+	{
+		name: "delete-does-not-tell-the-parent",
+		file: "datatree/watches.go", runs: 300,
+		old: `	parent, ok := parentOf(c.Path)
+	if !ok {`,
+		new: `	parent, ok := parentOf(c.Path)
+	if !ok || c.Type == wire.EventDeleted {`,
+	},
+	{
+		name: "restored-watches-miss",
+		file: "datatree/watches.go", runs: 500,
+		old: "		case n.stat.Pzxid > s.RelativeZxid:",
+		new: "		case false:",
+	},
+	{
+		name: "sessions-expire-a-tick-early",
+		file: "datatree/sessions.go", runs: 500,
+		old: "deadline := ((now+e.timeout)/s.tick + 1) * s.tick",
+		new: "deadline := ((now+e.timeout)/s.tick - 1) * s.tick",
+	},
+	{
+		name: "sequence-counts-living-children",
+		file: "datatree/rules.go", runs: 300,
+		old: `path += fmt.Sprintf("%010d", parent.stat.Cversion)`,
+		new: `path += fmt.Sprintf("%010d", parent.children)`,
+	},
+	{
+		name: "snapshot-without-sessions",
+		file: "datatree/decode.go", runs: 300,
+		old: `		t.sessions.Set(id, timeout)`,
+		new: `		_, _ = id, timeout`,
+	},
+}

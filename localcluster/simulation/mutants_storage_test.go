@@ -1,0 +1,73 @@
+package simulation
+
+var storageMutants = []mutant{
+	{
+		name:  "truncate-leaves-snapshots", // ZOOKEEPER-4837; no member saves a snapshot of what may be truncated
+		file:  "storage/truncate.go",
+		tests: []string{"TestZOOKEEPER4837"},
+		old:   "for i := len(files.snapshots) - 1; i >= 0 && files.snapshots[i].zxid > base; i-- {",
+		new:   "for i := len(files.snapshots) - 1; false; i-- {",
+	},
+	{
+		name: "start-trusts-the-page-cache",
+		file: "storage/store.go", runs: 500,
+		tests: []string{"TestCorpus/unsynced-log", "TestCorpus/unsynced-log-across-epochs"},
+		old: `	if !s.options.NoSync {
+		if err := r.harden(f); err != nil {`,
+		new: `	if false {
+		if err := r.harden(f); err != nil {`,
+	},
+	{
+		name:  "failed-repair-leaves-no-mark",
+		file:  "storage/store.go",
+		runs:  5000,
+		tests: []string{"TestCorpus/failed-repair"},
+		old: `	if err := f.apply(s.dataDir); err != nil {
+		s.markSuspect(err)
+`,
+		new: `	if err := f.apply(s.dataDir); err != nil {
+`,
+	},
+	{
+		name: "a-second-sync-makes-up-for-one-that-failed",
+		file: "storage/repair.go", runs: 300,
+		old: `		if f.suspect && `,
+		new: `		if false && `,
+	},
+	{
+		name: "log-file-without-a-name",
+		file: "storage/logwriter.go", runs: 300,
+		old: `	if err := w.fs.SyncDir(w.logDir); err != nil {
+		return explain("sync the folder of", path, err)
+	}
+`,
+		new: "",
+	},
+	{
+		name: "rename-before-sync",
+		file: "storage/fs.go", runs: 500,
+		old: `	if err = write(f); err == nil {
+		err = f.Sync()
+	}`,
+		new: `	err = write(f)`,
+	},
+	{
+		name: "install-leaves-the-old-log",
+		file: "storage/install.go", runs: 2500,
+		old: `		if err := l.fs.Remove(filepath.Join(l.logDir, f.name)); err != nil {
+			return err
+		}`,
+		new: `		_ = filepath.Join(l.logDir, f.name)`,
+	},
+	{
+		name: "go-on-after-a-failed-sync", // ZOOKEEPER-4882
+		file: "storage/store.go", runs: 500,
+		tests: []string{"TestZOOKEEPER4882"},
+		old: `	if err := s.log.sync(); err != nil {
+		return s.fail(err)
+	}
+	return nil`,
+		new: `	_ = s.log.sync()
+	return nil`,
+	},
+}

@@ -1,0 +1,209 @@
+package simulation
+
+var zabMutants = []mutant{
+	{
+		name: "ack-newleader-before-history", // ZOOKEEPER-4646
+		file: "zab/learner.go", runs: 300,
+		tests: []string{"TestZOOKEEPER3911"},
+		old:   `	n.write(Write{Kind: WriteCurrentEpoch, Epoch: l.epoch})`,
+		new: `	n.write(Write{Kind: WriteCurrentEpoch, Epoch: l.epoch})
+	l.acked = true
+	n.toLeader(wire.QuorumPacket{Type: wire.PacketAck, Zxid: wire.MakeZxid(l.epoch, 0)})`,
+	},
+	{
+		name:  "acks-out-of-order", // ZOOKEEPER-4685
+		file:  "zab/learner.go",
+		tests: []string{"TestZOOKEEPER4685"}, // only a Java leader's order makes it matter
+		old: `		if !l.acked {
+			l.owed`,
+		new: `		if false {
+			l.owed`,
+	},
+	{
+		name: "epoch-file-before-the-log", // ZOOKEEPER-4643
+		file: "zab/learner.go", runs: 2000,
+		tests: []string{"TestZOOKEEPER4643"},
+		old: `	n.appendToLog(wire.Proposal{Zxid: p.Zxid, Data: p.Data})
+	return true`,
+		new: `	if n.phase == Synchronization && l.sync == wire.PacketDiff && !l.newLeader {
+		n.currentEpoch = l.epoch
+		n.write(Write{Kind: WriteCurrentEpoch, Epoch: l.epoch})
+	}
+	n.appendToLog(wire.Proposal{Zxid: p.Zxid, Data: p.Data})
+	return true`,
+	},
+	{
+		name: "empty-window-reaches-the-beginning", // ZOOKEEPER-4352
+		file: "zab/history.go", runs: 500,
+		tests: []string{"TestZOOKEEPER4352"},
+		old:   `	if z == h.floor {`,
+		new:   `	if z == h.floor || z == 0 {`,
+	},
+	{
+		name: "commit-looked-up-before-newleader-only", // ZOOKEEPER-4394
+		file: "zab/learner.go", runs: 500,
+		tests: []string{"TestZOOKEEPER4394"},
+		old:   `	l.committed = max(l.committed, z)`,
+		new: `	if l.newLeader && n.phase != Broadcast {
+		n.distrust("COMMIT %v before UPTODATE", z)
+		return
+	}
+	l.committed = max(l.committed, z)`,
+	},
+	{
+		name: "ack-proposal-before-sync",
+		file: "zab/learner.go", runs: 300,
+		old: "func (n *Node) proposal(p wire.QuorumPacket) { n.accept(p) }",
+		new: "func (n *Node) proposal(p wire.QuorumPacket) { if n.accept(p) && n.learner.acked { n.ackProposal(p.Zxid) } }",
+	},
+	{
+		name: "leader-counts-itself-before-sync",
+		file: "zab/broadcast.go", runs: 300,
+		old: `	n.appendToLog(p)
+	if n.cfg.Standalone {`,
+		new: `	n.appendToLog(p)
+	n.leader.ownAck = p.Zxid
+	if n.cfg.Standalone {`,
+	},
+	{
+		name: "commit-without-quorum",
+		file: "zab/broadcast.go", runs: 100,
+		old: "return f != nil && !f.observer && f.stage >= ready && z <= f.acked",
+		new: "return f != nil && f.stage >= synchronized && z <= max(f.acked, l.ownAck)",
+	},
+	{
+		name: "promise-not-durable",
+		file: "zab/learner.go", runs: 2000,
+		old: `	n.write(Write{Kind: WriteAcceptedEpoch, Epoch: n.acceptedEpoch})`,
+		new: `	n.toLeader(wire.QuorumPacket{Type: wire.PacketAckEpoch, Zxid: n.lastLogged, Data: int32Data(int32(l.answer))})`,
+	},
+	{
+		name: "leader-does-not-compare-histories",
+		file: "zab/leader.go", runs: 2000,
+		old: "if !l.chosen && !f.observer && f.promised && (epoch",
+		new: "if false && !l.chosen && !f.observer && f.promised && (epoch",
+	},
+	{
+		name: "epoch-not-above-the-promises",
+		file: "zab/leader.go", runs: 300,
+		old: `	l.epoch = highest + 1`,
+		new: `	l.epoch = max(highest, 1)`,
+	},
+	{
+		name: "repeated-promise-counts",
+		file: "zab/leader.go", runs: 3000,
+		old: "return f != nil && !f.observer && f.stage >= acknowledged && f.promised",
+		new: "return f != nil && !f.observer && f.stage >= acknowledged",
+	},
+	{
+		name: "diff-for-strangers",
+		file: "zab/history.go", runs: 300,
+		old: "return syncPlan{mode: wire.PacketSnap, zxid: h.last()}",
+		new: "return syncPlan{mode: wire.PacketDiff, zxid: h.last()}",
+	},
+	{
+		name: "diff-does-not-enter-the-window", // ZOOKEEPER-4925
+		file: "zab/learner.go", runs: 1000,
+		tests: []string{"TestZOOKEEPER4925"},
+		old:   `	n.deliverUpTo(l.committed)`,
+		new: `	before := len(n.history.entries)
+	n.deliverUpTo(l.committed)
+	n.history.entries = n.history.entries[:min(before, len(n.history.entries))]`,
+	},
+	{
+		name: "fast-forward-does-not-enter-the-window",
+		file: "zab/node.go", runs: 1000,
+		old: `	for _, p := range n.log {
+		n.history.push(p)
+	}
+`,
+		new: "",
+	},
+	{
+		name: "no-fast-forward", // ZOOKEEPER-2845
+		file: "zab/node.go", runs: 300,
+		tests: []string{"TestZOOKEEPER2845"},
+		old: `	n.out.FastForward = append(n.out.FastForward, n.log...)
+`,
+		new: "",
+	},
+	{
+		name: "outstanding-not-sent",
+		file: "zab/broadcast.go", runs: 300,
+		old: `	for _, p := range n.log {
+		n.out.send(f.link, wire.QuorumPacket{Type: wire.PacketProposal, Zxid: p.Zxid, Data: p.Data})
+	}
+`,
+		new: "",
+	},
+	{
+		name: "commits-not-forwarded-during-sync",
+		file: "zab/broadcast.go", runs: 500,
+		tests: []string{"TestZOOKEEPER4394"},
+		old: `		if f.stage < synchronized {
+			continue
+		}
+		for _, p := range committed {`,
+		new: `		if f.stage < serving {
+			continue
+		}
+		for _, p := range committed {`,
+	},
+	{
+		name: "leader-never-steps-down",
+		file: "zab/leader.go", runs: 300,
+		old: "case n.phase == Broadcast && n.now >= l.checkAt && !n.quorumOf(ready):",
+		new: "case false:",
+	},
+	{
+		name: "established-before-own-epoch-is-durable",
+		file: "zab/leader.go", runs: 2000,
+		old: `	l.chosen = true
+	n.currentEpoch = l.epoch`,
+		new: `	l.chosen, l.historyReady = true, true
+	n.currentEpoch = l.epoch`,
+	},
+	{
+		name: "follower-trusts-a-silent-leader",
+		file: "zab/learner.go", runs: 500,
+		old: "case n.phase == Broadcast && n.now >= l.heard+n.ticks(n.cfg.SyncLimit):",
+		new: "case false:",
+	},
+	{
+		name: "vote-for-the-largest-id",
+		file: "zab/vote.go", runs: 500,
+		old: `	if v.zxid != w.zxid {
+		return v.zxid > w.zxid
+	}
+`,
+		new: "",
+	},
+	{
+		name: "snapshot-not-written",
+		file: "zab/learner.go", runs: 300,
+		old: `		n.write(Write{Kind: WriteSnapshot, Zxid: p.Zxid})
+`,
+		new: "",
+	},
+	{
+		name: "commit-before-uptodate-is-lost",
+		file: "zab/learner.go", runs: 1000,
+		old: `	n.deliverUpTo(l.committed)
+`,
+		new: "",
+	},
+	{
+		name: "continuations-survive-a-role",
+		file: "zab/node.go", runs: 2000,
+		old: `	n.writes.forget()
+`,
+		new: "",
+	},
+	{
+		name:  "who-cannot-truncate-asks-again",
+		file:  "zab/learner.go",
+		tests: []string{"TestCorpus/cannot-truncate"},
+		old:   `l.nothing = n.needsSnapshot && l.answer == alreadyPromised`,
+		new:   `l.nothing = false`,
+	},
+}
