@@ -12,14 +12,7 @@ import (
 
 // unchallenged are the known defects and cases of the corpus that no mutant
 // brings about, and why.
-var unchallenged = map[string]string{
-	"TestCorpus/client-reads-out-of-order": "the fault was in this package's client",
-	"TestCorpus/deletion-told-twice":       "the fault was in this package's oracle",
-	"TestCorpus/session-id-twice":          "the fault was in this package's server",
-	"TestCorpus/sync-behind-own-write":     "the fault was in this package's server",
-	"TestCorpus/sync-behind-many-writes":   "the fault was in this package's server",
-	"TestCorpus/sync-behind-commits":       "the fault was in this package's server",
-}
+var unchallenged = map[string]string{}
 
 // Every mutant can be put into the source as it is now, and every test that is
 // here because of a defect has shown that it can fail.

@@ -20,7 +20,6 @@ var storageMutants = []mutant{
 	{
 		name:  "failed-repair-leaves-no-mark",
 		file:  "storage/store.go",
-		runs:  5000,
 		tests: []string{"TestCorpus/failed-repair"},
 		old: `	if err := f.apply(s.dataDir); err != nil {
 		s.markSuspect(err)

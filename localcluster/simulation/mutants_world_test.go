@@ -1,0 +1,27 @@
+package simulation
+
+// worldMutants are faults that the simulation itself once had. They say nothing
+// about the engine, and that a schedule of the corpus still finds what it found.
+var worldMutants = []mutant{
+	{
+		name:  "clock-of-session-ids-begins-anew",
+		file:  "simulation/server.go",
+		tests: []string{"TestCorpus/session-id-twice"},
+		old:   `SessionSeed: epochMillis + s.w.now.Milliseconds() + int64(s.life),`,
+		new:   `SessionSeed: epochMillis,`,
+	},
+	{
+		name: "client-reads-out-of-order",
+		file: "simulation/client.go", runs: 500,
+		tests: []string{"TestCorpus/client-reads-out-of-order"},
+		old:   `	if c.w.now < c.awake || len(c.missed) > 0 {`,
+		new:   `	if c.w.now < c.awake {`,
+	},
+	{
+		name:  "oracle-expects-one-deletion",
+		file:  "simulation/watchbook.go",
+		tests: []string{"TestCorpus/deletion-told-twice"},
+		old:   `	if !inData && !inExist && !inChild && e.Type == wire.EventDeleted && r.eventZxid == -1 {`,
+		new:   `	if false {`,
+	},
+}
