@@ -51,7 +51,10 @@ type clientOp struct {
 	done  bool
 	err   wire.ErrCode
 	at    time.Duration
-	floor wire.Zxid // of a sync: what was committed when it was sent
+	floor wire.Zxid // of a sync: what was committed when it was sent, and
+	epoch int64     // the newest established epoch then
+	many  []wire.MultiOp
+	mode  wire.AddWatchMode
 }
 
 func newClient(w *World, id int) *client {
@@ -150,7 +153,7 @@ func (c *client) ask(op *clientOp) {
 	c.xid++
 	op.xid, op.at = c.xid, c.w.now
 	if op.op == wire.OpSync {
-		op.floor = c.w.oracle.tip
+		op.floor, op.epoch = c.w.oracle.tip, c.w.oracle.newest
 	}
 	c.under = append(c.under, op)
 	c.send(op.xid, op.op, op.body)
@@ -215,7 +218,11 @@ func (c *client) welcomed(r *wire.ConnectResponse) {
 	c.session, c.password, c.connected = r.SessionID, r.Password, true
 	c.timeout = milliseconds(r.Timeout)
 	if set := c.watches.restore(c.lastZxid); set != nil {
-		c.send(wire.XidSetWatches, wire.OpSetWatches, wire.Marshal(set))
+		code := wire.OpSetWatches
+		if set.V2 {
+			code = wire.OpSetWatches2
+		}
+		c.send(wire.XidSetWatches, code, wire.Marshal(set))
 	}
 	if c.last != nil && !c.last.done {
 		c.ask(c.last)
@@ -247,7 +254,12 @@ func (c *client) answered(r reply) {
 	c.saw(h.Zxid)
 	c.watches.check(c, h.Zxid)
 	c.w.oracle.answered(c, op, r)
-	if op.watch {
+	switch {
+	case op.op == wire.OpAddWatch:
+		c.watches.add(c, op, h)
+	case op.op == wire.OpRemoveWatches:
+		c.watches.remove(c, op, h)
+	case op.watch:
 		c.watches.set(op, h)
 	}
 	if op.op == wire.OpCloseSession {
@@ -263,105 +275,6 @@ func (c *client) saw(z wire.Zxid) {
 		c.w.fail(invOneImage, "client %d has seen %v and is answered at %v by server %d", c.id, c.lastZxid, z, c.conn.s.id)
 	}
 	c.lastZxid = max(c.lastZxid, z)
-}
-
-var topNames = []string{"/a", "/b", "/c", "/d"}
-
-func (c *client) path() string {
-	p := topNames[c.rng.IntN(len(topNames))]
-	if c.rng.IntN(2) == 0 {
-		p = join(p, string(rune('k'+c.rng.IntN(4))))
-	}
-	return p
-}
-
-func (c *client) data() []byte {
-	c.made++
-	return fmt.Appendf(nil, "c%d.%d", c.id, c.made)
-}
-
-// invent makes up a request. Few names, so that requests meet.
-func (c *client) invent() *clientOp {
-	watch := c.rng.IntN(3) == 0
-	switch c.rng.IntN(20) {
-	case 0, 1, 2, 3, 4:
-		op, record := c.newCreate()
-		return write(op, record.Path, record)
-	case 5, 6, 7:
-		path := c.path()
-		return write(wire.OpSetData, path, &wire.SetDataRequest{Path: path, Data: c.data(), Version: c.version(path)})
-	case 8, 9:
-		path := c.path()
-		return write(wire.OpDelete, path, &wire.DeleteRequest{Path: path, Version: c.version(path)})
-	case 10, 11:
-		return c.newMulti()
-	case 12, 13:
-		return readOf(wire.OpGetData, c.path(), watch)
-	case 14, 15:
-		return readOf(wire.OpExists, c.path(), watch)
-	case 16, 17:
-		path := c.path()
-		if c.rng.IntN(3) == 0 {
-			path = "/"
-		}
-		return readOf(pick(c.rng, wire.OpGetChildren, wire.OpGetChildren2), path, watch)
-	case 18:
-		path := c.path()
-		return &clientOp{op: wire.OpSync, path: path, body: wire.Marshal(&wire.PathRequest{Path: path})}
-	}
-	if c.rng.IntN(10) == 0 {
-		return &clientOp{op: wire.OpCloseSession}
-	}
-	return readOf(wire.OpGetData, c.path(), true)
-}
-
-func write(op wire.OpCode, path string, record wire.Record) *clientOp {
-	return &clientOp{op: op, path: path, body: wire.Marshal(record)}
-}
-
-func readOf(op wire.OpCode, path string, watch bool) *clientOp {
-	return &clientOp{op: op, path: path, watch: watch, body: wire.Marshal(&wire.PathWatchRequest{Path: path, Watch: watch})}
-}
-
-// version expected: any, or a guess.
-func (c *client) version(path string) int32 {
-	if c.rng.IntN(2) == 0 {
-		return -1
-	}
-	if n := c.w.oracle.model.get(path); n != nil {
-		return n.version - int32(c.rng.IntN(2))
-	}
-	return 0
-}
-
-func (c *client) newCreate() (wire.OpCode, *wire.CreateRequest) {
-	path := c.path()
-	flags := pick(c.rng, wire.FlagPersistent, wire.FlagPersistent, wire.FlagEphemeral, wire.FlagEphemeral,
-		wire.FlagPersistentSequential, wire.FlagEphemeralSequential)
-	op := pick(c.rng, wire.OpCreate, wire.OpCreate2)
-	if c.rng.IntN(10) == 0 {
-		op, flags = wire.OpCreateContainer, wire.FlagContainer
-	}
-	return op, &wire.CreateRequest{Path: path, Data: c.data(), ACL: wire.OpenACL(), Flags: flags}
-}
-
-func (c *client) newMulti() *clientOp {
-	m := &wire.MultiRequest{}
-	for range 1 + c.rng.IntN(3) {
-		path := c.path()
-		switch c.rng.IntN(4) {
-		case 0:
-			op, record := c.newCreate()
-			m.Ops = append(m.Ops, wire.MultiOp{Op: op, Request: record})
-		case 1:
-			m.Ops = append(m.Ops, wire.MultiOp{Op: wire.OpSetData, Request: &wire.SetDataRequest{Path: path, Data: c.data(), Version: c.version(path)}})
-		case 2:
-			m.Ops = append(m.Ops, wire.MultiOp{Op: wire.OpDelete, Request: &wire.DeleteRequest{Path: path, Version: c.version(path)}})
-		default:
-			m.Ops = append(m.Ops, wire.MultiOp{Op: wire.OpCheck, Request: &wire.CheckVersionRequest{Path: path, Version: c.version(path)}})
-		}
-	}
-	return write(wire.OpMulti, "", m)
 }
 
 // finish asks, once the ensemble is well, for the write that must succeed.

@@ -57,6 +57,9 @@ func (c *clientConn) greet(req wire.ConnectRequest) {
 func (c *clientConn) request(xid int32, op wire.OpCode, body []byte) {
 	c.toServer(func() {
 		c.s.ear.sign(c.Session(), c.Timeout(), c.s.Now())
+		if c.s.untold != nil {
+			c.s.untold[c.Session()] = true
+		}
 		c.s.core.Request(c.Conn, &replica.Request{Xid: xid, Op: op, Body: body, At: c.s.Now()})
 	})
 }

@@ -2,6 +2,8 @@ package simulation
 
 import (
 	"bytes"
+	"maps"
+	"slices"
 	"time"
 
 	"zkctl/probe/wire"
@@ -16,7 +18,9 @@ func (o *oracle) answered(c *client, op *clientOp, r reply) {
 	}
 	switch op.op {
 	case wire.OpSync:
-	case wire.OpExists, wire.OpGetData, wire.OpGetChildren, wire.OpGetChildren2:
+		o.syncAnswered(c, op, z)
+	case wire.OpAddWatch, wire.OpRemoveWatches: // the watch book's
+	case wire.OpExists, wire.OpGetData, wire.OpGetChildren, wire.OpGetChildren2, wire.OpGetAllChildrenNumber, wire.OpMultiRead:
 		o.readAnswered(c, op, r)
 	default:
 		o.writeAnswered(c, op, r)
@@ -43,12 +47,27 @@ func (o *oracle) readAnswered(c *client, op *clientOp, r reply) {
 	if r.header.Err == wire.ErrSessionExpired {
 		return // the leader alone knows
 	}
-	body, code := o.model.read(op.op, op.path, r.header.Zxid)
+	var body wire.Record
+	code := wire.OK
+	if op.op == wire.OpMultiRead {
+		body = o.model.readMany(op.many, r.header.Zxid)
+	} else {
+		body, code = o.model.read(op.op, op.path, r.header.Zxid)
+	}
 	switch {
 	case code != r.header.Err:
 		o.w.fail(invRead, "client %d: %v %s at %v is answered %v, and should be %v", c.id, op.op, op.path, r.header.Zxid, r.header.Err, code)
 	case code == wire.OK && !bytes.Equal(wire.Marshal(body), r.body):
 		o.w.fail(invRead, "client %d: %v %s at %v is answered %x, and should be %x", c.id, op.op, op.path, r.header.Zxid, r.body, wire.Marshal(body))
+	}
+}
+
+// syncAnswered: a server that has answered a sync has all that was committed when
+// it was sent. ZooKeeper asks nobody but the leader, which may have been replaced
+// and not know it; so that is promised only as long as there is no newer one.
+func (o *oracle) syncAnswered(c *client, op *clientOp, z wire.Zxid) {
+	if s := c.conn.s; o.newest == op.epoch && s.status.Epoch == op.epoch && z < op.floor {
+		o.w.fail(invSync, "client %d: sync is answered at %v by server %d, and %v was committed when it was sent", c.id, z, s.id, op.floor)
 	}
 }
 
@@ -67,6 +86,23 @@ func (o *oracle) expired(s *server, sessions []int64, now time.Duration) {
 			o.w.fail(invSession, "leader %d keeps session %x alive %v after it was heard of, its timeout is %v", s.id, uint64(session), now-h.at, h.timeout)
 		}
 	}
+}
+
+// told checks a learner's PING: the leader must hear of every session that the
+// learner has heard from since the last one.
+func (o *oracle) told(s *server, data []byte) {
+	var table wire.TouchTable
+	if err := wire.Unmarshal(data, &table); err != nil {
+		o.w.fail(invSession, "server %d sends a PING that cannot be read: %v", s.id, err)
+		return
+	}
+	for _, t := range table {
+		delete(s.untold, t.SessionID)
+	}
+	for _, session := range slices.Sorted(maps.Keys(s.untold)) {
+		o.w.fail(invSession, "server %d has heard from session %x and does not tell its leader", s.id, uint64(session))
+	}
+	clear(s.untold)
 }
 
 // delivered is told before a server applies what its core delivers.

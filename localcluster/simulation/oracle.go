@@ -28,6 +28,7 @@ const (
 	invResult    = "results follow from the order"
 	invRead      = "a read is the state at its zxid"
 	invFIFO      = "FIFO client order"
+	invSync      = "a sync brings its server up to date"
 	invOneImage  = "single system image"
 	invSession   = "sessions expire neither early nor never"
 	invEphemeral = "no ephemeral survives its session"

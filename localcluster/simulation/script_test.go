@@ -180,6 +180,18 @@ func (s *script) hold(id int) (release func()) {
 	}
 }
 
+func (s *script) holdAll(ids []int) (release func()) {
+	var all []func()
+	for _, id := range ids {
+		all = append(all, s.hold(id))
+	}
+	return func() {
+		for _, r := range all {
+			r()
+		}
+	}
+}
+
 func (s *script) crash(id int, keeps storage.Survival) { s.at(id).end(keeps, false) }
 
 // isolate cuts a server off.

@@ -35,6 +35,7 @@ type server struct {
 	status   zab.Status     // the core's
 	tree     *datatree.Tree // the core's
 	ear      *ear
+	untold   map[int64]bool // learner: sessions heard from since its last PING; nil elsewhere
 	links    map[zab.LinkID]linkEnd
 	accepted uint64
 	conns    []*clientConn // in the order of arrival
@@ -89,7 +90,7 @@ func (s *server) start() {
 	s.life++
 	s.up, s.silent, s.paused, s.deferred = true, false, false, nil
 	s.clock = clock{since: s.w.now, rate: s.clock.rate, skew: s.clock.skew}
-	s.links, s.conns, s.ear = map[zab.LinkID]linkEnd{}, nil, nil
+	s.links, s.conns, s.ear, s.untold = map[zab.LinkID]linkEnd{}, nil, nil, nil
 	s.disk.open(store, found)
 	s.tree = found.Tree
 	s.w.note("%d: starts, zxid %v, accepted %d, current %d", s.id, found.LastZxid, found.AcceptedEpoch, found.CurrentEpoch)

@@ -73,6 +73,9 @@ func (s *server) sendPacket(link zab.LinkID, p wire.QuorumPacket, body []byte) {
 	if s.w.tap != nil {
 		s.w.tap(s, p)
 	}
+	if s.untold != nil && p.Type == wire.PacketPing {
+		s.w.oracle.told(s, p.Data)
+	}
 	s.w.sendPacket(l, p, body)
 }
 
@@ -151,12 +154,14 @@ func (s *server) Expired(sessions []int64) { s.w.oracle.expired(s, sessions, s.N
 
 // Serving implements replica.Witness.
 func (s *server) Serving(begins bool) {
-	s.ear = nil
-	if !begins {
+	s.ear, s.untold = nil, nil
+	switch {
+	case !begins:
 		return
-	}
-	if s.status.Role == zab.Leading {
+	case s.status.Role == zab.Leading:
 		s.ear = newEar(s.tree, s.Now())
+	default:
+		s.untold = map[int64]bool{}
 	}
 	s.w.note("%d: serves as %v, epoch %d, zxid %v", s.id, s.status.Role, s.status.Epoch, s.tree.LastZxid())
 }

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -19,14 +20,15 @@ import (
 //     documented: a node that came and went while an exists watch waited for it.
 type watchBook struct {
 	data, exist, child map[string]wire.Zxid
-	unset              bool // on a new connection, until setWatches is answered
+	standing           []*standing // sorted by path, the recursive one last
+	unset              bool        // on a new connection, until setWatches is answered
 }
 
 func newWatchBook() watchBook {
 	return watchBook{data: map[string]wire.Zxid{}, exist: map[string]wire.Zxid{}, child: map[string]wire.Zxid{}}
 }
 
-func (b *watchBook) len() int { return len(b.data) + len(b.exist) + len(b.child) }
+func (b *watchBook) len() int { return len(b.data) + len(b.exist) + len(b.child) + len(b.standing) }
 
 // set notes a watch that a read has left.
 func (b *watchBook) set(op *clientOp, h wire.ReplyHeader) {
@@ -49,10 +51,19 @@ func (b *watchBook) restore(seen wire.Zxid) *wire.SetWatches {
 		b.unset = false
 		return nil
 	}
-	return &wire.SetWatches{
+	set := &wire.SetWatches{
 		RelativeZxid: seen, Data: slices.Sorted(maps.Keys(b.data)),
 		Exist: slices.Sorted(maps.Keys(b.exist)), Child: slices.Sorted(maps.Keys(b.child)),
 	}
+	for _, w := range b.standing {
+		set.V2 = true
+		if w.recursive {
+			set.PersistentRecursive = append(set.PersistentRecursive, w.path)
+		} else {
+			set.Persistent = append(set.Persistent, w.path)
+		}
+	}
+	return set
 }
 
 // restored is the answer to that: everything missed has been reported.
@@ -62,6 +73,9 @@ func (b *watchBook) restored(c *client, z wire.Zxid) {
 		if c.w.oracle.model.asOf(path, z) == nil {
 			b.exist[path] = max(since, z)
 		}
+	}
+	for _, w := range b.standing {
+		w.set(c.w.oracle.model, z)
 	}
 	b.check(c, z)
 }
@@ -86,6 +100,61 @@ func (b *watchBook) check(c *client, z wire.Zxid) {
 			}
 		}
 	}
+	for _, w := range b.standing {
+		if first := w.first(m); first != nil && first.zxid <= z {
+			c.w.fail(invWatch, "client %d has a standing watch on %s, is answered at %v, and was not told of %v %s at %v",
+				c.id, w.path, z, first.kind, first.path, first.zxid)
+			return
+		}
+	}
+}
+
+// add notes a standing watch; one that is there already goes on.
+func (b *watchBook) add(c *client, op *clientOp, h wire.ReplyHeader) {
+	if h.Err != wire.OK {
+		if h.Err != wire.ErrSessionExpired {
+			c.w.fail(invWatch, "client %d cannot set a watch on %s: %v", c.id, op.path, h.Err)
+		}
+		return
+	}
+	recursive := op.mode == wire.WatchPersistentRecursive
+	i, found := slices.BinarySearchFunc(b.standing, standing{path: op.path, recursive: recursive}, compareStanding)
+	if found {
+		return
+	}
+	w := &standing{path: op.path, recursive: recursive}
+	w.set(c.w.oracle.model, h.Zxid)
+	b.standing = slices.Insert(b.standing, i, w)
+}
+
+func compareStanding(a *standing, b standing) int {
+	return cmp.Or(cmp.Compare(a.path, b.path), rank(a.recursive)-rank(b.recursive))
+}
+
+func rank(recursive bool) int {
+	if recursive {
+		return 1
+	}
+	return 0
+}
+
+// remove takes all watches of a path away, of whatever kind they are.
+func (b *watchBook) remove(c *client, op *clientOp, h wire.ReplyHeader) {
+	if h.Err == wire.ErrSessionExpired {
+		return
+	}
+	before := b.len()
+	delete(b.data, op.path)
+	delete(b.exist, op.path)
+	delete(b.child, op.path)
+	b.standing = slices.DeleteFunc(b.standing, func(w *standing) bool { return w.path == op.path })
+	want := wire.OK
+	if b.len() == before {
+		want = wire.ErrNoWatcher
+	}
+	if h.Err != want {
+		c.w.fail(invWatch, "client %d takes its watches on %s back, is answered %v, and should be %v", c.id, op.path, h.Err, want)
+	}
 }
 
 // event takes a notification.
@@ -103,10 +172,11 @@ func (b *watchBook) event(c *client, r reply) {
 	case wire.EventChildrenChanged:
 		inData, inExist = false, false
 	}
+	stands := b.stands(c, r)
 	if !inData && !inExist && !inChild && e.Type == wire.EventDeleted && r.eventZxid == -1 {
 		return // setWatches reports a deletion for the data and the child watch each, as in ZooKeeper
 	}
-	if !inData && !inExist && !inChild {
+	if !inData && !inExist && !inChild && !stands {
 		c.w.fail(invWatch, "client %d is told of %v %s, and waits for no such thing", c.id, e.Type, e.Path)
 		return
 	}
@@ -126,4 +196,23 @@ func (b *watchBook) event(c *client, r reply) {
 				c.id, e.Type, e.Path, r.eventZxid, w.since, first.kind, first.zxid)
 		}
 	}
+}
+
+// stands tells whether standing watches wait for an event.
+func (b *watchBook) stands(c *client, r reply) (any bool) {
+	told := entry{r.eventZxid, r.event.Path, r.event.Type}
+	if told.zxid == -1 {
+		return false // missed by a watch that was set again
+	}
+	for _, w := range b.standing {
+		if !w.concerns(&told) {
+			continue
+		}
+		any = true
+		if !w.take(c.w.oracle.model, told) {
+			c.w.fail(invWatch, "client %d has a standing watch on %s and is told of %v %s at %v; what is next is %+v",
+				c.id, w.path, told.kind, told.path, told.zxid, w.first(c.w.oracle.model))
+		}
+	}
+	return any
 }

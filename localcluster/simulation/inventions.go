@@ -1,0 +1,133 @@
+package simulation
+
+import (
+	"fmt"
+
+	"zkctl/probe/wire"
+)
+
+// What clients ask for: few names, so that requests meet.
+var topNames = []string{"/a", "/b", "/c", "/d"}
+
+func (c *client) path() string {
+	p := topNames[c.rng.IntN(len(topNames))]
+	if c.rng.IntN(2) == 0 {
+		p = join(p, string(rune('k'+c.rng.IntN(4))))
+	}
+	return p
+}
+
+func (c *client) data() []byte {
+	c.made++
+	return fmt.Appendf(nil, "c%d.%d", c.id, c.made)
+}
+
+// invent makes up a request.
+func (c *client) invent() *clientOp {
+	watch := c.rng.IntN(3) == 0
+	switch c.rng.IntN(24) {
+	case 0, 1, 2, 3, 4:
+		op, record := c.newCreate()
+		return write(op, record.Path, record)
+	case 5, 6, 7:
+		path := c.path()
+		return write(wire.OpSetData, path, &wire.SetDataRequest{Path: path, Data: c.data(), Version: c.version(path)})
+	case 8, 9:
+		path := c.path()
+		return write(wire.OpDelete, path, &wire.DeleteRequest{Path: path, Version: c.version(path)})
+	case 10, 11:
+		return c.newMulti()
+	case 12, 13:
+		return readOf(wire.OpGetData, c.path(), watch)
+	case 14, 15:
+		return readOf(wire.OpExists, c.path(), watch)
+	case 16, 17:
+		path := c.path()
+		if c.rng.IntN(3) == 0 {
+			path = "/"
+		}
+		return readOf(pick(c.rng, wire.OpGetChildren, wire.OpGetChildren2), path, watch)
+	case 18:
+		path := c.path()
+		return &clientOp{op: wire.OpSync, path: path, body: wire.Marshal(&wire.PathRequest{Path: path})}
+	case 19:
+		path, mode := c.path(), pick(c.rng, wire.WatchPersistent, wire.WatchPersistentRecursive)
+		if mode == wire.WatchPersistentRecursive && c.rng.IntN(4) == 0 {
+			path = "/"
+		}
+		return &clientOp{op: wire.OpAddWatch, path: path, mode: mode, body: wire.Marshal(&wire.AddWatchRequest{Path: path, Mode: mode})}
+	case 20:
+		path := c.path()
+		return &clientOp{op: wire.OpRemoveWatches, path: path, body: wire.Marshal(&wire.WatchRemoval{Path: path, Type: wire.WatcherAny})}
+	case 21:
+		return c.newMultiRead()
+	case 22:
+		path := c.path()
+		return &clientOp{op: wire.OpGetAllChildrenNumber, path: path, body: wire.Marshal(&wire.PathRequest{Path: path})}
+	}
+	if c.rng.IntN(10) == 0 {
+		return &clientOp{op: wire.OpCloseSession}
+	}
+	return readOf(wire.OpGetData, c.path(), true)
+}
+
+func write(op wire.OpCode, path string, record wire.Record) *clientOp {
+	return &clientOp{op: op, path: path, body: wire.Marshal(record)}
+}
+
+func readOf(op wire.OpCode, path string, watch bool) *clientOp {
+	return &clientOp{op: op, path: path, watch: watch, body: wire.Marshal(&wire.PathWatchRequest{Path: path, Watch: watch})}
+}
+
+// version expected: any, or a guess.
+func (c *client) version(path string) int32 {
+	if c.rng.IntN(2) == 0 {
+		return -1
+	}
+	if n := c.w.oracle.model.get(path); n != nil {
+		return n.version - int32(c.rng.IntN(2))
+	}
+	return 0
+}
+
+func (c *client) newCreate() (wire.OpCode, *wire.CreateRequest) {
+	path := c.path()
+	flags := pick(c.rng, wire.FlagPersistent, wire.FlagPersistent, wire.FlagEphemeral, wire.FlagEphemeral,
+		wire.FlagPersistentSequential, wire.FlagEphemeralSequential)
+	op := pick(c.rng, wire.OpCreate, wire.OpCreate2)
+	if c.rng.IntN(10) == 0 {
+		op, flags = wire.OpCreateContainer, wire.FlagContainer
+	}
+	return op, &wire.CreateRequest{Path: path, Data: c.data(), ACL: wire.OpenACL(), Flags: flags}
+}
+
+func (c *client) newMulti() *clientOp {
+	m := &wire.MultiRequest{}
+	for range 1 + c.rng.IntN(3) {
+		path := c.path()
+		switch c.rng.IntN(4) {
+		case 0:
+			op, record := c.newCreate()
+			m.Ops = append(m.Ops, wire.MultiOp{Op: op, Request: record})
+		case 1:
+			m.Ops = append(m.Ops, wire.MultiOp{Op: wire.OpSetData, Request: &wire.SetDataRequest{Path: path, Data: c.data(), Version: c.version(path)}})
+		case 2:
+			m.Ops = append(m.Ops, wire.MultiOp{Op: wire.OpDelete, Request: &wire.DeleteRequest{Path: path, Version: c.version(path)}})
+		default:
+			m.Ops = append(m.Ops, wire.MultiOp{Op: wire.OpCheck, Request: &wire.CheckVersionRequest{Path: path, Version: c.version(path)}})
+		}
+	}
+	return write(wire.OpMulti, "", m)
+}
+
+func (c *client) newMultiRead() *clientOp {
+	m := &wire.MultiRequest{}
+	for range 1 + c.rng.IntN(3) {
+		m.Ops = append(m.Ops, wire.MultiOp{
+			Op: pick(c.rng, wire.OpGetData, wire.OpGetChildren), Request: &wire.PathWatchRequest{Path: c.path()},
+		})
+	}
+	op := write(wire.OpMultiRead, "", m)
+	op.many = m.Ops
+	return op
+}

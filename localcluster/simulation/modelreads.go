@@ -1,0 +1,95 @@
+package simulation
+
+import (
+	"fmt"
+	"sort"
+
+	"zkctl/localcluster/datatree"
+	"zkctl/probe/wire"
+)
+
+// read is what a read at zxid z must answer.
+func (m *model) read(op wire.OpCode, path string, z wire.Zxid) (wire.Record, wire.ErrCode) {
+	n := m.asOf(path, z)
+	if n == nil {
+		return nil, wire.ErrNoNode
+	}
+	switch op {
+	case wire.OpExists:
+		return &wire.StatResponse{Stat: n.stat()}, wire.OK
+	case wire.OpGetData:
+		return &wire.DataResponse{Data: n.data, Stat: n.stat()}, wire.OK
+	case wire.OpGetChildren:
+		return &wire.ChildrenResponse{Children: m.childrenAsOf(path, z)}, wire.OK
+	case wire.OpGetAllChildrenNumber:
+		return &wire.CountResponse{Count: m.below(path, z)}, wire.OK
+	}
+	return &wire.Children2Response{Children: m.childrenAsOf(path, z), Stat: n.stat()}, wire.OK
+}
+
+// below counts the nodes below a path, at any depth.
+func (m *model) below(path string, z wire.Zxid) (count int32) {
+	for _, name := range m.childrenAsOf(path, z) {
+		count += 1 + m.below(join(path, name), z)
+	}
+	return count
+}
+
+// readMany is what a multiRead at zxid z must answer: all of it at that one zxid.
+func (m *model) readMany(ops []wire.MultiOp, z wire.Zxid) wire.Record {
+	r := &wire.MultiResponse{}
+	for _, op := range ops {
+		body, code := m.read(op.Op, op.Request.(*wire.PathWatchRequest).Path, z)
+		result := wire.MultiResult{Op: op.Op, Response: body}
+		if code != wire.OK {
+			result = wire.MultiResult{Op: wire.OpError, Err: code}
+		}
+		r.Results = append(r.Results, result)
+	}
+	return r
+}
+
+// sameAs compares a whole tree with the model.
+func (m *model) sameAs(t *datatree.Tree) error {
+	nodes := 0
+	for path := range m.nodes {
+		n := m.get(path)
+		if n == nil {
+			continue
+		}
+		nodes++
+		stat, ok := t.Stat(path)
+		if !ok {
+			return fmt.Errorf("%s is missing", path)
+		}
+		data, _ := t.Data(path)
+		if path != "/zookeeper" && stat != n.stat() || string(data) != string(n.data) {
+			return fmt.Errorf("%s is %q %+v, and should be %q %+v", path, data, stat, n.data, n.stat())
+		}
+	}
+	if got := t.Counts().Nodes - 3; got != nodes { // the root counts twice, and quota and config are not modelled
+		return fmt.Errorf("%d nodes, and there should be %d", got, nodes)
+	}
+	for session := range m.sessions {
+		if _, ok := t.SessionTimeout(session); !ok {
+			return fmt.Errorf("session %x is missing", uint64(session))
+		}
+	}
+	if got := t.Counts().Sessions; got != len(m.sessions) {
+		return fmt.Errorf("%d sessions, and there should be %d", got, len(m.sessions))
+	}
+	return nil
+}
+
+// firstChange is the first change of a path behind zxid z that a watch of this
+// kind reports.
+func (m *model) firstChange(path string, child bool, z wire.Zxid) (change, bool) {
+	list := m.changes[path]
+	i := sort.Search(len(list), func(i int) bool { return list[i].zxid > z })
+	for _, c := range list[i:] {
+		if (c.kind == wire.EventChildrenChanged) == child || child && c.kind == wire.EventDeleted {
+			return c, true
+		}
+	}
+	return change{}, false
+}
