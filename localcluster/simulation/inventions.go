@@ -25,7 +25,11 @@ func (c *client) data() []byte {
 // invent makes up a request.
 func (c *client) invent() *clientOp {
 	watch := c.rng.IntN(3) == 0
-	switch c.rng.IntN(24) {
+	kinds := 20
+	if c.w.setup.Wide {
+		kinds = 24
+	}
+	switch c.rng.IntN(kinds) {
 	case 0, 1, 2, 3, 4:
 		op, record := c.newCreate()
 		return write(op, record.Path, record)
@@ -50,18 +54,18 @@ func (c *client) invent() *clientOp {
 	case 18:
 		path := c.path()
 		return &clientOp{op: wire.OpSync, path: path, body: wire.Marshal(&wire.PathRequest{Path: path})}
-	case 19:
+	case 20:
 		path, mode := c.path(), pick(c.rng, wire.WatchPersistent, wire.WatchPersistentRecursive)
 		if mode == wire.WatchPersistentRecursive && c.rng.IntN(4) == 0 {
 			path = "/"
 		}
 		return &clientOp{op: wire.OpAddWatch, path: path, mode: mode, body: wire.Marshal(&wire.AddWatchRequest{Path: path, Mode: mode})}
-	case 20:
+	case 21:
 		path := c.path()
 		return &clientOp{op: wire.OpRemoveWatches, path: path, body: wire.Marshal(&wire.WatchRemoval{Path: path, Type: wire.WatcherAny})}
-	case 21:
-		return c.newMultiRead()
 	case 22:
+		return c.newMultiRead()
+	case 23:
 		path := c.path()
 		return &clientOp{op: wire.OpGetAllChildrenNumber, path: path, body: wire.Marshal(&wire.PathRequest{Path: path})}
 	}

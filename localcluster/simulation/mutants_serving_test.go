@@ -99,10 +99,4 @@ var servingMutants = []mutant{
 		old: "	for _, path := range s.PersistentRecursive {\n		w.Add(path, watcher, wire.WatchPersistentRecursive)\n	}\n",
 		new: "",
 	},
-	{
-		name: "truncation-that-failed-goes-on",
-		file: "zab/node.go", tests: []string{"TestUnreachableTruncation"},
-		old: "	n.needsSnapshot = true\n	n.look(",
-		new: "	n.look(",
-	},
 }

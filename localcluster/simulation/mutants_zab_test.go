@@ -202,7 +202,7 @@ var zabMutants = []mutant{
 	{
 		name:  "who-cannot-truncate-asks-again",
 		file:  "zab/learner.go",
-		tests: []string{"TestCorpus/cannot-truncate"},
+		tests: []string{"TestCorpus/cannot-truncate", "TestUnreachableTruncation"},
 		old:   `l.nothing = n.needsSnapshot && l.answer == alreadyPromised`,
 		new:   `l.nothing = false`,
 	},

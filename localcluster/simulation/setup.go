@@ -27,6 +27,7 @@ type Setup struct {
 	Think       time.Duration // mean time between two requests of a client
 	Pipeline    int           // requests that a client has under way at most
 	XidsRestart bool          // clients count their xids from 1 on every connection
+	Wide        bool          // clients also ask for what few do: standing watches, multiRead
 
 	Latency, Jitter time.Duration // of every link
 	Uneven          bool          // some links are slower by up to some ticks, until all is healed
@@ -62,7 +63,7 @@ func draw(r *rand.Rand, nodes int) Setup {
 		Fsync:   pick[time.Duration](r, 50, 500, 2000, 10000) * time.Microsecond,
 		Chaos:   pick[time.Duration](r, 2, 5, 10) * time.Second,
 	}
-	s.Uneven = r.IntN(4) == 0
+	s.Uneven, s.Wide = r.IntN(4) == 0, r.IntN(2) == 0
 	s.Jitter = s.Latency * pick[time.Duration](r, 0, 1, 3)
 	if nodes == 0 {
 		s.Voters = pick(r, 1, 2, 3, 3, 3, 4, 5, 5, 6, 7)
