@@ -71,6 +71,15 @@ type simulated struct {
 	Leaders          int                 `json:"leaders"`
 	FirstSeed        uint64              `json:"first_seed"`
 	Violation        *simulatedViolation `json:"violation"`
+	Census           simulatedCensus     `json:"census"`
+}
+
+// simulatedCensus is what the runs came across, by name: see simulation.Census.
+type simulatedCensus struct {
+	Faults   map[simulation.FaultKind]int `json:"faults"`
+	Moments  map[simulation.Moment]int    `json:"moments"`
+	Deaths   map[simulation.Moment]int    `json:"deaths"`
+	Relapses int                          `json:"relapses"`
 }
 
 type simulatedViolation struct {
@@ -165,6 +174,7 @@ func (o *simulateOptions) one(schedule simulation.Schedule) error {
 	}
 	doc := document(schedule.Seed, simulation.Tally{
 		Runs: 1, Steps: result.Steps, Simulated: result.Simulated, Commits: result.Commits, Leaders: result.Leaders,
+		Census: result.Census,
 	})
 	if result.Violation == nil {
 		return o.print(doc, func(pg *page) { drawSimulated(pg, doc) })
@@ -185,12 +195,27 @@ func (o *simulateOptions) violated(doc simulated) error {
 }
 
 func document(first uint64, t simulation.Tally) simulated {
+	c := simulatedCensus{
+		Faults: map[simulation.FaultKind]int{}, Moments: map[simulation.Moment]int{}, Deaths: map[simulation.Moment]int{},
+		Relapses: t.Census.Relapses,
+	}
+	for i, kind := range simulation.FaultKinds {
+		c.Faults[kind] = t.Census.Faults[i]
+	}
+	for i, m := range simulation.Moments {
+		c.Moments[m], c.Deaths[m] = t.Census.Moments[i], t.Census.Deaths[i]
+	}
 	return simulated{
-		Runs: t.Runs, Steps: t.Steps, SimulatedSeconds: t.Simulated.Seconds(), Commits: t.Commits, Leaders: t.Leaders, FirstSeed: first,
+		Runs: t.Runs, Steps: t.Steps, SimulatedSeconds: t.Simulated.Seconds(), Commits: t.Commits, Leaders: t.Leaders,
+		FirstSeed: first, Census: c,
 	}
 }
 
 func drawSimulated(pg *page, doc simulated) {
+	faults := 0
+	for _, n := range doc.Census.Faults {
+		faults += n
+	}
 	verdict := pg.good("no violation")
 	if doc.Violation != nil {
 		verdict = pg.bad("violated: " + doc.Violation.Invariant)
@@ -203,6 +228,8 @@ func drawSimulated(pg *page, doc simulated) {
 		[2]string{"simulated", (time.Duration(doc.SimulatedSeconds) * time.Second).String()},
 		[2]string{"transactions", fmt.Sprint(doc.Commits)},
 		[2]string{"leaders", fmt.Sprint(doc.Leaders)},
+		[2]string{"faults", fmt.Sprint(faults)},
+		[2]string{"deaths", fmt.Sprint(doc.Census.Moments[simulation.MomentDied])},
 	)
 	if v := doc.Violation; v != nil {
 		text, stack, _ := strings.Cut(v.Text, "\n") // of a panic

@@ -27,22 +27,17 @@ type Tally struct {
 	Simulated time.Duration
 	Commits   int
 	Leaders   int
+	Census    Census
 }
 
-func (t *Tally) add(r Result) {
-	t.Runs++
-	t.Steps += r.Steps
-	t.Simulated += r.Simulated
-	t.Commits += r.Commits
-	t.Leaders += r.Leaders
-}
-
-func (t *Tally) remove(r Result) {
-	t.Runs--
-	t.Steps -= r.Steps
-	t.Simulated -= r.Simulated
-	t.Commits -= r.Commits
-	t.Leaders -= r.Leaders
+// add counts a run once, or takes it back: -1 times.
+func (t *Tally) add(r *Result, times int) {
+	t.Runs += times
+	t.Steps += r.Steps * times
+	t.Simulated += r.Simulated * time.Duration(times)
+	t.Commits += r.Commits * times
+	t.Leaders += r.Leaders * times
+	t.Census.add(&r.Census, times)
 }
 
 // Failure is a schedule that violates an invariant.
@@ -116,7 +111,7 @@ func (e *effort) done(seed uint64, r Result) {
 	r.Violation = nil
 	delete(e.running, seed)
 	e.results[seed] = r
-	e.tally.add(r)
+	e.tally.add(&r, 1)
 	if v != nil && (e.failed == nil || seed < e.seed) {
 		e.failed, e.seed = v, seed
 	}
@@ -147,7 +142,7 @@ func (e *effort) exact() Tally {
 	t := e.tally
 	for seed, r := range e.results {
 		if seed > e.seed {
-			t.remove(r)
+			t.add(&r, -1)
 		}
 	}
 	return t

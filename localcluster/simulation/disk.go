@@ -36,9 +36,11 @@ type disk struct {
 	slow  time.Duration // added to each batch
 	stuck int           // how many faults hold it
 
+	powerAt    int   // the operation in which a fault cuts the power; 0: none
 	failSync   int   // syncs until one fails; 0: none fails
 	failedSync error // what it fails with
 	full       bool
+	refused    bool // something, because full
 
 	// What the next power loss and disk error leave, and how long the
 	// server is down then.
@@ -62,15 +64,37 @@ func (d *disk) init(s *server) {
 
 // fault fails operations as faults have asked for.
 func (d *disk) fault(op storage.Op) error {
+	if d.powerAt > 0 && op.Index == d.powerAt {
+		d.struck(FaultPower)
+	}
 	if op.Kind == storage.OpSync && d.failSync > 0 {
 		if d.failSync--; d.failSync == 0 {
+			d.struck(FaultSync)
 			return d.failedSync
 		}
 	}
 	if d.full && (op.Kind == storage.OpWrite || op.Kind == storage.OpCreate) {
+		if !d.refused {
+			d.refused = true
+			d.struck(FaultFull)
+		}
 		return syscall.ENOSPC
 	}
 	return nil
+}
+
+// struck counts a fault that was planted and has now had its effect.
+func (d *disk) struck(kind FaultKind) {
+	d.s.w.plan.census.struck(kind)
+	if !d.s.up && d.store == nil && kind != FaultFull {
+		d.s.w.after(0, func() { d.s.w.plan.died(d.s) }) // of its start
+	}
+}
+
+// powerFails cuts the power in the n-th operation from now.
+func (d *disk) powerFails(n int) {
+	d.powerAt = d.fs().Ops() + n
+	d.fs().StopAt(n)
 }
 
 // suspect tells errors that were injected from those that only a bug explains.
@@ -268,11 +292,12 @@ func (d *disk) flush() {
 func (d *disk) die(survival storage.Survival) {
 	if pending := append(d.batch, d.queue...); len(pending) > 0 && !d.idle && d.rng.IntN(4) > 0 {
 		d.fs().StopAt(1 + d.rng.IntN(4*len(pending)+4))
-		d.failSync = 0
+		d.failSync, d.powerAt = 0, 0
 		_, _ = d.writeAll(pending)
 	}
-	d.store, d.queue, d.batch, d.busy, d.failSync = nil, nil, nil, false, 0
+	d.store, d.queue, d.batch, d.busy, d.failSync, d.powerAt = nil, nil, nil, false, 0, 0
 	d.fs().Crash(survival)
+	d.s.w.plan.died(d.s)
 }
 
 func (d *disk) fs() *storage.MemFS { return d.s.fs }

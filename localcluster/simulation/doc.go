@@ -32,9 +32,12 @@
 //
 // A moment (moments.go) is where such systems fail and a fault at a random time
 // hardly ever strikes: between the epoch files and the first sync, during DIFF,
-// during SNAP, while two leaders overlap. The swarm (drawFaults) draws for each
-// run which kinds of faults there are at all, how many, and how many of them are
-// planted at moments, so that rare combinations are not drowned by common ones.
+// during SNAP, while two leaders overlap. The swarm (swarm.go) draws for each run
+// which kinds of faults there are at all, how many, and how many of them are
+// planted at moments, so that rare combinations are not drowned by common ones. An
+// ambush (ambush.go) brings servers to such a place and kills them there. What
+// really happened in the runs is counted (census.go), and a test holds the swarm
+// to it.
 //
 // # Invariants
 //
@@ -72,8 +75,9 @@
 // # Files, in reading order
 //
 //	schedule.go, setup.go, fault.go   what decides a run        run.go        chaos, healing, proof
-//	plan.go, moments.go               faults strike             campaign.go   many runs
-//	world.go, queue.go, log.go        clock, events, story      shrink.go     fewer faults
+//	swarm.go, ambush.go               what is drawn             campaign.go   many runs
+//	plan.go, moments.go, census.go    faults strike             shrink.go     fewer faults
+//	world.go, queue.go, log.go        clock, events, story
 //	server.go, shell.go, disk.go      a server                  oracle.go     invariants of Zab
 //	conn.go, client.go                a client                  judge.go, ear.go, model.go, watchbook.go
 //	cables.go, links.go, votes.go     between servers                         promises to clients

@@ -40,7 +40,7 @@ const (
 )
 
 // FaultKinds lists them all, in the order in which weights are drawn.
-var FaultKinds = []FaultKind{
+var FaultKinds = [...]FaultKind{
 	FaultCrash, FaultStop, FaultPower, FaultPause, FaultIsolate, FaultDeafen, FaultMute, FaultCut, FaultSplit, FaultBreak,
 	FaultLag, FaultSlowDisk, FaultStuckDisk, FaultSync, FaultFull, FaultClock, FaultResign, FaultMislead,
 	FaultSever, FaultSleep, FaultAbandon,
@@ -195,9 +195,9 @@ func (f *Fault) setField(name, value string) (err error) {
 
 func (f *Fault) check() error {
 	switch {
-	case f.On != "" && !slices.Contains(Moments, f.On):
+	case f.On != "" && !slices.Contains(Moments[:], f.On):
 		return fmt.Errorf("unknown moment %q", f.On)
-	case !slices.Contains(FaultKinds, f.Kind):
+	case !slices.Contains(FaultKinds[:], f.Kind):
 		return fmt.Errorf("unknown kind %q", f.Kind)
 	case f.At < 0 || f.For < 0:
 		return errors.New("a time before the run")
@@ -233,4 +233,9 @@ func (f *Fault) possible(s *Setup) bool {
 // ofClient: the fault strikes client N, and no server.
 func (f *Fault) ofClient() bool {
 	return f.Kind == FaultSever || f.Kind == FaultSleep || f.Kind == FaultAbandon
+}
+
+// inDisk: the fault is planted in a disk, and has its effect in some operation.
+func (f *Fault) inDisk() bool {
+	return f.Kind == FaultPower || f.Kind == FaultSync || f.Kind == FaultFull
 }

@@ -228,14 +228,17 @@ func (w *World) tear(c *quorumConn, side int, by *server) {
 	w.push(c, side, frame{end: true})
 }
 
-// breakLinks breaks every quorum connection between two servers.
-func (w *World) breakLinks(a, b *server) {
+// breakLinks breaks every quorum connection between two servers, and tells
+// whether there was one.
+func (w *World) breakLinks(a, b *server) (found bool) {
 	for _, c := range w.conns {
 		if c.ends[0].s == a && c.ends[1].s == b || c.ends[0].s == b && c.ends[1].s == a {
 			w.tear(c, 0, a)
 			w.tear(c, 1, b)
+			found = true
 		}
 	}
+	return found
 }
 
 // dropLinks ends the connections of a server that died. Unless the whole

@@ -8,12 +8,14 @@ import (
 // mislead makes servers believe that an election has chosen a leader, whatever
 // the others think: Zab must be safe with any leader oracle, however wrong
 // (Zab paper, section IV: phase 0). Votes that come late, twice, or from servers
-// that have died since can do the same, but hardly ever do.
-func (w *World) mislead(who int, leader zab.ServerID) {
+// that have died since can do the same, but hardly ever do. It tells whether any
+// of them was there.
+func (w *World) mislead(who int, leader zab.ServerID) (any bool) {
 	for _, s := range w.servers[:w.setup.Voters] {
 		if who&(1<<(s.id-1)) == 0 {
 			continue
 		}
+		any = any || s.up
 		s.handle(func() {
 			s.step(zab.Resign{Reason: "misled"})
 			for _, other := range w.servers[:w.setup.Voters] {
@@ -23,6 +25,7 @@ func (w *World) mislead(who int, leader zab.ServerID) {
 			}
 		})
 	}
+	return any
 }
 
 // lie is the vote of another server that makes s take leader for elected.

@@ -14,7 +14,8 @@ const (
 	MomentElected      Moment = "elected"      // knows its leader
 	MomentPromise      Moment = "promise"      // is about to write acceptedEpoch
 	MomentHistory      Moment = "history"      // leader: its history is the history, currentEpoch is about to be written
-	MomentSyncSent     Moment = "sync-sent"    // leader: DIFF, TRUNC or SNAP is on its way
+	MomentSyncSent     Moment = "sync-sent"    // leader: DIFF or TRUNC is on its way
+	MomentSnapSent     Moment = "snap-sent"    // leader: SNAP is on its way
 	MomentDiff         Moment = "diff"         // learner: DIFF came
 	MomentTrunc        Moment = "trunc"        // learner: TRUNC came
 	MomentSnap         Moment = "snap"         // learner: a whole SNAP came
@@ -26,20 +27,17 @@ const (
 	MomentOverlap      Moment = "overlap"      // leader, established while another one still believes to be
 	MomentProposed     Moment = "proposed"     // leader: a transaction is on its way
 	MomentResigned     Moment = "resigned"     // left a role
+	MomentDied         Moment = "died"         // what strikes its disk now strikes when it starts
 )
 
 // Moments lists them all.
-var Moments = []Moment{
-	MomentElected, MomentPromise, MomentHistory, MomentSyncSent, MomentDiff, MomentTrunc, MomentSnap, MomentTornSnap,
-	MomentFirstAppend, MomentNewLeader, MomentSynchronized, MomentEstablished, MomentOverlap, MomentProposed, MomentResigned,
+var Moments = [...]Moment{
+	MomentElected, MomentPromise, MomentHistory, MomentSyncSent, MomentSnapSent, MomentDiff, MomentTrunc, MomentSnap, MomentTornSnap,
+	MomentFirstAppend, MomentNewLeader, MomentSynchronized, MomentEstablished, MomentOverlap, MomentProposed, MomentResigned, MomentDied,
 }
 
 // moment tells the plan.
-func (w *World) moment(s *server, m Moment) {
-	if w.plan != nil {
-		w.plan.happened(s, m)
-	}
-}
+func (w *World) moment(s *server, m Moment) { w.plan.happened(s, m) }
 
 // events notes what a core reports, and finds the moments in it.
 func (w *World) events(s *server, events []zab.Event) {
@@ -56,7 +54,11 @@ func (w *World) events(s *server, events []zab.Event) {
 		case zab.HistoryChosen:
 			w.moment(s, MomentHistory)
 		case zab.SyncStarted:
-			w.moment(s, MomentSyncSent)
+			if e.Sync == wire.PacketSnap {
+				w.moment(s, MomentSnapSent)
+			} else {
+				w.moment(s, MomentSyncSent)
+			}
 		case zab.SyncReceived:
 			switch e.Sync {
 			case wire.PacketDiff:
@@ -83,7 +85,8 @@ func (w *World) writeMoment(s *server, write zab.Write) {
 		w.moment(s, MomentPromise)
 	case write.Kind == zab.WriteCurrentEpoch && s.status.Role != zab.Leading:
 		w.moment(s, MomentNewLeader)
-	case write.Kind == zab.WriteAppend && s.status.Phase == zab.Synchronization && s.status.Role != zab.Leading:
+	case write.Kind == zab.WriteAppend && s.status.Phase == zab.Synchronization && s.status.Role != zab.Leading &&
+		w.plan.courses[s.id-1].last != MomentFirstAppend:
 		w.moment(s, MomentFirstAppend)
 	}
 }

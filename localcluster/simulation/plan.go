@@ -1,7 +1,6 @@
 package simulation
 
 import (
-	"math/rand/v2"
 	"syscall"
 	"time"
 
@@ -14,6 +13,9 @@ type plan struct {
 	w       *World
 	pending []planned // waiting for their moment
 	undo    []*undo   // of the faults that last
+
+	census  Census
+	courses []course // of the servers
 }
 
 type planned struct {
@@ -35,7 +37,7 @@ func (u *undo) now() {
 }
 
 func (w *World) carryOut(faults []Fault) {
-	p := &plan{w: w}
+	p := &plan{w: w, courses: make([]course, len(w.servers))}
 	w.plan = p
 	for _, f := range faults {
 		if f.On != "" {
@@ -46,16 +48,22 @@ func (w *World) carryOut(faults []Fault) {
 	}
 }
 
-// happened plants the faults that were waiting for this moment. They strike
-// when the step that it is part of is over, or later.
+// happened sets off the faults that were waiting for this moment. They strike
+// when the step that it is part of is over, or later; but a disk fails from now
+// on, since the step itself may write.
 func (p *plan) happened(s *server, m Moment) {
+	p.passed(s, m)
 	for i := range p.pending {
 		q := &p.pending[i]
 		if q.left == 0 || q.fault.On != m || q.fault.Of != 0 && q.fault.Of != int(s.id) {
 			continue
 		}
-		if q.left--; q.left == 0 {
-			f := q.fault
+		if q.left--; q.left > 0 {
+			continue
+		}
+		if f := q.fault; f.At == 0 && f.inDisk() {
+			p.strike(f, s)
+		} else {
 			p.w.after(f.At, func() { p.strike(f, s) })
 		}
 	}
@@ -80,13 +88,13 @@ func (p *plan) strike(f Fault, at *server) {
 	default:
 		targets = append(targets, w.server(zab.ServerID(f.Server)))
 	}
-	if f.Kind == FaultMislead {
+	switch {
+	case f.Kind == FaultMislead:
 		w.note("FAULT: %v", f)
-		w.mislead(f.N, zab.ServerID(f.Peer))
+		p.count(f, w.mislead(f.N, zab.ServerID(f.Peer)))
 		return
-	}
-	if f.ofClient() {
-		p.strikeClient(f)
+	case f.ofClient():
+		p.count(f, p.strikeClient(f))
 		return
 	}
 	for _, s := range targets {
@@ -94,8 +102,15 @@ func (p *plan) strike(f Fault, at *server) {
 			if w.tracing() {
 				w.note("FAULT on %d: %v", s.id, f)
 			}
-			p.strikeServer(f, s)
+			p.count(f, p.strikeServer(f, s))
 		}
+	}
+}
+
+// count takes note of a fault that had an effect.
+func (p *plan) count(f Fault, struck bool) {
+	if struck {
+		p.census.struck(f.Kind)
 	}
 }
 
@@ -114,58 +129,68 @@ func (p *plan) lasts(d time.Duration, do func()) {
 	p.w.after(d, u.now)
 }
 
-func (p *plan) strikeServer(f Fault, s *server) {
+// strikeServer tells whether there was something to strike. Faults that are
+// planted in a disk are counted there, when they have their effect.
+func (p *plan) strikeServer(f Fault, s *server) bool {
 	w := p.w
 	switch f.Kind {
 	case FaultCrash:
 		if !s.up {
-			return
+			return false
 		}
 		s.end(f.Survival, f.Survival != storage.KillProcess && f.N == 0)
 		p.lasts(f.For, s.start)
 	case FaultStop:
-		if s.up && !s.paused {
-			s.disk.flush()
-			s.end(storage.KillProcess, false)
-			p.lasts(f.For, s.start)
+		if !s.up || s.paused {
+			return false
 		}
-	case FaultPower:
-		s.disk.survival, s.disk.downtime = f.Survival, f.For
-		s.fs.StopAt(max(f.N, 1))
-		p.lasts(f.For, func() {})
+		s.disk.flush()
+		s.end(storage.KillProcess, false)
+		p.lasts(f.For, s.start)
 	case FaultPause:
+		if !s.up || s.paused {
+			return false
+		}
 		s.pause()
 		p.lasts(f.For, s.resume)
 	case FaultBreak:
-		for _, other := range w.servers {
-			if other != s && (f.Peer == 0 || f.Peer == int(other.id)) {
-				p.breakBetween(f, s, other)
-			}
-		}
+		return p.breakOff(f, s)
 	case FaultLag:
 		p.lag(f, s)
 	case FaultResign:
+		if !s.up || s.status.Role == zab.Looking {
+			return false
+		}
 		s.handle(func() { s.step(zab.Resign{Reason: "told to"}) })
-	case FaultSlowDisk, FaultStuckDisk, FaultSync, FaultFull:
-		p.strikeDisk(f, s)
+	case FaultPower, FaultSlowDisk, FaultStuckDisk, FaultSync, FaultFull:
+		return p.strikeDisk(f, s)
 	case FaultClock:
 		s.clock.setRate(w.now, float64(f.N)/100)
 		s.clock.skew += f.Amount
 		p.lasts(f.For, func() { s.clock.setRate(w.now, 1) })
 	default:
-		p.partition(f, s)
+		return p.partition(f, s)
 	}
+	return true
 }
 
-func (p *plan) breakBetween(f Fault, a, b *server) {
-	if f.Channel != ElectionChannel {
-		p.w.breakLinks(a, b)
-	}
-	if f.Channel != QuorumChannel {
-		if l, _ := p.w.cables.between(a.id, b.id); l != nil {
-			l.breakUp()
+// breakOff breaks connections, and tells whether there were any.
+func (p *plan) breakOff(f Fault, s *server) bool {
+	broken := false
+	for _, other := range p.w.servers {
+		if other == s || f.Peer != 0 && f.Peer != int(other.id) {
+			continue
+		}
+		if f.Channel != ElectionChannel {
+			broken = p.w.breakLinks(s, other) || broken
+		}
+		if f.Channel != QuorumChannel {
+			if l, _ := p.w.cables.between(s.id, other.id); l != nil {
+				broken = l.breakUp() || broken
+			}
 		}
 	}
+	return broken
 }
 
 func (p *plan) lag(f Fault, s *server) {
@@ -183,12 +208,14 @@ func (p *plan) lag(f Fault, s *server) {
 	p.lasts(f.For, func() { slow(-f.Amount) })
 }
 
-func (p *plan) strikeDisk(f Fault, s *server) {
+// strikeDisk tells whether the fault has an effect at once.
+func (p *plan) strikeDisk(f Fault, s *server) bool {
 	d := &s.disk
 	switch f.Kind {
 	case FaultSlowDisk:
 		d.slow += f.Amount
 		p.lasts(f.For, func() { d.slow -= f.Amount })
+		return true
 	case FaultStuckDisk:
 		d.stuck++
 		p.lasts(f.For, func() {
@@ -197,17 +224,23 @@ func (p *plan) strikeDisk(f Fault, s *server) {
 				d.begin()
 			}
 		})
+		return true
+	case FaultPower:
+		d.survival, d.downtime = f.Survival, f.For
+		d.powerFails(max(f.N, 1))
+		p.lasts(f.For, func() {})
 	case FaultSync:
 		d.failSync, d.failedSync, d.afterError, d.downtime = max(f.N, 1), syscall.EIO, f.Survival, f.For
 		p.lasts(f.For, func() {})
 	case FaultFull:
-		d.full, d.downtime = true, f.For
+		d.full, d.refused, d.downtime = true, false, f.For
 		p.lasts(f.For, func() { d.full = false })
 	}
+	return false
 }
 
-// partition cuts cables.
-func (p *plan) partition(f Fault, s *server) {
+// partition cuts cables, and tells whether there were any between those sides.
+func (p *plan) partition(f Fault, s *server) bool {
 	var pairs []pair
 	for _, a := range p.w.servers {
 		for _, b := range p.w.servers {
@@ -219,6 +252,7 @@ func (p *plan) partition(f Fault, s *server) {
 	for _, cable := range pairs {
 		p.lasts(f.For, p.w.cut(cable, f.Channel))
 	}
+	return len(pairs) > 0
 }
 
 // cuts tells whether a fault at s cuts the direction from a to b.
@@ -239,17 +273,18 @@ func cuts(f Fault, s, a, b *server) bool {
 	return false
 }
 
-func (p *plan) strikeClient(f Fault) {
-	if f.N > len(p.w.clients) {
-		return
-	}
+func (p *plan) strikeClient(f Fault) bool {
 	c := p.w.clients[f.N-1]
 	p.w.note("FAULT on client %d: %v", f.N, f)
+	if c.gone {
+		return false
+	}
 	switch f.Kind {
 	case FaultSever:
-		if c.conn != nil {
-			c.conn.severed = true
+		if c.conn == nil {
+			return false
 		}
+		c.conn.severed = true
 	case FaultSleep:
 		c.awake = max(c.awake, p.w.now+f.For)
 	case FaultAbandon:
@@ -258,6 +293,7 @@ func (p *plan) strikeClient(f Fault) {
 			c.conn.severed = true
 		}
 	}
+	return true
 }
 
 // heal ends everything.
@@ -270,7 +306,7 @@ func (p *plan) heal() {
 	}
 	w.cables.even()
 	for _, s := range w.servers {
-		s.disk.failSync = 0
+		s.disk.failSync, s.disk.powerAt = 0, 0
 		s.fs.StopAt(0)
 		s.resume()
 		s.start()
@@ -278,93 +314,4 @@ func (p *plan) heal() {
 	for _, c := range w.clients {
 		c.awake = min(c.awake, w.now)
 	}
-}
-
-// drawFaults is the swarm: each run draws which kinds of faults there are and
-// how often, so that rare combinations occur, and how many of them are planted
-// at moments of the protocol instead of times.
-func drawFaults(r *rand.Rand, s *Setup) []Fault {
-	weights := make([]int, len(FaultKinds))
-	total := 0
-	for i := range weights {
-		if r.IntN(2) == 0 {
-			weights[i] = 1 + r.IntN(10)
-			total += weights[i]
-		}
-	}
-	if total == 0 {
-		return nil
-	}
-	planted := pick(r, 0, 3, 7, 9) // of ten
-	var faults []Fault
-	for range pick(r, 1, 3, 6, 12, 25) {
-		x := r.IntN(total)
-		kind := 0
-		for x >= weights[kind] {
-			x -= weights[kind]
-			kind++
-		}
-		f := drawFault(r, s, FaultKinds[kind])
-		if r.IntN(10) < planted {
-			f.On, f.Nth, f.At = Moments[r.IntN(len(Moments))], 1+r.IntN(4), pick[time.Duration](r, 0, 0, 0, 1, 5, 50)*time.Millisecond
-			f.Of = pick(r, 0, 0, 1+r.IntN(s.Voters+s.Observers))
-			f.Server = pick(r, Self, Self, Self, Leader, f.Server) // if it has one
-		} else if len(faults) > 0 && r.IntN(4) == 0 {
-			f.At = faults[len(faults)-1].At // several things at once
-		}
-		faults = append(faults, f)
-		if r.IntN(5) == 0 { // twice in a row
-			again := f
-			if f.On != "" {
-				again.Nth++
-			} else {
-				again.At += f.For + time.Duration(r.Int64N(int64(s.Tick)))
-			}
-			faults = append(faults, again)
-		}
-	}
-	return faults
-}
-
-func drawFault(r *rand.Rand, s *Setup, kind FaultKind) Fault {
-	f := Fault{
-		Kind: kind, At: time.Duration(r.Int64N(int64(s.Chaos))), Server: 1 + r.IntN(s.Voters+s.Observers),
-		For: time.Duration(r.Int64N(int64(pick[time.Duration](r, 1, 5, 20) * s.Tick))),
-	}
-	switch kind {
-	case FaultCrash:
-		f.Survival = pick(r, storage.KillProcess, storage.KillProcess, storage.LosePower, storage.LoseUnsynced)
-		f.N = r.IntN(2) // whether the machine's death is heard of
-		if r.IntN(8) == 0 {
-			f.Server = All
-		}
-	case FaultPower:
-		f.Survival = pick(r, storage.KillProcess, storage.LosePower, storage.LosePower, storage.LoseUnsynced)
-		f.N = 1 + r.IntN(pick(r, 3, 12, 40))
-	case FaultCut, FaultBreak:
-		f.Peer = 1 + r.IntN(s.Voters+s.Observers)
-		f.Channel = pick(r, Both, Both, QuorumChannel, ElectionChannel)
-	case FaultIsolate, FaultDeafen, FaultMute:
-		f.Channel = pick(r, Both, Both, QuorumChannel, ElectionChannel)
-	case FaultMislead:
-		f.Server, f.Peer = Self, 1+r.IntN(s.Voters)
-		f.N = r.IntN(1<<s.Voters) | 1<<(f.Peer-1)
-	case FaultSplit:
-		f.N = r.IntN(1 << (s.Voters + s.Observers))
-	case FaultLag:
-		f.Amount = time.Duration(r.Int64N(int64(pick[time.Duration](r, 1, 2, 10) * s.Tick)))
-		f.Channel = pick(r, Both, QuorumChannel, ElectionChannel)
-	case FaultSlowDisk:
-		f.Amount = time.Duration(r.Int64N(int64(2 * s.Tick)))
-	case FaultSync:
-		f.N = 1 + r.IntN(10)
-		f.Survival = pick(r, storage.KillProcess, storage.LosePower, storage.LoseUnsynced)
-	case FaultClock:
-		f.N = pick(r, 50, 80, 95, 105, 130, 200)
-		f.Amount = time.Duration(r.Int64N(int64(20*time.Second))) - 10*time.Second
-	case FaultSever, FaultSleep, FaultAbandon:
-		f.N = 1 + r.IntN(s.Clients)
-		f.Server = Self
-	}
-	return f
 }

@@ -15,6 +15,7 @@ type Result struct {
 	Simulated time.Duration
 	Commits   int
 	Leaders   int // established
+	Census    Census
 	Violation *Violation
 }
 
@@ -36,7 +37,10 @@ func run(s Schedule, log *eventLog) Result {
 		return Result{Violation: &Violation{Invariant: invRecovery, Text: err.Error()}}
 	}
 	w.live(s)
-	return Result{Steps: w.steps, Simulated: w.now, Commits: w.oracle.commits, Leaders: len(w.oracle.leaders), Violation: w.violation}
+	return Result{
+		Steps: w.steps, Simulated: w.now, Commits: w.oracle.commits, Leaders: len(w.oracle.leaders),
+		Census: w.plan.census, Violation: w.violation,
+	}
 }
 
 // live is the whole life of a world. A panic of the engine is its end, and a

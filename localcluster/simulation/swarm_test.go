@@ -10,7 +10,7 @@ import (
 var (
 	swarmFirst = flag.Uint64("swarm.first", uint64(time.Now().UnixNano()>>20), "first seed; a new one every day otherwise")
 	swarmRuns  = flag.Int("swarm.runs", 0, "how many schedules to run")
-	swarmFor   = flag.Duration("swarm.for", 10*time.Second, "how long, when -swarm.runs is not given")
+	swarmFor   = flag.Duration("swarm.for", 5*time.Second, "how long, when -swarm.runs is not given")
 	swarmNodes = flag.Int("swarm.nodes", 0, "voters; 0: drawn")
 )
 
@@ -27,7 +27,7 @@ func TestSwarm(t *testing.T) {
 		defer cancel()
 	}
 	tally, failure := Campaign{First: *swarmFirst, Runs: *swarmRuns, Nodes: *swarmNodes}.Run(ctx)
-	t.Logf("from seed %d: %+v", *swarmFirst, tally)
+	t.Logf("from seed %d: %d runs, %d steps, %v, %d transactions", *swarmFirst, tally.Runs, tally.Steps, tally.Simulated, tally.Commits)
 	if failure != nil {
 		report(t, failure)
 	}

@@ -178,10 +178,10 @@ func (l *voteLink) attempt() {
 	l.flush(1)
 }
 
-// breakUp breaks the link; some of what is under way still arrives.
-func (l *voteLink) breakUp() {
+// breakUp breaks the link, if it is up; some of what is under way still arrives.
+func (l *voteLink) breakUp() bool {
 	if !l.up {
-		return
+		return false
 	}
 	l.up = false
 	for side, e := range l.ends {
@@ -189,6 +189,7 @@ func (l *voteLink) breakUp() {
 		l.push(side, voteFrame{up: false})
 	}
 	l.try(5 * time.Millisecond)
+	return true
 }
 
 // dropVotes ends the election links of a server that died.

@@ -1,0 +1,96 @@
+package simulation
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"zkctl/localcluster/storage"
+)
+
+// An ambush is a few faults that belong together: the first bring servers to a
+// place where such systems fail, the last waits for them there. The swarm's
+// own faults, which know nothing of each other, come to some of these places once
+// in a thousand runs (TestCensus counts).
+var ambushes = []func(*rand.Rand, *Setup) []Fault{
+	// Between the epoch files, and between them and the first sync.
+	func(r *rand.Rand, s *Setup) []Fault {
+		return deadly(r, s, pick(r, MomentPromise, MomentHistory, MomentNewLeader))
+	},
+	// During DIFF.
+	func(r *rand.Rand, s *Setup) []Fault {
+		return append([]Fault{laggard(r, s)}, deadly(r, s, pick(r, MomentDiff, MomentFirstAppend, MomentNewLeader))...)
+	},
+	// During SNAP, at either end of it.
+	func(r *rand.Rand, s *Setup) []Fault {
+		s.History = pick(r, 1, 2)
+		at := deadly(r, s, pick(r, MomentSnap, MomentSnap, MomentNewLeader, MomentTornSnap))
+		broken := Fault{
+			Kind: pick(r, FaultBreak, FaultCrash), Survival: storage.KillProcess, For: ticks(r, s, 10),
+			On: MomentSnapSent, Nth: 1 + r.IntN(2), At: time.Duration(r.Int64N(int64(s.Latency + time.Millisecond))),
+		}
+		return append([]Fault{laggard(r, s), broken}, at...)
+	},
+	// During TRUNC: a leader was alone with its proposals, and its successor
+	// remembers where they part.
+	func(r *rand.Rand, s *Setup) []Fault {
+		s.History = pick(r, 20, 500)
+		alone := Fault{
+			Kind: FaultIsolate, On: MomentProposed, Nth: 1 + r.IntN(pick(r, 10, 100)),
+			For: time.Duration(2*s.SyncLimit)*s.Tick + ticks(r, s, 10),
+		}
+		return append([]Fault{alone}, deadly(r, s, pick(r, MomentTrunc, MomentTrunc, MomentFirstAppend, MomentNewLeader))...)
+	},
+	// While two leaders overlap: one that was stopped knows nothing of the other.
+	func(r *rand.Rand, s *Setup) []Fault {
+		stopped := Fault{
+			Kind: FaultPause, On: MomentEstablished, Nth: 1 + r.IntN(2), At: ticks(r, s, 10),
+			For: time.Duration(2*s.SyncLimit)*s.Tick + ticks(r, s, 10),
+		}
+		return append([]Fault{stopped}, deadly(r, s, MomentOverlap)...)
+	},
+	// While it recovers from the death before.
+	func(r *rand.Rand, s *Setup) []Fault {
+		return append([]Fault{laggard(r, s)}, deadly(r, s, MomentDied)...)
+	},
+}
+
+func ticks(r *rand.Rand, s *Setup, most int) time.Duration {
+	return time.Duration(r.Int64N(int64(most) * int64(s.Tick)))
+}
+
+// laggard is a server that misses what is committed meanwhile.
+func laggard(r *rand.Rand, s *Setup) Fault {
+	return Fault{
+		Kind: FaultCrash, At: time.Duration(r.Int64N(int64(s.Chaos)/2 + 1)), Server: 1 + r.IntN(s.Voters+s.Observers),
+		Survival: survival(r), For: ticks(r, s, 10),
+	}
+}
+
+// deadly kills whoever comes to a moment, or its leader; often twice in a row.
+func deadly(r *rand.Rand, s *Setup, m Moment) []Fault {
+	f := Fault{
+		Kind: pick(r, FaultCrash, FaultCrash, FaultPower, FaultSync), Survival: survival(r), For: ticks(r, s, 5),
+		On: m, Nth: 1, At: pick[time.Duration](r, 0, 0, 1) * time.Millisecond,
+		Server: pick(r, Self, Self, Self, Leader),
+	}
+	switch m {
+	case MomentDied:
+		f.Kind = pick(r, FaultPower, FaultSync) // nothing else reaches who is not there
+	case MomentTrunc, MomentTornSnap, MomentOverlap: // come once in a run, if at all
+	default:
+		f.Nth += r.IntN(2)
+	}
+	if f.inDisk() {
+		f.N = 1 + r.IntN(8)
+	}
+	if r.IntN(2) == 0 {
+		return []Fault{f}
+	}
+	again := f
+	again.Nth++
+	return []Fault{f, again}
+}
+
+func survival(r *rand.Rand) storage.Survival {
+	return pick(r, storage.KillProcess, storage.LosePower, storage.LoseUnsynced)
+}
