@@ -60,15 +60,22 @@ type eventLog struct {
 	file *os.File
 	now  func() time.Time
 	last time.Time
-	lost int // events that could not be written
+	torn bool // the file ends in the middle of a line
+	lost int  // events that could not be written
 }
 
 func openEventLog(path string, now func() time.Time) (*eventLog, error) {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	return &eventLog{file: file, now: now}, nil
+	l := &eventLog{file: file, now: now}
+	if info, err := file.Stat(); err == nil && info.Size() > 0 {
+		end := []byte{'\n'}
+		_, err = file.ReadAt(end, info.Size()-1)
+		l.torn = err != nil || end[0] != '\n'
+	}
+	return l, nil
 }
 
 // add stamps the event and writes it. Times ascend strictly, whatever the wall clock does, so that
@@ -82,11 +89,16 @@ func (l *eventLog) add(e Event) {
 	}
 	l.last = e.Time
 	var line bytes.Buffer
+	if l.torn {
+		line.WriteByte('\n') // what is torn shall not take this one with it
+	}
 	encoder := json.NewEncoder(&line)
 	encoder.SetEscapeHTML(false) // 1>2 should read as such
 	err := encoder.Encode(e)
 	if err == nil {
-		_, err = l.file.Write(line.Bytes())
+		var n int
+		n, err = l.file.Write(line.Bytes())
+		l.torn = err != nil && (n > 0 || l.torn)
 	}
 	if err != nil {
 		l.lost++

@@ -93,6 +93,13 @@ var ignored = map[string]string{
 	"watcherClean": "", "znode.container.": "", "readonlymode.enabled": "", "serializeLastProcessedZxid.enabled": "",
 }
 
+// without are values of ignored keys with which there is nothing to warn of: they
+// ask for what this server is.
+var without = map[string]string{
+	"admin.enableServer": "false", "sslQuorum": "false", "quorum.auth.enableSasl": "false", "reconfigEnabled": "false",
+	"localSessionsEnabled": "false", "enforceQuota": "false", "portUnification": "false",
+}
+
 // readKeys goes through the file's keys in order: acts, warns, or refuses.
 func (l *loader) readKeys(c *Config) error {
 	for _, e := range l.static.All() {
@@ -107,6 +114,9 @@ func (l *loader) readKeys(c *Config) error {
 			if err := read(c, value); err != nil {
 				return &ConfigError{File: l.path, Line: e.Line, Text: fmt.Sprintf("%s=%s: %v", e.Key, value, err)}
 			}
+			continue
+		}
+		if off, ok := without[e.Key]; ok && strings.EqualFold(value, off) {
 			continue
 		}
 		c.warn("%s:%d: %s is ignored%s", l.path, e.Line, e.Key, whyIgnored(e.Key))

@@ -205,6 +205,8 @@ rubbish=1
 autopurge.snapRetainCount=1
 maxClientCnxns=5
 maxClientCnxns=6
+admin.enableServer=false
+sslQuorum=False
 `, ""))
 	if err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"zkctl/localcluster/zab"
 	"zkctl/probe/wire"
 )
 
@@ -108,7 +109,7 @@ func (c *client) wake() {
 
 // connect tries some server.
 func (c *client) connect() {
-	s := c.w.servers[c.rng.IntN(len(c.w.servers))]
+	s := c.choose()
 	if !s.up || c.cut[int(s.id)] > 0 {
 		c.retryAt = c.w.now + c.w.setup.Tick/4
 		return
@@ -125,6 +126,39 @@ func (c *client) connect() {
 		req.Password = wire.NoPassword()
 	}
 	c.conn.greet(req)
+}
+
+// roams tells whether a client changes its server without need, as those do that
+// balance their load; more often at first, when its requests may be taken for those
+// of the connection before, and when a leader is left behind that may not know what
+// the client has seen elsewhere.
+func (c *client) roams() bool {
+	if !c.w.setup.Wide {
+		return false
+	}
+	return c.rng.IntN(60) == 0 || c.xid <= 4 && c.rng.IntN(8) == 0 || c.leftBehind() != nil
+}
+
+// leftBehind is a leader of an epoch before the newest that does not know so yet,
+// if the client has seen something of the newest.
+func (c *client) leftBehind() *server {
+	newest := c.w.oracle.newest
+	for _, s := range c.w.servers {
+		if s.up && s.status.Serving && s.status.Role == zab.Leading && s.status.Epoch < newest && c.lastZxid.Epoch() == newest {
+			return s
+		}
+	}
+	return nil
+}
+
+func (c *client) choose() *server {
+	any := c.w.servers[c.rng.IntN(len(c.w.servers))]
+	if c.w.setup.Wide {
+		if behind := c.leftBehind(); behind != nil && c.rng.IntN(2) == 0 {
+			return behind
+		}
+	}
+	return any
 }
 
 // leave gives the connection up.
@@ -166,6 +200,11 @@ func (c *client) work() {
 	}
 	c.w.after(c.think(), c.work)
 	if !c.connected || c.w.now < c.awake || c.w.calm || len(c.under) >= c.w.setup.Pipeline {
+		return
+	}
+	if c.roams() {
+		c.leave()
+		c.connect()
 		return
 	}
 	c.ask(c.invent())

@@ -2,6 +2,12 @@ package simulation
 
 // servingMutants are faults in what a server does for its clients: package
 // replica, and the watches.
+//
+// Two that cannot be found, because something else makes up for them: a leader
+// that does not close its own connection of a session which has moved refuses what
+// comes on it all the same; a learner that forgets the requests of a connection
+// when it ends is not asked to tell them from others, since our leaders (not
+// Java's) let a session move behind its writes only.
 var servingMutants = []mutant{
 	{
 		name: "sync-ahead-of-commits", // ZOOKEEPER-1505's relatives
@@ -34,10 +40,11 @@ var servingMutants = []mutant{
 		new: "",
 	},
 	{
-		name: "greets-who-has-seen-the-future",
-		file: "replica/session.go", runs: 1000,
-		old: "	case req.LastZxidSeen > s.knownZxid():",
-		new: "	case req.LastZxidSeen > s.knownZxid() && false:",
+		name:  "greets-who-has-seen-the-future", // among our own servers it takes two leaders at once
+		file:  "replica/session.go",
+		tests: []string{"TestClientFromTheFuture"},
+		old:   "	case req.LastZxidSeen > s.knownZxid():",
+		new:   "	case req.LastZxidSeen > s.knownZxid() && false:",
 	},
 	{
 		name: "session-is-not-asked-for",
@@ -46,22 +53,16 @@ var servingMutants = []mutant{
 		new: "	s.confirmSession(c, true)\n}",
 	},
 	{
-		name: "session-answers-both-its-connections", // ZOOKEEPER-710's relatives
-		file: "replica/forward.go", runs: 2000,
-		old: "	if c := s.bound[r.SessionID]; alive && c != nil {\n		s.Drop(c) // the client has left it, or is two clients\n	}\n",
-		new: "",
+		name: "session-moves-ahead-of-its-writes",
+		file: "replica/forward.go", runs: 1500,
+		old: "	s.sendAfterOutstanding(f.Link, wire.QuorumPacket{\n		Type: wire.PacketRevalidate",
+		new: "	s.shell.Send(f.Link, wire.QuorumPacket{\n		Type: wire.PacketRevalidate",
 	},
 	{
 		name: "learner-forgets-to-tell-of-a-session",
 		file: "replica/learning.go", runs: 50,
 		old: "		s.learning.touched[c.session] = c.timeout\n",
 		new: "		if len(s.learning.touched) == 0 {\n			s.learning.touched[c.session] = c.timeout\n		}\n",
-	},
-	{
-		name: "request-of-the-connection-before",
-		file: "replica/pipeline.go", runs: 2000,
-		old: "	s.pending[c.session] = append(s.pending[c.session], r)\n",
-		new: "	var open []*Request\n	for _, x := range s.pending[c.session] {\n		if !x.c.closing {\n			open = append(open, x)\n		}\n	}\n	s.pending[c.session] = append(open, r)\n",
 	},
 	{
 		name: "leader-hears-no-pings",
