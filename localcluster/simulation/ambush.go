@@ -38,7 +38,7 @@ var ambushes = []func(*rand.Rand, *Setup) []Fault{
 			Kind: FaultIsolate, On: MomentProposed, Nth: 1 + r.IntN(pick(r, 10, 100)),
 			For: time.Duration(2*s.SyncLimit)*s.Tick + ticks(r, s, 10),
 		}
-		return append([]Fault{alone}, deadly(r, s, pick(r, MomentTrunc, MomentTrunc, MomentFirstAppend, MomentNewLeader))...)
+		return append([]Fault{alone}, deadly(r, s, pick(r, MomentTrunc, MomentTrunc, MomentTrunc, MomentFirstAppend, MomentNewLeader))...)
 	},
 	// While two leaders overlap: one that was stopped knows nothing of the other.
 	func(r *rand.Rand, s *Setup) []Fault {
@@ -76,12 +76,14 @@ func deadly(r *rand.Rand, s *Setup, m Moment) []Fault {
 	switch m {
 	case MomentDied:
 		f.Kind = pick(r, FaultPower, FaultSync) // nothing else reaches who is not there
-	case MomentTrunc, MomentTornSnap, MomentOverlap: // come once in a run, if at all
+	case MomentTrunc: // is over before anything else can happen, after a few operations on files
+		f.Kind, f.At, f.Server = pick(r, FaultPower, FaultPower, FaultSync), 0, Self
+	case MomentTornSnap, MomentOverlap: // come once in a run, if at all
 	default:
 		f.Nth += r.IntN(2)
 	}
 	if f.inDisk() {
-		f.N = 1 + r.IntN(8)
+		f.N = 1 + r.IntN(pick(r, 3, 8))
 	}
 	if r.IntN(2) == 0 {
 		return []Fault{f}

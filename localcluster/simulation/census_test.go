@@ -7,13 +7,13 @@ import (
 
 // TestCensus holds the swarm to what it is for: in a few hundred runs that nobody
 // has chosen, all kinds of faults strike, all moments come, and servers die in
-// the places where such systems fail. The least numbers are about a third of
+// the places where such systems fail. The least numbers are about a fifth of
 // what there is today.
 func TestCensus(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs some hundred runs")
 	}
-	tally, failure := Campaign{First: 1, Runs: 300}.Run(t.Context())
+	tally, failure := Campaign{First: 1, Runs: 600}.Run(t.Context())
 	if failure != nil {
 		report(t, failure)
 		return

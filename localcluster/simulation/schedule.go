@@ -31,7 +31,7 @@ func Draw(seed uint64, nodes int) Schedule {
 	r := rand.New(rand.NewPCG(seed, 0))
 	s := Schedule{Seed: seed, Setup: draw(r, nodes)}
 	s.Faults = drawFaults(r, &s.Setup)
-	for range pick(r, 0, 0, 1, 1, 2) {
+	for range pick(r, 0, 1, 1, 1, 2, 2) {
 		s.Faults = append(s.Faults, ambushes[r.IntN(len(ambushes))](r, &s.Setup)...)
 	}
 	return s
