@@ -61,7 +61,7 @@ func draw(r *rand.Rand, nodes int) Setup {
 		Pipeline: pick(r, 1, 2, 4, 8), XidsRestart: r.IntN(3) == 0,
 		Latency: pick[time.Duration](r, 0, 100, 500, 2000, 10000) * time.Microsecond,
 		Fsync:   pick[time.Duration](r, 50, 500, 2000, 10000) * time.Microsecond,
-		Chaos:   pick[time.Duration](r, 2, 5, 10) * time.Second,
+		Chaos:   pick[time.Duration](r, 1, 2, 2, 3, 5, 10) * time.Second,
 	}
 	s.Uneven, s.Wide = r.IntN(4) == 0, r.IntN(2) == 0
 	s.Jitter = s.Latency * pick[time.Duration](r, 0, 1, 3)

@@ -32,12 +32,15 @@ func (s *server) Persist(writes []zab.Write) { s.disk.enqueue(writes) }
 
 // Truncate implements replica.Disk.
 func (s *server) Truncate(to wire.Zxid) (*datatree.Tree, []wire.Proposal, error) {
+	before := *s.w.oracle.view(s)
 	s.w.oracle.givesUp(s, to)
 	found, err := s.disk.truncate(to)
 	switch {
 	case err == nil:
 		return found.Tree, found.Recent, nil
 	case errors.Is(err, storage.ErrNoHistory) && !s.disk.suspect(err):
+		*s.w.oracle.view(s) = before
+		s.w.oracle.durable(s, s.disk.store.LastZxid()) // what was queued is written first
 		err = fmt.Errorf("%w: %w", replica.ErrTooFar, err)
 	}
 	return nil, nil, err
