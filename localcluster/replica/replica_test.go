@@ -1,0 +1,226 @@
+package replica
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"zkctl/localcluster/datatree"
+	"zkctl/localcluster/zab"
+	"zkctl/probe/wire"
+)
+
+// world is the least that a server needs around it: a clock that stands still, a
+// disk that is done at once, nobody else, and a list of what happened.
+type world struct {
+	*Server
+	disk  []zab.Write // not yet reported durable
+	story []string
+}
+
+func (w *world) say(format string, args ...any) {
+	w.story = append(w.story, fmt.Sprintf(format, args...))
+}
+
+func (w *world) Now() time.Duration              { return 0 }
+func (w *world) Wall() int64                     { return 1_700_000_000_000 }
+func (w *world) Chance(int) int                  { return 0 }
+func (w *world) Persist(writes []zab.Write)      { w.disk = append(w.disk, writes...) }
+func (w *world) Save(s *datatree.Snapshot)       { w.say("snapshot %v", s.Zxid()) }
+func (w *world) Notify(zab.Notify)               { w.say("vote") }
+func (w *world) Dial(zab.Dial)                   { w.say("dial") }
+func (w *world) HangUp(link zab.LinkID)          { w.say("hang up %d", link) }
+func (w *world) Info(string, ...any)             {}
+func (w *world) Warn(m string, _ ...any)         { w.say("warning: %s", m) }
+func (w *world) Error(m string, _ ...any)        { w.say("error: %s", m) }
+func (w *world) Stepped(*zab.Output)             {}
+func (w *world) Installed(wire.Zxid)             {}
+func (w *world) RolledBack(wire.Zxid)            {}
+func (w *world) Delivering(wire.Zxid)            {}
+func (w *world) Expired([]int64)                 {}
+func (w *world) Serving(begins bool)             { w.say("serving: %v", begins) }
+func (w *world) Stepping(zab.Input, *zab.Output) {}
+func (w *world) Proposing(q datatree.Request, p wire.Proposal) {
+	w.say("propose %v %v", p.Zxid, q.Op)
+}
+func (w *world) Applied(wire.Proposal, *wire.Txn, wire.Zxid, datatree.Result) {}
+func (w *world) Send(_ zab.LinkID, p wire.QuorumPacket)                       { w.say("send %v", p.Type) }
+func (w *world) SendSnapshot(zab.LinkID, wire.QuorumPacket, *datatree.Snapshot) {
+	w.say("send a snapshot")
+}
+func (w *world) Truncate(wire.Zxid) (*datatree.Tree, []wire.Proposal, error) {
+	return nil, nil, ErrTooFar
+}
+
+// sync lets the disk finish, and whatever follows from that.
+func (w *world) sync() {
+	for len(w.disk) > 0 {
+		last := w.disk[len(w.disk)-1].Seq
+		w.disk = nil
+		w.Step(zab.Persisted{Seq: last})
+	}
+}
+
+// told returns the story since it was asked last.
+func (w *world) told() string {
+	story := strings.Join(w.story, "\n")
+	w.story = nil
+	return story
+}
+
+// listener is a client that writes down what it hears.
+type listener struct {
+	w       *world
+	name    string
+	session int64
+}
+
+func (l *listener) Greet(r wire.ConnectResponse) {
+	l.session = r.SessionID
+	l.w.say("%s: session, timeout %d", l.name, r.Timeout)
+}
+func (l *listener) Reply(h wire.ReplyHeader, _ wire.Record) {
+	l.w.say("%s: reply %d %v %v", l.name, h.Xid, h.Zxid, h.Err)
+}
+func (l *listener) Event(e *wire.WatcherEvent, z wire.Zxid) {
+	l.w.say("%s: event %v %s %v", l.name, e.Type, e.Path, z)
+}
+func (l *listener) Done(*Request, wire.Zxid, wire.ErrCode) {}
+func (l *listener) Part()                                  { l.w.say("%s: closed behind that", l.name) }
+func (l *listener) Drop()                                  { l.w.say("%s: cut off", l.name) }
+func (l *listener) String() string                         { return l.name }
+
+// alone is a standalone server that serves.
+func alone(t *testing.T) *world {
+	t.Helper()
+	w := &world{}
+	core, err := New(Options{
+		Core:              zab.Config{ID: 1, Standalone: true, Tick: 100 * time.Millisecond},
+		MinSessionTimeout: 200 * time.Millisecond, MaxSessionTimeout: 2 * time.Second, SnapCount: 100,
+	}, Recovered{Tree: datatree.New()}, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Server = core
+	w.Step(zab.Start{})
+	if got := w.told(); got != "serving: true" {
+		t.Fatalf("a standalone server starts with %q", got)
+	}
+	return w
+}
+
+func (w *world) join(name string, id int64) (*Conn, *listener) {
+	l := &listener{w: w, name: name}
+	c := Connect(id, l, nil)
+	w.Greet(c, wire.ConnectRequest{Timeout: 1000, Password: wire.NoPassword()})
+	w.sync()
+	return c, l
+}
+
+func create(xid int32, path string) *Request {
+	return &Request{Xid: xid, Op: wire.OpCreate, Body: wire.Marshal(&wire.CreateRequest{Path: path, ACL: wire.OpenACL()})}
+}
+
+func exists(xid int32, path string) *Request {
+	return &Request{Xid: xid, Op: wire.OpExists, Body: wire.Marshal(&wire.PathWatchRequest{Path: path, Watch: true})}
+}
+
+// Requests of a connection are answered in the order of arrival, a write when the
+// disk has it; an event comes before the reply that shows what it reports.
+func TestOrderOfOneConnection(t *testing.T) {
+	w := alone(t)
+	writer, _ := w.join("writer", 1)
+	reader, _ := w.join("reader", 2)
+	w.told()
+	w.Request(reader, exists(1, "/a"))
+	w.Request(writer, create(1, "/a"))
+	w.Request(writer, exists(2, "/a"))
+	w.Request(writer, create(3, "/a"))
+	w.Request(writer, &Request{Xid: -2, Op: wire.OpPing})
+	const before = `reader: reply 1 0x2 no such node (-101)
+propose 0x3 create
+propose 0x4 create`
+	if got := w.told(); got != before {
+		t.Errorf("before the disk is done:\n%s\nexpected:\n%s", got, before)
+	}
+	w.sync()
+	const behind = `reader: event created /a 0x3
+writer: reply 1 0x3 ok (0)
+writer: reply 2 0x3 ok (0)
+writer: reply 3 0x4 node exists (-110)
+writer: reply -2 0x4 ok (0)`
+	if got := w.told(); got != behind {
+		t.Errorf("when it is:\n%s\nexpected:\n%s", got, behind)
+	}
+}
+
+// A session moves to the connection that has asked for it last, if it knows the
+// password; and it ends with its ephemeral nodes.
+func TestSessionsMoveAndEnd(t *testing.T) {
+	w := alone(t)
+	_, first := w.join("first", 1)
+	w.told()
+
+	thief := &listener{w: w, name: "thief"}
+	w.Greet(Connect(2, thief, nil), wire.ConnectRequest{SessionID: first.session, Timeout: 1000, Password: wire.NoPassword()})
+	if got, want := w.told(), "warning: a client gave a wrong session password\nthief: session, timeout 0\nthief: closed behind that"; got != want {
+		t.Errorf("a wrong password:\n%s", got)
+	}
+	second := &listener{w: w, name: "second"}
+	c := Connect(3, second, nil)
+	w.Greet(c, wire.ConnectRequest{SessionID: first.session, Timeout: 1000, Password: wire.SessionPassword(first.session)})
+	if got, want := w.told(), "first: cut off\nsecond: session, timeout 1000"; got != want {
+		t.Errorf("a session moves:\n%s", got)
+	}
+	r := create(1, "/mine")
+	r.Body = wire.Marshal(&wire.CreateRequest{Path: "/mine", ACL: wire.OpenACL(), Flags: wire.FlagEphemeral})
+	w.Request(c, r)
+	w.Request(c, &Request{Xid: 2, Op: wire.OpCloseSession})
+	w.sync()
+	if got := w.told(); !strings.HasSuffix(got, "second: reply 2 0x3 ok (0)\nsecond: closed behind that") {
+		t.Errorf("a session ends:\n%s", got)
+	}
+	if _, ok := w.Tree().Stat("/mine"); ok || w.Sessions().Len() != 0 {
+		t.Error("something is left of it")
+	}
+}
+
+// A server that cannot apply a transaction has a tree that is not the others'. It
+// must end, and until then say nothing more.
+func TestABrokenServerIsSilent(t *testing.T) {
+	w := alone(t)
+	c, _ := w.join("client", 1)
+	w.told()
+	w.deliver(wire.Proposal{Zxid: 0x99, Data: []byte("no transaction")})
+	if w.Err() == nil {
+		t.Fatal("it goes on")
+	}
+	w.Request(c, create(1, "/a"))
+	w.sync()
+	if got := w.told(); strings.Contains(got, "reply") || len(w.disk) > 0 {
+		t.Errorf("it says %q", got)
+	}
+}
+
+// Whatever a learner sends that cannot be read costs it its connection, and the
+// leader nothing.
+func TestUnreadableForwards(t *testing.T) {
+	for _, kind := range []wire.PacketType{wire.PacketRequest, wire.PacketRevalidate, wire.PacketPing} {
+		w := alone(t)
+		w.forwarded(zab.Forward{Link: 7, From: 2, Packet: wire.QuorumPacket{Type: kind, Data: []byte{0, 0, 0, 9, 1}}})
+		if got := w.told(); !strings.HasSuffix(got, "closing its connection\nhang up 7") || w.Err() != nil {
+			t.Errorf("%v: %q, %v", kind, got, w.Err())
+		}
+	}
+}
+
+// A learner may not ask for what only the ensemble itself does.
+func TestLearnersMayNotReap(t *testing.T) {
+	w := alone(t)
+	body := wire.Marshal(&wire.ForwardedRequest{SessionID: 5, Cxid: 1, Op: wire.OpDeleteContainer, Body: []byte("/a")})
+	w.forwarded(zab.Forward{Link: 7, From: 2, Packet: wire.QuorumPacket{Type: wire.PacketRequest, Data: body}})
+	if got := w.told(); got != "" {
+		t.Errorf("it %s", got)
+	}
+}
