@@ -1,6 +1,10 @@
 package datatree
 
-import "zkctl/probe/wire"
+import (
+	"slices"
+
+	"zkctl/probe/wire"
+)
 
 // Respond makes the reply to a write from what its transaction did. op and body are the request as the client
 // sent it: a transaction does not tell create2 from create inside a multi, but the reply must.
@@ -9,6 +13,9 @@ import "zkctl/probe/wire"
 // server meanwhile: close this connection without a reply. The reply to createSession, a ConnectResponse, is
 // the caller's to make.
 func Respond(op wire.OpCode, body []byte, r *Result) Answer {
+	if r.moved() {
+		return Answer{Err: wire.ErrSessionMoved}
+	}
 	if r.Type == wire.OpError {
 		return Answer{Err: r.Err}
 	}
@@ -25,6 +32,16 @@ func Respond(op wire.OpCode, body []byte, r *Result) Answer {
 	return Answer{Err: r.Err}
 }
 
+// moved tells a request that the leader refused because its session had moved on. A
+// server knows the requests of its clients by their xids alone, and a client that
+// counts them from 1 on every connection may have sent this one elsewhere: so it
+// must be recognized before it is taken for an answer to what was asked here.
+func (r *Result) moved() bool {
+	return r.Err == wire.ErrSessionMoved || slices.ContainsFunc(r.Multi, func(sub Result) bool {
+		return sub.Err == wire.ErrSessionMoved
+	})
+}
+
 // respondMulti: the header of a multi's reply says OK even when the multi failed; the results say why.
 func respondMulti(body []byte, r *Result) Answer {
 	var request wire.MultiRequest
@@ -33,9 +50,6 @@ func respondMulti(body []byte, r *Result) Answer {
 	}
 	response := &wire.MultiResponse{Results: make([]wire.MultiResult, len(r.Multi))}
 	for i, sub := range r.Multi {
-		if sub.Err == wire.ErrSessionMoved {
-			return Answer{Err: wire.ErrSessionMoved}
-		}
 		response.Results[i] = respondSub(request.Ops[i].Op, sub)
 	}
 	return Answer{Body: response}

@@ -11,6 +11,13 @@ var datatreeMutants = []mutant{
 		new: `	_ = t.decodeNodes(d, acls)`,
 	},
 	{
+		name:  "refusal-is-an-answer",
+		file:  "datatree/respond.go",
+		tests: []string{"TestCorpus/refusal-taken-for-an-answer"},
+		old:   `	if r.moved() {`,
+		new:   `	if r.Err == wire.ErrSessionMoved {`,
+	},
+	{
 		name: "close-session-forgets-outstanding",
 		file: "datatree/rules.go", runs: 300,
 		old: "paths := p.out.ephemerals(p.request.Session)",
