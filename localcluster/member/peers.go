@@ -14,6 +14,7 @@ import (
 
 	"zkctl/localcluster/datatree"
 	"zkctl/localcluster/peer"
+	"zkctl/localcluster/replica"
 	"zkctl/localcluster/zab"
 	"zkctl/probe/wire"
 	"zkctl/quorum/zoocfg"
@@ -64,12 +65,6 @@ type (
 	}
 )
 
-// maxField bounds one transaction between servers. It is not jute.maxbuffer,
-// although ZooKeeper uses that: the closing of a session lists all of its
-// ephemeral nodes, and a list that is too long for its learners makes a leader
-// lose them again and again (ZOOKEEPER-4306).
-const maxField = 64 << 20
-
 // maxQueued bounds what waits for one learner. It must hold a whole DIFF, which
 // shares its bytes with the core's history; whoever stops reading is noticed by
 // syncLimit long before.
@@ -92,7 +87,7 @@ func listenPeers(cfg *Config, ready quorumListeners, log *slog.Logger, post mail
 	p.quorum, err = peer.ListenQuorum(peer.QuorumOptions{
 		Listen: address(own, own.Addresses[0].QuorumPort), Listener: ready.quorum,
 		Accept: p.accept, Refused: p.refused("quorum"),
-		Conn: peer.ConnOptions{MaxField: max(maxField, 2*cfg.MaxBuffer), MaxQueued: maxQueued}, Dial: dialPatiently,
+		Conn: peer.ConnOptions{MaxField: max(replica.MaxField, 2*cfg.MaxBuffer), MaxQueued: maxQueued}, Dial: dialPatiently,
 	})
 	if err != nil {
 		return nil, err

@@ -46,7 +46,8 @@ type Disk interface {
 var ErrTooFar = errors.New("the disk does not reach back that far")
 
 // Network is the two channels between servers. Nothing of it fails: a link that
-// cannot take a packet is about to be reported as zab.Disconnected.
+// cannot take a packet is about to be reported as zab.Disconnected. Links must
+// take packets with up to MaxField bytes.
 type Network interface {
 	Notify(zab.Notify)
 	Dial(zab.Dial)
@@ -54,6 +55,12 @@ type Network interface {
 	SendSnapshot(zab.LinkID, wire.QuorumPacket, *datatree.Snapshot)
 	HangUp(zab.LinkID)
 }
+
+// MaxField bounds one transaction between servers. It is not jute.maxbuffer,
+// although ZooKeeper uses that: the closing of a session lists all of its
+// ephemeral nodes, and a list that is too long for its learners makes a leader
+// lose them again and again (ZOOKEEPER-4306).
+const MaxField = 64 << 20
 
 // Witness sees what happens, to log it, to count it, or to check it.
 type Witness interface {

@@ -20,31 +20,28 @@ var ambushes = []func(*rand.Rand, *Setup) []Fault{
 	func(r *rand.Rand, s *Setup) []Fault {
 		return append([]Fault{laggard(r, s)}, deadly(r, s, pick(r, MomentDiff, MomentFirstAppend, MomentNewLeader))...)
 	},
-	// During SNAP, at either end of it.
+	// During SNAP, at either end of it; it replaces a history that is too short, or
+	// one that never happened.
 	func(r *rand.Rand, s *Setup) []Fault {
 		s.History = pick(r, 1, 2)
-		at := deadly(r, s, pick(r, MomentSnap, MomentSnap, MomentNewLeader, MomentTornSnap))
-		broken := Fault{
-			Kind: pick(r, FaultBreak, FaultCrash), Survival: storage.KillProcess, For: ticks(r, s, 10),
-			On: MomentSnapSent, Nth: 1 + r.IntN(2), At: time.Duration(r.Int64N(int64(s.Latency + time.Millisecond))),
+		faults := []Fault{pick(r, laggard, alone)(r, s)}
+		for nth := 1; nth <= 3; nth++ {
+			faults = append(faults, Fault{
+				Kind: pick(r, FaultBreak, FaultBreak, FaultCrash), Survival: storage.KillProcess, For: ticks(r, s, 5),
+				On: MomentSnapSent, Nth: nth, At: time.Duration(r.Int64N(int64(s.Latency + time.Millisecond))),
+			})
 		}
-		return append([]Fault{laggard(r, s), broken}, at...)
+		return append(faults, deadly(r, s, pick(r, MomentSnap, MomentSnap, MomentNewLeader, MomentTornSnap))...)
 	},
-	// During TRUNC: a leader was alone with its proposals, and its successor
-	// remembers where they part.
+	// During TRUNC: the next leader remembers where the histories part.
 	func(r *rand.Rand, s *Setup) []Fault {
 		s.History = pick(r, 20, 500)
-		alone := Fault{
-			Kind: FaultIsolate, On: MomentProposed, Nth: 1 + r.IntN(pick(r, 10, 100)),
-			For: time.Duration(2*s.SyncLimit)*s.Tick + ticks(r, s, 10),
-		}
-		return append([]Fault{alone}, deadly(r, s, pick(r, MomentTrunc, MomentTrunc, MomentTrunc, MomentFirstAppend, MomentNewLeader))...)
+		return append([]Fault{alone(r, s)}, deadly(r, s, pick(r, MomentTrunc, MomentTrunc, MomentFirstAppend))...)
 	},
 	// While two leaders overlap: one that was stopped knows nothing of the other.
 	func(r *rand.Rand, s *Setup) []Fault {
 		stopped := Fault{
-			Kind: FaultPause, On: MomentEstablished, Nth: 1 + r.IntN(2), At: ticks(r, s, 10),
-			For: time.Duration(2*s.SyncLimit)*s.Tick + ticks(r, s, 10),
+			Kind: FaultPause, On: MomentEstablished, Nth: 1 + r.IntN(2), At: ticks(r, s, 10), For: succession(r, s),
 		}
 		return append([]Fault{stopped}, deadly(r, s, MomentOverlap)...)
 	},
@@ -66,6 +63,19 @@ func laggard(r *rand.Rand, s *Setup) Fault {
 	}
 }
 
+// alone is a leader that is cut off with its last proposals, until there is
+// another one.
+func alone(r *rand.Rand, s *Setup) Fault {
+	return Fault{Kind: FaultIsolate, On: MomentProposed, Nth: 1 + r.IntN(12), For: succession(r, s)}
+}
+
+// succession is long enough for another leader to come, and short enough for
+// something to happen afterwards.
+func succession(r *rand.Rand, s *Setup) time.Duration {
+	s.SyncLimit = 2
+	return 6*s.Tick + ticks(r, s, 5)
+}
+
 // deadly kills whoever comes to a moment, or its leader; often twice in a row.
 func deadly(r *rand.Rand, s *Setup, m Moment) []Fault {
 	f := Fault{
@@ -76,9 +86,10 @@ func deadly(r *rand.Rand, s *Setup, m Moment) []Fault {
 	switch m {
 	case MomentDied:
 		f.Kind = pick(r, FaultPower, FaultSync) // nothing else reaches who is not there
-	case MomentTrunc: // is over before anything else can happen, after a few operations on files
-		f.Kind, f.At, f.Server = pick(r, FaultPower, FaultPower, FaultSync), 0, Self
+	case MomentTrunc: // is over after a few operations on files
+		f.Kind, f.Server, f.At = pick(r, FaultCrash, FaultPower, FaultPower, FaultSync), Self, 0
 	case MomentTornSnap, MomentOverlap: // come once in a run, if at all
+		f.Server, f.At = Self, 0
 	default:
 		f.Nth += r.IntN(2)
 	}

@@ -6,160 +6,115 @@ import (
 	"testing"
 	"time"
 
-	"zkctl/localcluster/datatree"
-	"zkctl/localcluster/replica"
 	"zkctl/localcluster/storage"
 	"zkctl/localcluster/zab"
 	"zkctl/probe/wire"
 )
 
-// ZOOKEEPER-2307 and 4269. A crash while an epoch file is replaced leaves
-// acceptedEpoch behind currentEpoch, or a stray temporary file, and the server
-// refuses to start. Here acceptedEpoch is durable before anything that comes
-// after it, and what an interrupted write has left is recognised. Every
-// operation of a first election is the one in which the power fails.
-func TestZOOKEEPER2307(t *testing.T) {
-	for op := 1; op <= 30; op++ {
-		for _, keeps := range []storage.Survival{storage.KillProcess, storage.LosePower, storage.LoseUnsynced} {
-			s := newScript(t, base(3, 0))
-			d := &s.at(3).disk
-			d.survival, d.downtime = keeps, 50*time.Millisecond
-			s.at(3).fs.StopAt(op)
-			s.boot()
-			s.commit(s.leads(), 2)
-			s.serves(3)
-			s.end()
-		}
+// Known defects of elections, and of single transactions.
+//
+// What the list of known defects has beside these cannot be a schedule here:
+//
+//	3526               there is no read-only mode
+//	3144, 3145         a snapshot of ours is of one moment; those of Java's servers, which
+//	                   are not, are package storage's to read, and tested there
+//	3306, 4689, 4846   ACLs are kept by value, and numbered for each snapshot anew
+//	4537               a commit is matched with the oldest request of its session and
+//	                   xid (replica.Server.claim); all runs have such clients
+//	4787, 4886         what an election's configuration says, and in which charset
+
+// ZOOKEEPER-4203. The thread of a leader that accepts connections dies, the
+// error is overwritten while the server starts, and it goes on as a leader whom
+// nobody can reach, for ever. Here there is no such state to overwrite: a leader
+// that is not established within initLimit, or has lost its quorum at a tick,
+// leaves its role; and a member whose port fails ends.
+func TestZOOKEEPER4203(t *testing.T) {
+	s := newScript(t, base(3, 0))
+	s.boot()
+	first := s.leads()
+	s.serves(1, 2, 3)
+	s.commit(first, 1)
+	// Nobody can reach it, and no connection that there is lives on.
+	var heals []func()
+	for _, id := range s.others(first) {
+		heals = append(heals, s.cut(pair{zab.ServerID(id), first.id}, QuorumChannel))
+		s.breakLinks(first, s.at(id))
 	}
+	s.await("it leaves its role", func() bool { return first.status.Role != zab.Leading })
+	// It may be elected again, since votes do reach it, and gives up again; in
+	// time the others are without it.
+	s.run(20 * time.Second)
+	if first.status.Serving && first.status.Role == zab.Leading {
+		t.Errorf("server %d leads, and nobody can reach it", first.id)
+	}
+	s.ok()
+	for _, heal := range heals {
+		heal()
+	}
+	s.end()
 }
 
-// ZOOKEEPER-2332. A crash right after a log file was created leaves an empty
-// one, and the server does not start: it expects a header. Here a log without a
-// whole entry is removed.
-func TestZOOKEEPER2332(t *testing.T) {
-	for op := 1; op <= 6; op++ {
-		s := newScript(t, base(3, 0))
-		s.boot()
-		leader := s.leads()
-		s.serves(1, 2, 3)
-		follower := others(s, leader)[0]
-		d := &s.at(follower).disk
-		d.survival, d.downtime = storage.KillProcess, 50*time.Millisecond
-		s.at(follower).fs.StopAt(op)
-		s.commit(leader, 3)
-		s.serves(follower)
-		s.end()
-	}
-}
-
-// ZOOKEEPER-2354. A crash after the leader's snapshot was taken, and before
-// currentEpoch says so, leaves a history that is ahead of currentEpoch; the
-// server refuses to start. Here that is what the order of the steps leaves, and
-// it is completed if acceptedEpoch allows.
-func TestZOOKEEPER2354(t *testing.T) {
-	repaired := false
-	for op := 1; op <= 20; op++ {
-		setup := base(3, 0)
-		setup.History = 1
-		s := newScript(t, setup)
-		s.boot(1, 2)
-		s.commit(s.leads(), 10, 1, 2)
-		d := &s.at(3).disk
-		d.survival, d.downtime = storage.LosePower, 50*time.Millisecond
-		s.watch = func(at *server, e zab.Event) {
-			if at.id == 3 && e.Kind == zab.SyncReceived && op > 0 {
-				at.fs.StopAt(op)
-				op, repaired = op+20, true
-			}
-		}
-		s.boot(3)
-		s.await("it synchronizes", func() bool { return op > 20 })
-		op -= 20
-		s.serves(3)
-		s.end()
-	}
-	if !repaired {
-		t.Error("server 3 never synchronized")
-	}
-}
-
-// ZOOKEEPER-1818. A server that restarts while the others have a leader finds no
-// two votes alike, because the zxid and round in them are of different
-// elections, and stays outside. Here votes of settled servers are compared by
-// leader and epoch (vote.agrees).
+// ZOOKEEPER-1818. A server decides to follow a leader, and before it gets through to
+// it the leader is restarted and elected again. They find each other, and the
+// server goes on to report the vote of the former election: same leader, another
+// round. Whoever comes next finds no quorum of votes alike, and stays outside.
+// Here votes of settled servers are compared by leader and epoch, and the epoch in
+// them is that of the leader whom they have found (vote.agrees, Node.settle).
 func TestZOOKEEPER1818(t *testing.T) {
-	s := newScript(t, base(5, 1))
-	s.boot(1, 2, 3)
+	s := newScript(t, base(5, 0))
+	s.boot(1, 2, 3, 4)
 	leader := s.leads()
-	s.commit(leader, 3, 1, 2, 3)
-	s.boot(4)
-	s.serves(4)
-	s.commit(leader, 3, 4)
-	s.boot(5)
+	s.serves(1, 2, 3, 4)
+	s.commit(leader, 3, 1, 2, 3, 4)
+	slow, third := s.others(leader, s.at(5))[0], s.others(leader, s.at(5))[2]
+	s.crash(slow, storage.KillProcess)
+	heal := s.cut(pair{zab.ServerID(slow), leader.id}, QuorumChannel)
+	s.boot(slow)
+	s.await("it has decided to follow", func() bool { return s.at(slow).status.Role == zab.Following })
+	s.crash(int(leader.id), storage.KillProcess)
+	s.boot(int(leader.id))
+	if again := s.leads(); again != leader {
+		t.Fatalf("server %d leads, expected %d again: the test does not test what it should", again.id, leader.id)
+	}
+	heal()
+	s.serves(slow)
+	if now, then := leader.status.Round, s.at(slow).status.Round; now == then {
+		t.Fatalf("leader and follower are both in round %d: the test does not test what it should", now)
+	}
+	s.crash(third, storage.KillProcess)
+	s.boot(5) // finds three that have settled, who are just a quorum
 	s.serves(5)
-	s.commit(leader, 3, 5)
-	s.boot(6)
-	s.serves(6)
-	for _, id := range []int{4, 5} {
-		s.crash(id, storage.KillProcess)
-		s.commit(leader, 2)
-		s.boot(id)
-		s.serves(id)
-	}
-	if leader.status.Role != zab.Leading || leader.status.Round != 1 {
-		t.Errorf("server %d is %v in round %d: a join has caused an election", leader.id, leader.status.Role, leader.status.Round)
+	if s.oracle.newest != 2 {
+		t.Errorf("epoch %d: a join has caused an election", s.oracle.newest)
 	}
 	s.end()
 }
 
-// ZOOKEEPER-3104. The leader sends NEWLEADER while the content of a SNAP and the
-// commits behind it can interleave, so that some reach neither the tree nor the
-// queue. Here the tree, its zxid and the registration for what follows are taken
-// in one step (Node.bringUpToDate). The leader commits all the time while one
-// server after the other joins by SNAP.
-func TestZOOKEEPER3104(t *testing.T) {
-	setup := base(3, 1)
-	setup.History = 1
-	s := newScript(t, setup)
-	s.boot(1, 2)
-	leader := s.leads()
-	s.commit(leader, 5, 1, 2)
-	busy := true
-	var write func()
-	write = func() {
-		if busy {
-			s.propose(leader)
-			s.after(300*time.Microsecond, write)
-		}
-	}
-	write()
-	s.boot(3, 4)
-	s.serves(3, 4)
-	busy = false
-	for _, id := range []zab.ServerID{3, 4} {
-		if s.syncs[id] != wire.PacketSnap {
-			t.Errorf("server %d was brought up to date by %v, expected SNAP", id, s.syncs[id])
-		}
-	}
-	s.end()
-}
-
-// ZOOKEEPER-4026. A create2 in a multi is not applied when the log is replayed,
-// so a server that restarts has another tree than before. Here it is logged as a
-// create, which all versions know.
+// ZOOKEEPER-4026. A create2 in a multi is skipped, silently, by servers up to 3.8.1,
+// when they apply it and when they replay their logs; under a newer leader they
+// have another tree than it. Here it is proposed as a create, which all versions
+// know, and applied like one when it comes from elsewhere.
 func TestZOOKEEPER4026(t *testing.T) {
 	s := newScript(t, base(3, 0))
 	s.boot()
 	leader := s.leads()
 	s.serves(1, 2, 3)
-	s.commit(leader, 1)
 	multi := &wire.MultiRequest{}
 	for i := range 3 {
 		multi.Ops = append(multi.Ops, wire.MultiOp{Op: wire.OpCreate2,
 			Request: &wire.CreateRequest{Path: fmt.Sprintf("/m%d", i), Data: []byte("x"), ACL: wire.OpenACL()}})
 	}
-	leader.core.Propose(datatree.Request{Session: scriptSession, Cxid: 99, Op: wire.OpMulti, Body: wire.Marshal(multi), Owner: replica.LocalOwner})
+	z := s.request(leader, wire.OpMulti, multi)
 	s.commit(leader, 1, 1, 2, 3)
+	txn, err := wire.UnmarshalTxn(s.oracle.records[z].data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, sub := range txn.Body.(*wire.MultiTxn).Txns {
+		if sub.Type != wire.OpCreate {
+			t.Errorf("operation %d of the multi is proposed as %v, expected %v", i, sub.Type, wire.OpCreate)
+		}
+	}
 	for id := 1; id <= 3; id++ {
 		s.crash(id, storage.LoseUnsynced)
 		s.boot(id)
@@ -170,30 +125,50 @@ func TestZOOKEEPER4026(t *testing.T) {
 	s.end()
 }
 
+// ZOOKEEPER-2623 and 4680. A check that stands alone is proposed and logged, and no
+// version can read its transaction: followers drop the leader, and servers that
+// have logged it do not start again. Here it fails, and the transaction says no
+// more than that.
+func TestZOOKEEPER2623(t *testing.T) {
+	s := newScript(t, base(3, 0))
+	s.boot()
+	leader := s.leads()
+	s.serves(1, 2, 3)
+	s.commit(leader, 1)
+	z := s.request(leader, wire.OpCheck, &wire.CheckVersionRequest{Path: "/n1", Version: -1})
+	s.commit(leader, 1, 1, 2, 3)
+	txn, err := wire.UnmarshalTxn(s.oracle.records[z].data)
+	if err != nil || txn.Header.Type != wire.OpError {
+		t.Errorf("logged as %v (%v), expected %v", txn.Header.Type, err, wire.OpError)
+	}
+	for id := 1; id <= 3; id++ {
+		s.crash(id, storage.LoseUnsynced)
+	}
+	s.boot()
+	s.leads()
+	s.end()
+}
+
 // ZOOKEEPER-4306. The transaction that closes a session lists all its ephemeral
 // nodes. When the list is longer than jute.maxbuffer the learners drop the link,
-// come back, and drop it again. Here internal records are not bounded by what
-// clients may send.
+// come back, and drop it again. Here what servers send to each other has a bound
+// of its own (replica.MaxField), far above what clients may send.
 func TestZOOKEEPER4306(t *testing.T) {
 	s := newScript(t, base(3, 0))
 	s.boot()
 	leader := s.leads()
 	s.serves(1, 2, 3)
 	s.commit(leader, 1)
-	long := strings.Repeat("x", 4000)
+	long := strings.Repeat("x", 8000)
 	for i := range 300 {
-		leader.core.Propose(datatree.Request{
-			Session: scriptSession, Cxid: int32(1000 + i), Op: wire.OpCreate, Owner: replica.LocalOwner,
-			Body: wire.Marshal(&wire.CreateRequest{Path: fmt.Sprintf("/%s%d", long, i), ACL: wire.OpenACL(), Flags: wire.FlagEphemeral}),
-		})
+		s.request(leader, wire.OpCreate, &wire.CreateRequest{Path: fmt.Sprintf("/%s%d", long, i), ACL: wire.OpenACL(), Flags: wire.FlagEphemeral})
 	}
-	leader.core.Propose(datatree.Request{Session: scriptSession, Op: wire.OpCloseSession, Owner: replica.LocalOwner})
-	last := leader.status.LastLogged
+	last := s.endSession(leader)
 	s.await("all have closed the session", func() bool {
 		return s.at(1).status.Applied >= last && s.at(2).status.Applied >= last && s.at(3).status.Applied >= last
 	})
-	if size := len(s.oracle.records[last].data); size < 1<<20 {
-		t.Errorf("the transaction has %d bytes, less than jute.maxbuffer: the test does not test what it should", size)
+	if size := len(s.oracle.records[last].data); size <= wire.DefaultMaxField {
+		t.Errorf("the transaction has %d bytes, not more than jute.maxbuffer with all extras, %d: the test does not test what it should", size, wire.DefaultMaxField)
 	}
 	if s.oracle.newest != 1 {
 		t.Errorf("epoch %d: somebody has lost its leader", s.oracle.newest)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"zkctl/localcluster/datatree"
+	"zkctl/localcluster/replica"
 	"zkctl/localcluster/zab"
 	"zkctl/probe/wire"
 )
@@ -158,6 +159,10 @@ func (w *World) received(c *quorumConn, side int, f frame) {
 		if !e.alive() {
 			return
 		}
+	}
+	if len(f.packet.Data) > replica.MaxField {
+		w.tear(c, 1-side, e.s) // whoever reads it hangs up
+		f = frame{end: true}
 	}
 	if f.end {
 		e.closed = true

@@ -20,6 +20,8 @@ func (m *model) carryOut(q *datatree.Request, txn *wire.Txn) (wire.Record, wire.
 		return nil, wire.OK
 	case wire.OpDeleteContainer:
 		return nil, m.reap(string(q.Body))
+	case wire.OpCheck:
+		return nil, wire.ErrUnimplemented // outside a multi
 	}
 	record, _ := wire.NewRequest(q.Op)
 	if err := wire.Unmarshal(q.Body, record); err != nil {

@@ -2,9 +2,9 @@ package simulation
 
 var datatreeMutants = []mutant{
 	{
-		name:  "tree-keeps-what-a-torn-snap-brought", // ZOOKEEPER-3642
+		name:  "tree-keeps-what-a-torn-snap-brought",
 		file:  "datatree/decode.go",
-		tests: []string{"TestZOOKEEPER3642"}, runs: 2000,
+		tests: []string{"TestZOOKEEPER3642HalfATree"}, runs: 2000,
 		old: `	if err := t.decodeNodes(d, acls); err != nil {
 		return nil, fmt.Errorf("decode nodes: %w", err)
 	}`,
@@ -68,5 +68,21 @@ var datatreeMutants = []mutant{
 		file: "datatree/decode.go", runs: 300,
 		old: `		t.sessions.Set(id, timeout)`,
 		new: `		_, _ = id, timeout`,
+	},
+	{
+		name:  "stand-alone-check-is-a-transaction",
+		file:  "datatree/prepare.go", // clients here do not ask for it
+		tests: []string{"TestZOOKEEPER2623"},
+		old: `		return nil, wire.ErrUnimplemented
+	case wire.OpCreate, wire.OpCreate2`,
+		new: `
+	case wire.OpCreate, wire.OpCreate2`,
+	},
+	{
+		name:  "create2-in-a-multi",
+		file:  "datatree/prepare.go", // only Java servers mind
+		tests: []string{"TestZOOKEEPER4026"},
+		old:   `	if op == wire.OpCreate2 {`,
+		new:   `	if false {`,
 	},
 }

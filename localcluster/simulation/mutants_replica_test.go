@@ -23,4 +23,11 @@ var replicaMutants = []mutant{
 	}
 	late := `,
 	},
+	{
+		name:  "servers-are-bounded-like-clients",
+		file:  "replica/shell.go", // clients here have few nodes
+		tests: []string{"TestZOOKEEPER4306"},
+		old:   `const MaxField = 64 << 20`,
+		new:   `const MaxField = wire.DefaultMaxField`,
+	},
 }

@@ -52,7 +52,7 @@ var storageMutants = []mutant{
 	},
 	{
 		name: "install-leaves-the-old-log",
-		file: "storage/install.go", runs: 2500,
+		file: "storage/install.go", runs: 5000,
 		old: `		if err := l.fs.Remove(filepath.Join(l.logDir, f.name)); err != nil {
 			return err
 		}`,
@@ -68,5 +68,38 @@ var storageMutants = []mutant{
 	return nil`,
 		new: `	_ = s.log.sync()
 	return nil`,
+	},
+	{
+		name: "unfinished-epoch-file-is-damage",
+		file: "storage/epochs.go", runs: 1000,
+		tests: []string{"TestZOOKEEPER2307"},
+		old: `	if d := (*Damage)(nil); errors.As(err, &d) {
+		err = nil
+	}
+`,
+		new: ``,
+	},
+	{
+		name: "log-without-a-header-is-damage",
+		file: "storage/logreader.go", runs: 1000,
+		tests: []string{"TestZOOKEEPER2332"},
+		old:   `	if last < int64(len(got)) && bytes.HasPrefix(want, got[:last+1]) {`,
+		new:   `	if last < -1 && bytes.HasPrefix(want, got[:last+1]) {`,
+	},
+	{
+		name: "history-ahead-of-currentepoch-is-damage",
+		file: "storage/epochs.go", runs: 1000,
+		tests: []string{"TestZOOKEEPER2354"},
+		old:   `		if e.accepted < reached {`,
+		new:   `		if true {`,
+	},
+	{
+		name: "truncation-that-is-not-durable",
+		file: "storage/truncate.go", runs: 1000,
+		tests: []string{"TestTruncationLosesPower"},
+		old: `		path := filepath.Join(s.logDir, files.logs[i].name)
+		if err := removeDurably(s.fs, path); err != nil {`,
+		new: `		path := filepath.Join(s.logDir, files.logs[i].name)
+		if err := s.fs.Remove(path); err != nil {`,
 	},
 }

@@ -2,9 +2,9 @@ package simulation
 
 var zabMutants = []mutant{
 	{
-		name: "ack-newleader-before-history", // ZOOKEEPER-4646
+		name: "ack-newleader-before-history",
 		file: "zab/learner.go", runs: 300,
-		tests: []string{"TestZOOKEEPER3911"},
+		tests: []string{"TestZOOKEEPER3911", "TestZOOKEEPER4646", "TestZOOKEEPER4785"},
 		old:   `	n.write(Write{Kind: WriteCurrentEpoch, Epoch: l.epoch})`,
 		new: `	n.write(Write{Kind: WriteCurrentEpoch, Epoch: l.epoch})
 	l.acked = true
@@ -22,7 +22,7 @@ var zabMutants = []mutant{
 	{
 		name: "epoch-file-before-the-log", // ZOOKEEPER-4643
 		file: "zab/learner.go", runs: 2000,
-		tests: []string{"TestZOOKEEPER4643"},
+		tests: []string{"TestZOOKEEPER4643", "TestZOOKEEPER4643TornWrites"},
 		old: `	n.appendToLog(wire.Proposal{Zxid: p.Zxid, Data: p.Data})
 	return true`,
 		new: `	if n.phase == Synchronization && l.sync == wire.PacketDiff && !l.newLeader {
@@ -152,8 +152,9 @@ var zabMutants = []mutant{
 	{
 		name: "leader-never-steps-down",
 		file: "zab/leader.go", runs: 300,
-		old: "case n.phase == Broadcast && n.now >= l.checkAt && !n.quorumOf(ready):",
-		new: "case false:",
+		tests: []string{"TestZOOKEEPER4203"},
+		old:   "case n.phase == Broadcast && n.now >= l.checkAt && !n.quorumOf(ready):",
+		new:   "case false:",
 	},
 	{
 		name: "established-before-own-epoch-is-durable",
@@ -181,6 +182,7 @@ var zabMutants = []mutant{
 	{
 		name: "snapshot-not-written",
 		file: "zab/learner.go", runs: 300,
+		tests: []string{"TestZOOKEEPER3642"},
 		old: `		n.write(Write{Kind: WriteSnapshot, Zxid: p.Zxid})
 `,
 		new: "",
@@ -188,6 +190,7 @@ var zabMutants = []mutant{
 	{
 		name: "commit-before-uptodate-is-lost",
 		file: "zab/learner.go", runs: 1000,
+		tests: []string{"TestZOOKEEPER3023"},
 		old: `	n.deliverUpTo(l.committed)
 `,
 		new: "",
@@ -195,6 +198,7 @@ var zabMutants = []mutant{
 	{
 		name: "continuations-survive-a-role",
 		file: "zab/node.go", runs: 2000,
+		tests: []string{"TestZOOKEEPER4712"},
 		old: `	n.writes.forget()
 `,
 		new: "",
@@ -205,5 +209,33 @@ var zabMutants = []mutant{
 		tests: []string{"TestCorpus/cannot-truncate", "TestUnreachableTruncation"},
 		old:   `l.nothing = n.needsSnapshot && l.answer == alreadyPromised`,
 		new:   `l.nothing = false`,
+	},
+	{
+		name: "what-comes-behind-trunc-stays-in-memory",
+		file: "zab/learner.go", runs: 1000,
+		tests: []string{"TestZOOKEEPER5094"},
+		old: `	n.appendToLog(wire.Proposal{Zxid: p.Zxid, Data: p.Data})
+	return true`,
+		new: `	if l.sync == wire.PacketTrunc && !l.newLeader {
+		n.log = append(n.log, wire.Proposal{Zxid: p.Zxid, Data: p.Data})
+		n.lastLogged = p.Zxid
+		return true
+	}
+	n.appendToLog(wire.Proposal{Zxid: p.Zxid, Data: p.Data})
+	return true`,
+	},
+	{
+		name: "snap-claims-what-is-outstanding",
+		file: "zab/broadcast.go", runs: 1000,
+		tests: []string{"TestZOOKEEPER3104"},
+		old:   `Packet: wire.QuorumPacket{Type: plan.mode, Zxid: plan.zxid},`,
+		new:   `Packet: wire.QuorumPacket{Type: plan.mode, Zxid: n.lastLogged},`,
+	},
+	{
+		name: "settled-votes-compared-like-others",
+		file: "zab/vote.go", runs: 1000,
+		tests: []string{"TestZOOKEEPER1818"},
+		old:   `	if v.state == wire.Looking || w.state == wire.Looking {`,
+		new:   `	if true {`,
 	},
 }

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -19,6 +20,8 @@ type script struct {
 	*World
 	t     *testing.T
 	paths int
+	cxid  int32
+	hooks []func(at *server, e zab.Event)
 	syncs map[zab.ServerID]wire.PacketType // how each learner was last brought up to date
 	bad   []string                         // peers that misbehaved, as somebody said
 }
@@ -43,6 +46,9 @@ func newScript(t *testing.T, setup Setup) *script {
 			s.syncs[from.id] = e.Sync
 		case zab.PeerMisbehaved:
 			s.bad = append(s.bad, fmt.Sprintf("%d: %v", from.id, e))
+		}
+		for _, hook := range s.hooks {
+			hook(from, e)
 		}
 	}
 	t.Cleanup(func() {
@@ -102,7 +108,7 @@ func (s *script) leads(among ...int) *server {
 		for _, x := range s.servers {
 			if x.up && x.status.Role == zab.Leading && x.status.Serving && x.core.Sessions() != nil {
 				leader = x
-				return len(among) == 0 || contains(among, int(x.id))
+				return len(among) == 0 || slices.Contains(among, int(x.id))
 			}
 		}
 		return false
@@ -110,13 +116,14 @@ func (s *script) leads(among ...int) *server {
 	return leader
 }
 
-func contains(ids []int, id int) bool {
-	for _, x := range ids {
-		if x == id {
-			return true
+// others are the servers that are none of these.
+func (s *script) others(not ...*server) (ids []int) {
+	for _, x := range s.servers {
+		if !slices.Contains(not, x) {
+			ids = append(ids, int(x.id))
 		}
 	}
-	return false
+	return ids
 }
 
 // serves waits until a server serves.
@@ -130,6 +137,13 @@ func (s *script) serves(ids ...int) {
 // propose lets a leader begin to broadcast the creation of a node.
 func (s *script) propose(leader *server) wire.Zxid {
 	s.t.Helper()
+	s.paths++
+	return s.request(leader, wire.OpCreate2, &wire.CreateRequest{Path: fmt.Sprintf("/n%d", s.paths), Data: []byte("x"), ACL: wire.OpenACL()})
+}
+
+// request lets a leader begin to broadcast what the session of the script asks for.
+func (s *script) request(leader *server, op wire.OpCode, body wire.Record) wire.Zxid {
+	s.t.Helper()
 	sessions := leader.core.Sessions()
 	if sessions == nil {
 		s.t.Fatalf("server %d does not lead", leader.id)
@@ -141,12 +155,18 @@ func (s *script) propose(leader *server) wire.Zxid {
 		body.Int32(1 << 30)
 		leader.core.Propose(datatree.Request{Session: scriptSession, Op: wire.OpCreateSession, Body: body.Bytes(), Owner: replica.LocalOwner})
 	}
-	s.paths++
+	s.cxid++
 	zxid := leader.status.NextZxid
 	leader.core.Propose(datatree.Request{
-		Session: scriptSession, Cxid: int32(s.paths), Op: wire.OpCreate2, Owner: replica.LocalOwner,
-		Body: wire.Marshal(&wire.CreateRequest{Path: fmt.Sprintf("/n%d", s.paths), Data: []byte("x"), ACL: wire.OpenACL()}),
+		Session: scriptSession, Cxid: s.cxid, Op: op, Owner: replica.LocalOwner, Body: wire.Marshal(body),
 	})
+	return zxid
+}
+
+// endSession closes the session of the script.
+func (s *script) endSession(leader *server) wire.Zxid {
+	zxid := leader.status.NextZxid
+	leader.core.Propose(datatree.Request{Session: scriptSession, Op: wire.OpCloseSession, Owner: replica.LocalOwner})
 	return zxid
 }
 
@@ -194,6 +214,14 @@ func (s *script) holdAll(ids []int) (release func()) {
 
 func (s *script) crash(id int, keeps storage.Survival) { s.at(id).end(keeps, false) }
 
+// stopAt lets the power fail in the n-th operation of a server's disk from now;
+// the server starts again soon.
+func (s *script) stopAt(id, n int, keeps storage.Survival) {
+	d := &s.at(id).disk
+	d.survival, d.downtime = keeps, 50*time.Millisecond
+	s.at(id).fs.StopAt(n)
+}
+
 // isolate cuts a server off.
 func (s *script) isolate(id int, channel Channel) (heal func()) {
 	var heals []func()
@@ -216,7 +244,7 @@ func (s *script) end() {
 	s.plan.heal()
 	leader := s.leads()
 	if leader.core.Sessions().Alive(scriptSession) {
-		leader.core.Propose(datatree.Request{Session: scriptSession, Op: wire.OpCloseSession, Owner: replica.LocalOwner})
+		s.endSession(leader)
 	}
 	s.prove()
 	s.ok()
@@ -226,21 +254,5 @@ func (s *script) lost(z wire.Zxid) {
 	s.t.Helper()
 	if r := s.oracle.records[z]; r != nil && r.committed {
 		s.t.Errorf("%v is committed, and should have been given up", z)
-	}
-}
-
-// newLeaderLast moves the NEWLEADER packets that a leader has under way behind
-// the proposals that follow them.
-func (s *script) newLeaderLast(leader *server) {
-	for _, c := range s.conns {
-		frames := c.flow[0].frames
-		if c.ends[1].s != leader {
-			continue
-		}
-		for i := 0; i+1 < len(frames); i++ {
-			if frames[i].packet.Type == wire.PacketNewLeader && frames[i+1].packet.Type == wire.PacketProposal {
-				frames[i].packet, frames[i+1].packet = frames[i+1].packet, frames[i].packet
-			}
-		}
 	}
 }
