@@ -13,7 +13,7 @@ func TestCensus(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs some hundred runs")
 	}
-	tally, failure := Campaign{First: 1, Runs: 300}.Run(t.Context())
+	tally, failure := Campaign{First: 1, Runs: 600}.Run(t.Context())
 	if failure != nil {
 		report(t, failure)
 		return
