@@ -66,11 +66,47 @@
 //	a snapshot is whole or nothing      a crash leaves what can be recovered
 //	healed, hence live
 //
+// Beside the swarm there are scripts, one exact sequence of events each: the known
+// defects of ZooKeeper's recovery, which the engine survives (known_*_test.go).
+//
 // # When a run fails
 //
-// Shrink takes away what is not needed for the failure. What is left is text
-// (Schedule), which zkctl simulate --schedule runs again with --trace. Schedules
-// that have failed once are kept in testdata/corpus and run by go test.
+// What is printed is the invariant, what was seen, and, shrunk to what the failure
+// needs, the schedule and the last lines of its story:
+//
+//	seed 5: server 1 commits 0x2000000d5, and no quorum has it on disk: [0x2000000d5 0x2000000d3 0x2000000d4]
+//
+//	seed 5
+//	setup voters=3 observers=0 …
+//	at 5.168764907s sync-error server=2 n=6 keeps=some for=267.694912ms
+//
+//	 virtual s  from>to packet, or server: what happens there
+//	  5.221931  2: dies (lose power)
+//	  5.308784  3>1 ACK 0x300000000
+//	  5.308784  VIOLATION of a quorum has it on disk: …
+//
+// The lines of the schedule, in a file, are the run: zkctl simulate --schedule FILE
+// --trace tells all of it, and another World.note changes nothing. Look for the
+// first claim that was not true; it was made before it was noticed, here in the
+// ACK of server 3. When the defect is mended, with a test of the package that had
+// it, the file goes to testdata/corpus with a comment on top (TestCorpus), and the
+// mending undone becomes a mutant that the case must notice.
+//
+// # An invariant, a fault, a mutant more
+//
+// An invariant has a name (oracle.go, and above), and a place that hears of what it
+// is about: shell.go of what servers do, disk.go of what is durable, client.go of
+// what clients see. It calls World.fail. It is worth having when there is a mutant
+// that nothing else finds.
+//
+// A fault is a FaultKind, drawn by drawFault and carried out by plan.strikeServer,
+// which tells whether there was anything to strike. TestCensus fails until it
+// really happens.
+//
+// A mutant is an entry of mutants_*_test.go: a text that stands once in a file of
+// the engine, what shall stand there, and within how many runs it must be found.
+//
+//	go test ./localcluster/simulation -run TestMutants -mutants.match NAME -v
 //
 // # Files, in reading order
 //

@@ -12,31 +12,51 @@ var servingMutants = []mutant{
 	{
 		name: "sync-ahead-of-commits", // ZOOKEEPER-1505's relatives
 		file: "replica/leading.go", runs: 300,
-		old: "func (s *Server) sendAfterOutstanding(link zab.LinkID, p wire.QuorumPacket) {\n	if s.status.Applied >= s.status.LastLogged {",
-		new: "func (s *Server) sendAfterOutstanding(link zab.LinkID, p wire.QuorumPacket) {\n	if true {",
+		old: `func (s *Server) sendAfterOutstanding(link zab.LinkID, p wire.QuorumPacket) {
+	if s.status.Applied >= s.status.LastLogged {`,
+		new: `func (s *Server) sendAfterOutstanding(link zab.LinkID, p wire.QuorumPacket) {
+	if true {`,
 	},
 	{
 		name: "own-sync-ahead-of-commits",
 		file: "replica/leading.go", runs: 300,
-		old: "func (s *Server) syncAfterOutstanding(r *Request) {\n	if s.status.Applied >= s.status.LastLogged {",
-		new: "func (s *Server) syncAfterOutstanding(r *Request) {\n	if true {",
+		old: `func (s *Server) syncAfterOutstanding(r *Request) {
+	if s.status.Applied >= s.status.LastLogged {`,
+		new: `func (s *Server) syncAfterOutstanding(r *Request) {
+	if true {`,
 	},
 	{
 		name: "reads-overtake-writes",
 		file: "replica/requests.go", runs: 50,
-		old: "	default:\n		c.queue = append(c.queue, r)\n	}\n	s.drain(c)\n",
-		new: "	default:\n		s.answerHere(r)\n		return\n	}\n	s.drain(c)\n",
+		old: `	default:
+		c.queue = append(c.queue, r)
+	}
+	s.drain(c)`,
+		new: `	default:
+		s.answerHere(r)
+		return
+	}
+	s.drain(c)`,
 	},
 	{
 		name: "events-behind-replies",
 		file: "replica/pipeline.go", runs: 50,
-		old: "	for i := range result.Changes {\n		s.notify(s.watches.Trigger(result.Changes[i]))\n	}\n",
-		new: "	defer func() {\n		for i := range result.Changes {\n			s.notify(s.watches.Trigger(result.Changes[i]))\n		}\n	}()\n",
+		old: `	for i := range result.Changes {
+		s.notify(s.watches.Trigger(result.Changes[i]))
+	}`,
+		new: `	defer func() {
+		for i := range result.Changes {
+			s.notify(s.watches.Trigger(result.Changes[i]))
+		}
+	}()`,
 	},
 	{
 		name: "clients-stay-when-the-leader-is-lost",
 		file: "replica/server.go", runs: 300,
-		old: "	for _, c := range open {\n		s.part(c)\n	}\n",
+		old: `	for _, c := range open {
+		s.part(c)
+	}
+`,
 		new: "",
 	},
 	{
@@ -49,55 +69,97 @@ var servingMutants = []mutant{
 	{
 		name: "session-is-not-asked-for",
 		file: "replica/session.go", runs: 500,
-		old: "	s.revalidate(c)\n}",
-		new: "	s.confirmSession(c, true)\n}",
+		old: `	s.revalidate(c)
+}`,
+		new: `	s.confirmSession(c, true)
+}`,
 	},
 	{
 		name: "session-moves-ahead-of-its-writes",
 		file: "replica/forward.go", runs: 1500,
-		old: "	s.sendAfterOutstanding(f.Link, wire.QuorumPacket{\n		Type: wire.PacketRevalidate",
-		new: "	s.shell.Send(f.Link, wire.QuorumPacket{\n		Type: wire.PacketRevalidate",
+		old: `	s.sendAfterOutstanding(f.Link, wire.QuorumPacket{
+		Type: wire.PacketRevalidate`,
+		new: `	s.shell.Send(f.Link, wire.QuorumPacket{
+		Type: wire.PacketRevalidate`,
 	},
 	{
 		name: "learner-forgets-to-tell-of-a-session",
 		file: "replica/learning.go", runs: 50,
-		old: "		s.learning.touched[c.session] = c.timeout\n",
-		new: "		if len(s.learning.touched) == 0 {\n			s.learning.touched[c.session] = c.timeout\n		}\n",
+		old: `		s.learning.touched[c.session] = c.timeout`,
+		new: `		if len(s.learning.touched) == 0 {
+			s.learning.touched[c.session] = c.timeout
+		}`,
 	},
 	{
 		name: "leader-hears-no-pings",
 		file: "replica/forward.go", runs: 300,
-		old: "				s.leading.touch(t.SessionID, t.Timeout, s.shell.Now())\n",
-		new: "				_ = t\n",
+		old: `				s.leading.touch(t.SessionID, t.Timeout, s.shell.Now())`,
+		new: `				_ = t`,
 	},
 	{
 		name: "expired-session-is-never-closed",
 		file: "replica/leading.go", runs: 50,
-		old: "		s.Propose(datatree.Request{Session: session, Op: wire.OpCloseSession})\n",
+		old: `		s.Propose(datatree.Request{Session: session, Op: wire.OpCloseSession})
+`,
 		new: "",
 	},
 	{
 		name: "new-leader-forgets-the-sessions",
 		file: "replica/leading.go", runs: 300,
-		old: "	sessions.Restart(s.tree, s.shell.Now())\n",
+		old: `	sessions.Restart(s.tree, s.shell.Now())
+`,
 		new: "",
 	},
 	{
 		name: "recursive-watch-sees-its-path-only",
 		file: "datatree/watchtable.go", runs: 100,
-		old: "			if e.modes&recursiveMode != 0 {\n				told = append",
-		new: "			if false {\n				told = append",
+		old: `			if e.modes&recursiveMode != 0 {
+				told = append`,
+		new: `			if false {
+				told = append`,
 	},
 	{
 		name: "standing-watch-is-used-up",
 		file: "datatree/watchtable.go", runs: 100,
-		old: "		t.remove(path, w, onceMode)\n",
-		new: "		t.remove(path, w, anyMode)\n",
+		old: `		t.remove(path, w, onceMode)`,
+		new: `		t.remove(path, w, anyMode)`,
 	},
 	{
 		name: "lost-watches-are-not-set-again",
 		file: "datatree/watches.go", runs: 500,
-		old: "	for _, path := range s.PersistentRecursive {\n		w.Add(path, watcher, wire.WatchPersistentRecursive)\n	}\n",
+		old: `	for _, path := range s.PersistentRecursive {
+		w.Add(path, watcher, wire.WatchPersistentRecursive)
+	}
+`,
 		new: "",
+	},
+	{
+		name: "sync-shows-the-whole-step",
+		file: "replica/pipeline.go", runs: 500,
+		tests: []string{"TestCorpus/sync-behind-own-write", "TestCorpus/sync-behind-many-writes"},
+		old:   `	s.wakeWaiters(p.Zxid)`,
+		new: `	if p.Zxid == s.status.Applied {
+		s.wakeWaiters(p.Zxid)
+	}`,
+	},
+	{
+		name: "sync-packet-behind-all-commits",
+		file: "replica/leading.go", runs: 500,
+		tests: []string{"TestCorpus/sync-behind-commits"},
+		old: `	if s.leading == nil {
+		return
+	}
+	late := `,
+		new: `	if s.leading == nil || committed < s.status.Applied {
+		return
+	}
+	late := `,
+	},
+	{
+		name:  "servers-are-bounded-like-clients",
+		file:  "replica/shell.go", // clients here have few nodes
+		tests: []string{"TestZOOKEEPER4306"},
+		old:   `const MaxField = 64 << 20`,
+		new:   `const MaxField = wire.DefaultMaxField`,
 	},
 }

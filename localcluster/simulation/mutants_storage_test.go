@@ -22,10 +22,8 @@ var storageMutants = []mutant{
 		file:  "storage/store.go",
 		tests: []string{"TestCorpus/failed-repair"},
 		old: `	if err := f.apply(s.dataDir); err != nil {
-		s.markSuspect(err)
-`,
-		new: `	if err := f.apply(s.dataDir); err != nil {
-`,
+		s.markSuspect(err)`,
+		new: `	if err := f.apply(s.dataDir); err != nil {`,
 	},
 	{
 		name: "a-second-sync-makes-up-for-one-that-failed",

@@ -46,7 +46,7 @@ type mutant struct {
 
 // mutants of all layers: most of them are mistakes that somebody has made, in
 // ZooKeeper or elsewhere.
-var mutants = slices.Concat(zabMutants, storageMutants, datatreeMutants, replicaMutants, servingMutants, worldMutants)
+var mutants = slices.Concat(zabMutants, storageMutants, datatreeMutants, servingMutants, worldMutants)
 
 // TestMutants rewrites the source, one mutant at a time, builds this package
 // against it, and lets it hunt. go test tries two a day, in turn; all of them are
