@@ -277,7 +277,13 @@ func (c *client) answered(r reply) {
 		return
 	case wire.XidSetWatches:
 		c.saw(h.Zxid)
-		c.watches.restored(c, h.Zxid)
+		switch h.Err {
+		case wire.OK:
+			c.watches.restored(c, h.Zxid)
+		case wire.ErrSessionExpired: // its own closeSession, from the connection before, was faster
+		default:
+			c.w.fail(invWatch, "client %d cannot set its watches again: %v", c.id, h.Err)
+		}
 		return
 	}
 	if len(c.under) == 0 || c.under[0].xid != h.Xid {
