@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/fatih/color"
+	"github.com/olekukonko/tablewriter"
+	"github.com/olekukonko/tablewriter/tw"
 	"sigs.k8s.io/yaml"
 )
 
@@ -145,10 +146,15 @@ func (pg *page) block() {
 func (pg *page) table(columns []column, rows [][]string) {
 	pg.block()
 	head := make([]string, len(columns))
+	align := make([]tw.Align, len(columns))
 	for i, c := range columns {
 		head[i] = strings.ToUpper(c.title)
+		align[i] = tw.AlignLeft
+		if c.right {
+			align[i] = tw.AlignRight
+		}
 	}
-	pg.grid(columns, append([][]string{head}, rows...))
+	pg.grid(head, align, rows)
 }
 
 // fields draws names and values; rows with an empty value are left out, and
@@ -174,50 +180,38 @@ func (pg *page) fields(rows ...[2]string) {
 			name = ""
 		}
 	}
-	pg.grid([]column{left(""), left("")}, cells)
+	pg.grid(nil, []tw.Align{tw.AlignLeft, tw.AlignLeft}, cells)
 }
 
-// grid aligns cells, two blanks between columns.
-func (pg *page) grid(columns []column, rows [][]string) {
-	widths := make([]int, len(columns))
-	for _, row := range rows {
-		for i, cell := range row {
-			widths[i] = max(widths[i], visible(cell))
+func (pg *page) grid(head []string, align []tw.Align, rows [][]string) {
+	if len(rows) == 0 && head == nil {
+		return
+	}
+	gap := tw.CellPadding{Global: tw.Padding{Left: tw.Empty, Right: "  ", Overwrite: true}}
+	cell := func() tw.CellConfig {
+		return tw.CellConfig{
+			Formatting: tw.CellFormatting{AutoWrap: tw.WrapNone, AutoFormat: tw.Off},
+			Alignment:  tw.CellAlignment{PerColumn: align},
+			Padding:    gap,
 		}
 	}
-	var line []byte
-	for _, row := range rows {
-		line = line[:0]
-		for i, cell := range row {
-			pad := strings.Repeat(" ", widths[i]-visible(cell))
-			if columns[i].right {
-				line = append(append(line, pad...), cell...)
-			} else {
-				line = append(append(line, cell...), pad...)
-			}
-			line = append(line, "  "...)
-		}
-		pg.buf.Write(bytes.TrimRight(line, " "))
-		pg.buf.WriteByte('\n')
+	var b bytes.Buffer
+	t := tablewriter.NewTable(&b,
+		tablewriter.WithRendition(tw.Rendition{
+			Borders:  tw.BorderNone,
+			Settings: tw.Settings{Lines: tw.LinesNone, Separators: tw.SeparatorsNone},
+		}),
+		tablewriter.WithConfig(tablewriter.Config{Header: cell(), Row: cell()}),
+	)
+	if head != nil {
+		t.Header(head)
 	}
-}
-
-// visible is how many columns of a terminal a cell takes: colours take none.
-func visible(cell string) int {
-	n := 0
-	for colour := false; cell != ""; {
-		r, size := utf8.DecodeRuneInString(cell)
-		cell = cell[size:]
-		switch {
-		case r == '\x1b':
-			colour = true
-		case !colour:
-			n++
-		case r == 'm':
-			colour = false
-		}
+	// The table writes to memory and is given strings only: it cannot fail.
+	_ = t.Bulk(rows)
+	_ = t.Render()
+	for line := range strings.Lines(b.String()) {
+		pg.buf.WriteString(strings.TrimRight(line, " \n") + "\n")
 	}
-	return n
 }
 
 // para writes a paragraph, wrapped to the page's width; later lines are
@@ -246,7 +240,7 @@ func wrap(w io.Writer, text string, width int, indent string) {
 		switch {
 		case line == "":
 			line = word
-		case visible(line)+1+visible(word) > width:
+		case len([]rune(line))+1+len([]rune(word)) > width:
 			fmt.Fprintln(w, line)
 			line = indent + word
 		default:
