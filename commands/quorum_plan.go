@@ -148,7 +148,7 @@ func newEndDoc(s *subject, failed []int64) (endDoc, error) {
 func newStepDoc(number int, s quorum.Step) stepDoc {
 	d := stepDoc{Step: number, Action: s.Action.String(), Voters: s.After.Voters, Observers: orEmpty(s.After.Observers),
 		Quorum: s.Quorum, ToleratesDuring: s.TolerateDuring, Tolerates: s.TolerateAfter, Text: stepText(s)}
-	if s.Action != quorum.Replace {
+	if s.Action != quorum.Replace && s.Action != quorum.Regroup {
 		d.Server = &s.Server
 	}
 	return d
@@ -171,6 +171,8 @@ func stepText(s quorum.Step) string {
 		return fmt.Sprintf("take observer %d out, then stop it", s.Server)
 	case quorum.Move:
 		return fmt.Sprintf("give server %d its new address and restart it", s.Server)
+	case quorum.Regroup:
+		return "give all servers their new groups and weights, at once"
 	case quorum.Replace:
 		return "replace all members, groups and weights at once"
 	}
@@ -186,9 +188,16 @@ func planNotes(from, to *subject, plan quorum.Plan) []string {
 	smallest := len(from.membership.Voters)
 	hierarchical := from.kind == "hierarchical" || from.kind == "weighted" || to.kind == "hierarchical" || to.kind == "weighted"
 	replaced := false
-	for _, s := range plan.Steps {
+	before, after := from.system, from.system // around the step that changes everything
+	for i, s := range plan.Steps {
 		smallest = min(smallest, len(s.After.Voters))
-		replaced = replaced || s.Action == quorum.Replace
+		if s.Action == quorum.Replace || s.Action == quorum.Regroup {
+			replaced = true
+			if i > 0 {
+				before, _ = plan.Steps[i-1].After.System() // it has been built before
+			}
+			after, _ = s.After.System()
+		}
 	}
 	if len(from.membership.Voters) == 1 {
 		notes = append(notes, "a single server runs stand-alone and cannot be reconfigured: restart it once with standaloneEnabled=false")
@@ -199,12 +208,18 @@ func planNotes(from, to *subject, plan quorum.Plan) []string {
 	if hierarchical {
 		notes = append(notes, "with groups or weights zookeeper takes the full list of members at each step (reconfig -file), not single changes")
 	}
+	meet, err := true, error(nil)
 	if replaced {
-		if meet, err := quorum.QuorumsMeet(from.system, to.system); err == nil && !meet {
-			notes = append(notes, "never do this by restarting servers with new files one by one: quorums of the old and the new configuration "+
-				"need not share a server, and could decide differently")
-		}
-	} else {
+		meet, err = quorum.QuorumsMeet(before, after)
+	}
+	switch {
+	case err != nil: // too many voters to tell: then the safe advice
+		notes = append(notes, "do not replace groups and weights by restarting servers with new files one by one: whether quorums of the old and the "+
+			"new configuration always share a server is not known for so many")
+	case !meet:
+		notes = append(notes, "never replace groups and weights by restarting servers with new files one by one: quorums of the old and the new "+
+			"configuration need not share a server, and could decide differently")
+	default:
 		notes = append(notes, "without reconfig, restart every server with the new file before the next step: one step apart, any two quorums still meet")
 	}
 	return notes

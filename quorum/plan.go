@@ -40,7 +40,8 @@ const (
 	AddObserver                      // a new observer joins
 	RemoveObserver                   // an observer leaves
 	Move                             // a server gets another address, and restarts there
-	Replace                          // the whole configuration at once: groups and weights
+	Regroup                          // all servers get their new groups and weights, or lose them
+	Replace                          // the whole configuration at once
 )
 
 func (a Action) String() string {
@@ -59,6 +60,8 @@ func (a Action) String() string {
 		return "remove-observer"
 	case Move:
 		return "move"
+	case Regroup:
+		return "regroup"
 	case Replace:
 		return "replace"
 	}
@@ -68,7 +71,7 @@ func (a Action) String() string {
 // Step is one change of membership.
 type Step struct {
 	Action Action
-	Server int64 // of no meaning for Replace
+	Server int64 // of no meaning for Regroup and Replace
 	After  Membership
 	Quorum int // smallest quorum afterwards
 	// TolerateDuring is how many further failures are survived while old and new
@@ -90,6 +93,9 @@ type Plan struct {
 	Next    *Step
 }
 
+// maxPlan bounds the ids that all steps of a plan list: 256 MB.
+const maxPlan = 1 << 25
+
 // PlanChange orders the changes that lead from one membership to another, one
 // server at a time, so that as many failures as possible are survived on the
 // way; failed are servers that are down already and stay so.
@@ -103,17 +109,48 @@ type Plan struct {
 //
 // A step is refused when it could lose the quorum: when too few are up to commit
 // it, when it would leave less tolerance than both ends of the plan have, or when
-// it gives a vote to a server that is down. Where the two ends put a server into
-// different groups or give it different weights, the plan is a single step that
-// replaces the whole configuration. (With groups, ZooKeeper refuses incremental
+// it gives a vote to a server that is down.
+//
+// Where the two ends put servers into different groups or give them different weights,
+// that is one step of its own for all of them: both configurations decide together while
+// it is in flight, so that one step tolerates what the lesser of the two does, and
+// no order of smaller ones can tolerate more. Should the plan in steps be refused, or tolerate less
+// than replacing everything at once, it is replaced at once; and also when a group lists
+// servers that have no vote. (With groups, ZooKeeper refuses incremental
 // reconfiguration at every step; each is then a full new membership.)
 //
-// O(k·n·log n) for k changes. Errors are those of the two systems.
+// O(k·n) for k changes of a majority; with groups, O(k·c·n·log n) for changes of c
+// kinds (action, group and weight). Errors are those of the two systems. Source:
+// SyncedLearnerTracker, which counts both configurations.
 func PlanChange(from, to Membership, failed ...int64) (Plan, error) {
-	p, err := newPlanner(from, to, failed)
+	stepwise, err := newPlanner(from, to, failed)
 	if err != nil {
 		return Plan{}, err
 	}
+	if k, n := len(stepwise.todo), max(len(from.Voters), len(to.Voters)); k > maxPlan/n {
+		return Plan{}, fmt.Errorf("%w: a plan of %d steps over %d voters: go by way of configurations in between", ErrTooLarge, k, n)
+	}
+	if !stepwise.regroups {
+		return stepwise.plan()
+	}
+	atOnce, err := newPlanner(from, to, failed)
+	if err != nil {
+		return Plan{}, err
+	}
+	atOnce.todo = []change{{Replace, 0}}
+	replaced, err := atOnce.plan()
+	if err != nil || stepwise.phantoms {
+		return replaced, err
+	}
+	plan, err := stepwise.plan()
+	if err != nil || replaced.Refused == "" && (plan.Refused != "" || plan.Lowest < replaced.Lowest) {
+		return replaced, err
+	}
+	return plan, nil
+}
+
+// plan takes the best step, again and again.
+func (p *planner) plan() (Plan, error) {
 	before, err := p.tolerance(p.old, -1)
 	if err != nil {
 		return Plan{}, err
@@ -143,6 +180,8 @@ func PlanChange(from, to Membership, failed ...int64) (Plan, error) {
 		}
 		plan.Steps = append(plan.Steps, step)
 		plan.Lowest = min(plan.Lowest, step.TolerateDuring, step.TolerateAfter)
-		p.take(step)
+		if err := p.take(step); err != nil {
+			return Plan{}, err
+		}
 	}
 }

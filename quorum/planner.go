@@ -8,13 +8,17 @@ import (
 
 // planner holds where the plan has come to.
 type planner struct {
-	from, to Membership
-	now      Membership
-	old      System // of now
-	goal     System // of to
-	failed   map[int64]bool
-	todo     []change
-	place    map[int64]place // in groups, by either end
+	from, to  Membership
+	now       Membership
+	up        int    // how many of now's voters are up
+	old       System // of now
+	goal      System // of to
+	failed    map[int64]bool
+	todo      []change
+	regroups  bool // the ends put servers into different places
+	regrouped bool // that step has been taken
+	phantoms  bool // a group of either end lists servers without a vote
+	places    struct{ from, to map[int64]place }
 }
 
 func newPlanner(from, to Membership, failed []int64) (*planner, error) {
@@ -26,24 +30,32 @@ func newPlanner(from, to Membership, failed []int64) (*planner, error) {
 	if p.goal, err = to.System(); err != nil {
 		return nil, fmt.Errorf("the configuration to reach: %w", err)
 	}
+	member := map[int64]bool{}
+	for _, ids := range [][]int64{from.Voters, from.Observers, to.Voters, to.Observers} {
+		for _, id := range ids {
+			member[id] = true
+		}
+	}
 	for _, id := range failed {
 		p.failed[id] = true
-		if !slices.Contains(slices.Concat(from.Voters, from.Observers, to.Voters, to.Observers), id) {
+		if !member[id] {
 			return nil, fmt.Errorf("%w: failed server %d is in neither configuration", ErrInvalid, id)
 		}
 	}
-	p.place = from.places()
-	old, next := from.phantoms(), to.phantoms()
-	whole := (len(from.Groups) > 0) != (len(to.Groups) > 0) ||
-		!maps.Equal(old, next) || len(old) > 0 && len(p.todo) > 0
-	for id, place := range to.places() {
-		if old, ok := p.place[id]; ok && old != place {
-			whole = true
+	p.now.Voters = p.old.Voters()
+	p.now.Observers = slices.Sorted(slices.Values(from.Observers))
+	p.up = len(p.now.Voters) - len(failedVoters(p.old, p.failed))
+	p.places.from, p.places.to = from.places(), to.places()
+	old, next := from.strangers(), to.strangers()
+	p.phantoms = len(old)+len(next) > 0
+	p.regroups = (len(from.Groups) > 0) != (len(to.Groups) > 0) || !maps.Equal(old, next) || len(old) > 0 && len(p.todo) > 0
+	for id, there := range p.places.to {
+		if here, ok := p.places.from[id]; ok && here != there {
+			p.regroups = true
 		}
-		p.place[id] = place
 	}
-	if whole { // the two ends disagree about places: a single step
-		p.todo = []change{{Replace, 0}}
+	if p.regroups {
+		p.todo = append(p.todo, change{Regroup, 0})
 	}
 	return p, nil
 }
@@ -66,10 +78,10 @@ func (m Membership) places() map[int64]place {
 	return places
 }
 
-// phantoms are the places of those in groups that are no voters. They would
+// strangers are the places of those in groups that are no voters. They would
 // have to come and go with steps that are about voters, and are left to one
 // replacement of everything.
-func (m Membership) phantoms() map[int64]place {
+func (m Membership) strangers() map[int64]place {
 	places := m.places()
 	for _, id := range m.Voters {
 		delete(places, id)
@@ -77,38 +89,31 @@ func (m Membership) phantoms() map[int64]place {
 	return places
 }
 
-// regroup writes groups and weights for the voters of m, from where the two ends
-// of the plan agree to put them.
-func (p *planner) regroup(m Membership) Membership {
-	if len(p.now.Groups) == 0 {
-		return m
+// grouped reports whether the configuration has groups, now or after a change.
+func (p *planner) grouped(c change) bool {
+	if c.action == Regroup || c.action == Replace || p.regrouped {
+		return len(p.to.Groups) > 0
 	}
-	members := map[int64][]int64{}
-	m.Weights = map[int64]int64{}
-	for _, id := range m.Voters {
-		at := p.place[id]
-		members[at.group] = append(members[at.group], id)
-		m.Weights[id] = at.weight
+	return len(p.from.Groups) > 0
+}
+
+// placeOf is where a voter stands, before or after the servers are regrouped; false
+// when neither end of the plan says so.
+func (p *planner) placeOf(id int64, regrouped bool) (place, bool) {
+	first, second := p.places.from, p.places.to
+	if regrouped {
+		first, second = second, first
 	}
-	m.Groups = nil
-	for _, id := range slices.Sorted(maps.Keys(members)) {
-		m.Groups = append(m.Groups, Group{ID: id, Members: members[id]})
+	if at, ok := first[id]; ok {
+		return at, true
 	}
-	return m
+	at, ok := second[id]
+	return at, ok
 }
 
 // tolerance of a system while the failed servers are down, and one more is away
 // (-1 for none).
 func (p *planner) tolerance(s System, away int64) (int, error) {
-	if m, ok := s.(*Majority); ok { // the common case, in plain numbers
-		up := 0
-		for _, id := range m.ids {
-			if id != away && !p.failed[id] {
-				up++
-			}
-		}
-		return max(-1, up-m.Size()), nil
-	}
 	down := failedVoters(s, p.failed)
 	if slices.Contains(s.Voters(), away) && !p.failed[away] {
 		down = append(down, away)
@@ -130,12 +135,6 @@ func failedVoters(s System, failed map[int64]bool) []int64 {
 	return ids
 }
 
-// change is a step not yet judged.
-type change struct {
-	action Action
-	id     int64
-}
-
 // next finds the best change that is left.
 func (p *planner) next() (Step, bool, error) {
 	var best Step
@@ -153,90 +152,28 @@ func (p *planner) next() (Step, bool, error) {
 			best, found = step, true
 		}
 	}
+	if found {
+		best.After = p.apply(change{best.Action, best.Server})
+	}
 	return best, !found, nil
 }
 
-// candidates lists what may come next, in the order of preference. Under a
-// majority, changes of one kind all have the same effect, and the smallest id
-// stands for them.
-func (p *planner) candidates() []change {
-	byRank := make([][]change, len(preference))
-	for _, c := range p.todo {
-		rank := slices.Index(preference, kind{c.action, p.failed[c.id]})
-		if rank < 0 {
-			rank = slices.Index(preference, kind{c.action, false})
-		}
-		if len(byRank[rank]) == 0 || len(p.now.Groups) > 0 {
-			byRank[rank] = append(byRank[rank], c)
-		}
-	}
-	return slices.Concat(byRank...)
-}
-
-// kind is an action, on a server that is down or not.
-type kind struct {
-	action Action
-	down   bool
-}
-
-// preference orders changes that tolerate equally much.
-var preference = []kind{
-	{RemoveVoter, true}, {Demote, true}, // the dead count against every quorum
-	{Promote, false}, {AddVoter, false}, {Move, false}, {RemoveVoter, false}, {Demote, false},
-	{Promote, true}, {AddVoter, true}, // to be refused, once nothing else is better
-	{AddObserver, false}, {RemoveObserver, false}, {Replace, false},
-}
-
-// changes lists what leads from one membership to the other, by ids ascending.
-func changes(from, to Membership) []change {
-	const voter, observer = 1, 2
-	roles := func(m Membership) map[int64]int {
-		r := make(map[int64]int, len(m.Voters)+len(m.Observers))
-		for _, id := range m.Observers {
-			r[id] = observer
-		}
-		for _, id := range m.Voters {
-			r[id] = voter
-		}
-		return r
-	}
-	old, next := roles(from), roles(to)
-	actions := map[[2]int]Action{
-		{voter, observer}: Demote, {voter, 0}: RemoveVoter, {observer, voter}: Promote, {0, voter}: AddVoter,
-		{observer, 0}: RemoveObserver, {0, observer}: AddObserver,
-	}
-	ids := slices.Concat(slices.Collect(maps.Keys(old)), slices.Collect(maps.Keys(next)))
-	slices.Sort(ids)
-	var todo []change
-	for _, id := range slices.Compact(ids) {
-		if action, ok := actions[[2]int{old[id], next[id]}]; ok {
-			todo = append(todo, change{action, id})
-		}
-		before, had := from.Addresses[id]
-		after, has := to.Addresses[id]
-		if had && has && before != after && old[id] != 0 && next[id] != 0 {
-			todo = append(todo, change{Move, id})
-		}
-	}
-	return todo
-}
-
-// judge works out what a change would do.
+// judge works out what a change would do; all but the membership afterwards.
 func (p *planner) judge(c change) (Step, error) {
-	step := Step{Action: c.action, Server: c.id, After: p.apply(c)}
-	s, err := step.After.System()
+	step := Step{Action: c.action, Server: c.id}
+	if c.action != Replace && !p.grouped(change{}) && !p.grouped(c) {
+		p.judgeMajority(&step)
+		return step, nil
+	}
+	s, err := p.apply(c).System()
 	if err != nil {
 		return step, err
 	}
-	if m, ok := s.(*Majority); ok {
-		step.Quorum = m.Size()
-	} else {
-		t, err := Tolerance(s)
-		if err != nil {
-			return step, err
-		}
-		step.Quorum = t.Quorum
+	t, err := Tolerance(s)
+	if err != nil {
+		return step, err
 	}
+	step.Quorum = t.Quorum
 	if step.TolerateAfter, err = p.tolerance(s, -1); err != nil {
 		return step, err
 	}
@@ -255,42 +192,51 @@ func (p *planner) judge(c change) (Step, error) {
 	return step, err
 }
 
-// apply is the membership after a change.
-func (p *planner) apply(c change) Membership {
-	if c.action == Replace {
-		return p.to
+// judgeMajority is judge in plain numbers, for the common case.
+func (p *planner) judgeMajority(step *Step) {
+	n, up := len(p.now.Voters), p.up
+	change := votes(step.Action)
+	upAfter := up
+	if !p.failed[step.Server] {
+		upAfter += change
 	}
-	without := func(ids []int64) []int64 {
-		return slices.DeleteFunc(slices.Clone(ids), func(id int64) bool { return id == c.id })
+	tolerance := func(n, up int) int { return max(-1, up-(n/2+1)) }
+	step.Quorum = (n+change)/2 + 1
+	step.TolerateAfter = tolerance(n+change, upAfter)
+	away := 0
+	if step.Action == Move && !p.failed[step.Server] && slices.Contains(p.now.Voters, step.Server) {
+		away = 1
 	}
-	with := func(ids []int64) []int64 {
-		ids = append(slices.Clone(ids), c.id)
-		slices.Sort(ids)
-		return ids
-	}
-	m := p.now
-	switch c.action {
-	case AddVoter:
-		m.Voters = with(m.Voters)
-	case Promote:
-		m.Observers, m.Voters = without(m.Observers), with(m.Voters)
-	case Demote:
-		m.Voters, m.Observers = without(m.Voters), with(m.Observers)
-	case RemoveVoter:
-		m.Voters = without(m.Voters)
-	case AddObserver:
-		m.Observers = with(m.Observers)
-	case RemoveObserver:
-		m.Observers = without(m.Observers)
-	}
-	return p.regroup(m)
+	step.TolerateDuring = min(tolerance(n, up-away), tolerance(n+change, upAfter-away))
 }
 
-func (p *planner) take(step Step) {
+// votes is how many votes an action adds.
+func votes(a Action) int {
+	switch a {
+	case AddVoter, Promote:
+		return 1
+	case Demote, RemoveVoter:
+		return -1
+	}
+	return 0
+}
+
+// take makes a step that has been judged.
+func (p *planner) take(step Step) error {
+	c := change{step.Action, step.Server}
 	p.now = step.After
-	p.todo = slices.DeleteFunc(p.todo, func(c change) bool { return c == change{step.Action, step.Server} })
-	// The system was built once by judge; it cannot fail now.
-	p.old, _ = p.now.System()
+	p.regrouped = p.regrouped || c.action == Regroup
+	if !p.failed[step.Server] {
+		p.up += votes(step.Action)
+	}
+	p.todo = slices.DeleteFunc(p.todo, func(other change) bool { return other == c })
+	if !p.grouped(change{}) { // judged by numbers
+		p.old = &Majority{ids: p.now.Voters}
+		return nil
+	}
+	var err error
+	p.old, err = p.now.System()
+	return err
 }
 
 // refuse says why a step must not be taken, or "".
