@@ -64,12 +64,9 @@ func describe(s *subject) (*ensembleDoc, error) {
 	}
 	// These two are hard for some weights. They are not worth failing for: the
 	// field is null and a note says why.
-	n, err := quorum.CountMinimalQuorums(s.system)
+	d.MinimalQuorums, err = quorum.CountMinimalQuorums(s.system)
 	if err := d.noteIfTooLarge(err, "minimal quorums are not counted"); err != nil {
 		return nil, err
-	} else if n != nil {
-		raw := rawNumber(n)
-		d.MinimalQuorums = &raw
 	}
 	d.NeverMatter, err = quorum.Dummies(s.system)
 	if err := d.noteIfTooLarge(err, "members that never matter are not known"); err != nil {
@@ -220,7 +217,7 @@ func (o *quorumOptions) addProfile(d *ensembleDoc, s *subject) error {
 		return err
 	}
 	for _, row := range profile {
-		d.Profile = append(d.Profile, profileDoc{row.Failures, rawNumber(row.Fatal), rawNumber(row.Total), row.Fatal, row.Total})
+		d.Profile = append(d.Profile, profileDoc(row))
 	}
 	return nil
 }

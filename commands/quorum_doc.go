@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"encoding/json"
 	"math/big"
 
 	"zkctl/quorum"
@@ -27,7 +26,7 @@ type ensembleDoc struct {
 	ToleratesAtBest *int             `json:"tolerates_at_best"`
 	SinglePoints    []int64          `json:"single_points_of_failure"`
 	NeverMatter     []int64          `json:"never_matter"`
-	MinimalQuorums  *json.RawMessage `json:"minimal_quorums"` // null: too many sums to count exactly, see notes
+	MinimalQuorums  *big.Int         `json:"minimal_quorums"` // null: too many sums to count exactly, see notes
 	Messages        messagesDoc      `json:"messages_per_write"`
 	Warnings        []quorum.Warning `json:"warnings"`
 	Notes           []string         `json:"notes,omitempty"`
@@ -154,11 +153,9 @@ type placementDoc struct {
 }
 
 type profileDoc struct {
-	Failures int             `json:"failures"`
-	Fatal    json.RawMessage `json:"fatal"`
-	Total    json.RawMessage `json:"total"`
-
-	fatal, total *big.Int
+	Failures int      `json:"failures"`
+	Fatal    *big.Int `json:"fatal"`
+	Total    *big.Int `json:"total"`
 }
 
 type recommendationDoc struct {
@@ -168,5 +165,3 @@ type recommendationDoc struct {
 	Tolerates    int              `json:"tolerates"`
 	Availability *availabilityDoc `json:"availability"`
 }
-
-func rawNumber(n *big.Int) json.RawMessage { return json.RawMessage(n.String()) }

@@ -120,10 +120,19 @@ func (o *quorumOptions) addRepair(d *ensembleDoc, s *subject) error {
 	if err != nil {
 		return err
 	}
-	d.MTTQL = finite(r.MeanTimeToLoss)
 	d.Repair = &repairDoc{MTTF: mttf, MTTR: mttr, Crew: crew.String(), Availability: r.Availability.Up(),
-		Losses: r.LossesPerTime * quorum.SecondsPerYear, MeanOutage: finite(r.MeanOutage),
-		timeToLoss: r.MeanTimeToLoss, exact: r.Availability}
+		Losses: r.LossesPerTime * quorum.SecondsPerYear, MeanOutage: finite(r.MeanOutage), exact: r.Availability}
+	// How often in the long run is known for systems for which the first time is not.
+	first, err := quorum.MeanTimeToLoss(s.system, mttf, mttr, crew)
+	if err := d.noteIfTooLarge(err, "how long the quorum lasts at first is not known, only how often it is lost in the long run"); err != nil {
+		return err
+	}
+	if err == nil {
+		d.Repair.timeToLoss, d.MTTQL = first, finite(first)
+		if d.MTTQL == nil {
+			d.Notes = append(d.Notes, "the mean time to quorum loss is beyond 1e308 seconds")
+		}
+	}
 	return nil
 }
 

@@ -2,7 +2,6 @@ package commands
 
 import (
 	"fmt"
-	"math"
 	"math/big"
 	"slices"
 	"strings"
@@ -76,22 +75,18 @@ func (d *ensembleDoc) quorumText() string {
 	if d.System != "majority" {
 		text = fmt.Sprintf("%d of %d at least", *d.Quorum, d.Voters)
 		if d.MinimalQuorums != nil {
-			text += ", the right ones: " + countText(*d.MinimalQuorums) + " minimal quorums"
+			text += ", the right ones: " + countText(d.MinimalQuorums) + " minimal quorums"
 		}
 	}
 	return text
 }
 
 // countText writes a big count as it is up to a trillion, then rounded.
-func countText(raw []byte) string {
-	if len(raw) <= 12 {
-		return string(raw)
+func countText(n *big.Int) string {
+	if n.CmpAbs(big.NewInt(1e12)) < 0 {
+		return n.String()
 	}
-	f, _, err := big.ParseFloat(string(raw), 10, 64, big.ToNearestEven)
-	if err != nil {
-		return string(raw)
-	}
-	return "about " + f.Text('g', 3)
+	return "about " + new(big.Float).SetPrec(64).SetInt(n).Text('g', 3)
 }
 
 func (d *ensembleDoc) toleranceText(pg *page) string {
@@ -149,10 +144,14 @@ func (d *ensembleDoc) repairText() string {
 		return ""
 	}
 	r := d.Repair
-	if math.IsInf(r.timeToLoss, 1) {
-		return "longer than 1e308 s"
+	text := ""
+	switch {
+	case r.timeToLoss > 0 && d.MTTQL != nil:
+		text = humanSeconds(r.timeToLoss) + " until the quorum is first lost; "
+	case r.timeToLoss > 0:
+		text = "longer than 1e308 s; "
 	}
-	text := fmt.Sprintf("%s until the quorum is first lost; lost %s times a year", humanSeconds(r.timeToLoss), significant(r.Losses))
+	text += "lost " + significant(r.Losses) + " times a year"
 	if r.MeanOutage != nil {
 		text += ", for " + humanSeconds(*r.MeanOutage)
 	}

@@ -126,19 +126,19 @@ func (d *ensembleDoc) drawProfile(pg *page) {
 	var rows [][]string
 	for _, r := range d.Profile {
 		// What is never or always fatal goes without saying, but for the last row of each.
-		next := r.Failures+1 < len(d.Profile) && d.Profile[r.Failures+1].fatal.Sign() == 0
+		next := r.Failures+1 < len(d.Profile) && d.Profile[r.Failures+1].Fatal.Sign() == 0
 		before := r.Failures > 0 && all(d.Profile[r.Failures-1])
-		if r.fatal.Sign() == 0 && next || all(r) && before {
+		if r.Fatal.Sign() == 0 && next || all(r) && before {
 			continue
 		}
-		share := new(big.Rat).SetFrac(r.fatal, r.total)
-		p, _ := share.Float64()
+		share := new(big.Float).SetPrec(64).SetInt(r.Fatal)
+		p, _ := share.Quo(share, new(big.Float).SetPrec(64).SetInt(r.Total)).Float64()
 		rows = append(rows, []string{fmt.Sprint(r.Failures), countText(r.Fatal), countText(r.Total), fmt.Sprintf("%.2f %%", 100*p)})
 	}
 	pg.table([]column{right("failures"), right("fatal sets"), right("of"), right("share")}, rows)
 }
 
-func all(r profileDoc) bool { return r.fatal.Cmp(r.total) == 0 }
+func all(r profileDoc) bool { return r.Fatal.Cmp(r.Total) == 0 }
 
 func drawSets(pg *page, title string, sets [][]int64) {
 	if sets == nil {

@@ -46,127 +46,72 @@ func (a Availability) DowntimePerYear() float64 { return a.Down() * SecondsPerYe
 // ErrInvalid when up returns a zero Probability. Source: the Poisson-binomial
 // recursion, under Esscher's exponential tilting (1932).
 func Available(s System, up func(id int64) Probability) (Availability, error) {
-	for _, id := range s.Voters() {
-		if !up(id).valid() {
-			return Availability{}, fmt.Errorf("%w: no probability for server %d", ErrInvalid, id)
-		}
+	chances, err := chancesOf(s, up)
+	if err != nil {
+		return Availability{}, err
 	}
-	c, err := availability(s, up)
+	c, err := availability(budgetFor(s, "the availability", aQuestion), s, chances)
 	return Availability{c}, err
 }
 
-func availability(s System, up func(id int64) Probability) (chance, error) {
-	if f, ok := single(s); ok {
-		chances := make([]chance, len(f.ids))
-		for i, id := range f.ids {
-			chances[i] = up(id).chance()
+// chancesOf asks for the probability of each voter, in the order of Voters.
+func chancesOf(s System, up func(id int64) Probability) ([]chance, error) {
+	ids := s.Voters()
+	chances := make([]chance, len(ids))
+	for i, id := range ids {
+		p := up(id)
+		if !p.valid() {
+			return nil, fmt.Errorf("%w: no probability for server %d", ErrInvalid, id)
 		}
-		return f.availability(chances)
+		chances[i] = p.chance()
 	}
-	if f, ok := s.(former); ok {
-		if forms := f.forms(); len(forms) == 2 {
-			if a, b, ok := pairOfThresholds(forms); ok {
-				return pairAvailability(s.Voters(), a, b, up)
-			}
+	return chances, nil
+}
+
+// availability is Available for the voters' chances in their order.
+func availability(b *budget, s System, chances []chance) (chance, error) {
+	if f, ok := single(s); ok {
+		groups, err := f.outages(b, chances)
+		if err != nil {
+			return chance{}, err
 		}
+		return outage(b, groups, int64(f.toBlockAny()))
+	}
+	if p, ok := asPair(s); ok {
+		return p.availability(b, chances)
 	}
 	t, err := tabulate(s)
 	if err != nil {
 		return chance{}, err
 	}
-	return t.availability(up), nil
+	return t.availability(chances), nil
 }
 
-func (f form) availability(chances []chance) (chance, error) {
+// outages are the groups as things that fail: by losing their majority.
+func (f form) outages(b *budget, chances []chance) ([]item, error) {
 	groups := make([]item, len(f.groups))
 	for i, g := range f.groups {
-		c, err := g.availability(chances)
+		c, err := outage(b, g.items(chances), g.bar())
 		if err != nil {
-			return chance{}, err
+			return nil, err
 		}
 		groups[i] = item{1, c}
 	}
-	return outage(groups, int64(len(groups)-f.need+1))
+	return groups, nil
 }
 
-// availability of a group's majority.
-func (g formGroup) availability(chances []chance) (chance, error) {
+// items are the group's members as things that fail.
+func (g formGroup) items(chances []chance) []item {
 	items := make([]item, len(g.members))
 	for i, m := range g.members {
 		items[i] = item{m.weight, chances[m.index]}
 	}
-	return outage(items, g.bar())
-}
-
-// pairAvailability conditions on how many of the common voters are up; given
-// that, the voters that only one side has decide that side alone:
-//
-//	down = Σ_y P(y) · (Da + Db - Da·Db)
-func pairAvailability(ids []int64, a, b threshold, up func(id int64) Probability) (chance, error) {
-	var onlyA, onlyB, common []item
-	inB := map[int]bool{}
-	for _, i := range b.members {
-		inB[i] = true
-	}
-	inA := map[int]bool{}
-	for _, i := range a.members {
-		inA[i] = true
-		it := item{1, up(ids[i]).chance()}
-		if inB[i] {
-			common = append(common, it)
-		} else {
-			onlyA = append(onlyA, it)
-		}
-	}
-	for _, i := range b.members {
-		if !inA[i] {
-			onlyB = append(onlyB, item{1, up(ids[i]).chance()})
-		}
-	}
-	total := chance{math.Inf(-1), math.Inf(-1)}
-	for failed, p := range failures(common) {
-		y := len(common) - failed
-		sideA, err := outage(onlyA, int64(len(onlyA)-(a.need-y)+1))
-		if err != nil {
-			return chance{}, err
-		}
-		sideB, err := outage(onlyB, int64(len(onlyB)-(b.need-y)+1))
-		if err != nil {
-			return chance{}, err
-		}
-		total.up = logAdd(total.up, p+sideA.up+sideB.up)
-		total.down = logAdd(total.down, p+logAdd(sideA.down, sideA.up+sideB.down))
-	}
-	return chance{min(total.up, 0), min(total.down, 0)}, nil
-}
-
-// failures returns ln P(exactly k of the items fail) for k = 0..n, item weights
-// aside. Sums of positive terms in logarithms: O(n²).
-func failures(items []item) []float64 {
-	p := []float64{0}
-	for _, it := range items {
-		next := make([]float64, len(p)+1)
-		for k := range next {
-			next[k] = math.Inf(-1)
-			if k < len(p) {
-				next[k] = p[k] + it.chance.up
-			}
-			if k > 0 {
-				next[k] = logAdd(next[k], p[k-1]+it.chance.down)
-			}
-		}
-		p = next
-	}
-	return p
+	return items
 }
 
 // availability adds up the states, winning and losing ones apart.
-func (t *table) availability(up func(id int64) Probability) chance {
+func (t *table) availability(chances []chance) chance {
 	total := chance{math.Inf(-1), math.Inf(-1)}
-	chances := make([]chance, len(t.ids))
-	for i, id := range t.ids {
-		chances[i] = up(id).chance()
-	}
 	states := stateChances(chances)
 	winning, losing := kahan{}, kahan{}
 	scale := math.Inf(-1)

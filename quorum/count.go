@@ -1,34 +1,29 @@
 package quorum
 
 import (
-	"fmt"
+	"cmp"
 	"math/big"
 	"slices"
 )
-
-// Fatal is one row of the failure profile.
-type Fatal struct {
-	Failures int      // how many servers fail together
-	Fatal    *big.Int // how many of the sets of that size take the quorum away
-	Total    *big.Int // how many sets of that size there are
-}
 
 // CountMinimalQuorums returns how many quorums there are of which no member can
 // be spared. Zero when there is no quorum at all.
 //
 // Algorithm: within a group, a minimal set is counted at its lightest member, by
-// how many sets of heavier ones fall just short; O(n·W) additions of big
+// how many sets of heavier ones fall just short; O(n·W) additions of n-bit
 // integers, W the needed weight (a binomial coefficient when all weigh the
 // same). Source: counting knapsacks. Across groups, the elementary symmetric polynomial. Two majorities at
-// once: O(n). ErrTooLarge when W is out of proportion, or beyond 20 voters for other systems.
+// once: O(n²) words. ErrTooLarge when n·W is beyond a tenth of a second, or beyond 20 voters for other systems.
 func CountMinimalQuorums(s System) (*big.Int, error) {
+	return countMinimalQuorums(budgetFor(s, "counting the minimal quorums", aGlance), s)
+}
+
+func countMinimalQuorums(b *budget, s System) (*big.Int, error) {
 	if f, ok := single(s); ok {
-		return f.countMinimal(f.need, func(g formGroup) int64 { return g.need })
+		return f.countMinimal(b, f.need, func(g formGroup) int64 { return g.need })
 	}
-	if f, ok := s.(former); ok {
-		if a, b, ok := pairOfThresholds(f.forms()); ok {
-			return a.joint(b).minimalQuorums(), nil
-		}
+	if p, ok := asPair(s); ok {
+		return p.minimalQuorums(b)
 	}
 	t, err := tabulate(s)
 	if err != nil {
@@ -41,11 +36,12 @@ func CountMinimalQuorums(s System) (*big.Int, error) {
 // member can be spared; 1, the empty one, when there is no quorum anyway. The
 // algorithm is that of CountMinimalQuorums on the weight that must fail.
 func CountMinimalBlocking(s System) (*big.Int, error) {
+	b := budgetFor(s, "counting the minimal blocking sets", aGlance)
 	if f, ok := single(s); ok {
 		if f.toBlock() <= 0 {
 			return big.NewInt(1), nil
 		}
-		return f.countMinimal(f.toBlock(), formGroup.bar)
+		return f.countMinimal(b, f.toBlock(), formGroup.bar)
 	}
 	t, err := tabulate(s)
 	if err != nil {
@@ -56,13 +52,21 @@ func CountMinimalBlocking(s System) (*big.Int, error) {
 
 // countMinimal counts the ways to choose k reachable groups and, in each, a minimal set
 // of the weight that need asks for.
-func (f form) countMinimal(k int, need func(formGroup) int64) (*big.Int, error) {
-	var ways []*big.Int
+func (f form) countMinimal(b *budget, k int, need func(formGroup) int64) (*big.Int, error) {
+	var counts []knapsack
 	for _, g := range f.groups {
-		if !g.reachable() {
-			continue
+		if g.reachable() {
+			counts = append(counts, newKnapsack(g.weights(), need(g)))
 		}
-		n, err := minimalSets(g.weights(), need(g))
+	}
+	for _, c := range counts { // before any of the work is done
+		if err := b.spend(c.steps()); err != nil {
+			return nil, err
+		}
+	}
+	var ways []*big.Int
+	for _, c := range counts {
+		n, err := c.minimalSets(b)
 		if err != nil {
 			return nil, err
 		}
@@ -74,6 +78,9 @@ func (f form) countMinimal(k int, need func(formGroup) int64) (*big.Int, error) 
 	if same := slices.IndexFunc(ways, func(n *big.Int) bool { return n.Cmp(ways[0]) != 0 }); same < 0 {
 		n := new(big.Int).Exp(ways[0], big.NewInt(int64(k)), nil)
 		return n.Mul(n, binomial(len(ways), k)), nil
+	}
+	if err := b.spend(int64(len(ways)) * int64(k) * int64(8+wordsFor(len(f.ids)))); err != nil {
+		return nil, err
 	}
 	// chosen[i] is the number of ways with i groups chosen so far.
 	chosen := make([]*big.Int, k+1)
@@ -90,192 +97,92 @@ func (f form) countMinimal(k int, need func(formGroup) int64) (*big.Int, error) 
 	return chosen[k], nil
 }
 
-// maxCountSteps bounds the additions of big integers that one answer may take:
-// about a second.
-const maxCountSteps = 1 << 24
-
-// minimalSets counts the sets of weights that weigh at least need, and less
+// knapsack asks for the sets of weights that weigh at least need, and less
 // without their lightest member.
-func minimalSets(weights []int64, need int64) (*big.Int, error) {
-	weights, need = reduce(weights, need)
-	n := len(weights)
-	slices.Sort(weights)
-	slices.Reverse(weights)
-	if weights[0] == weights[n-1] {
-		return binomial(n, int(need)), nil // all 1 after reduce
+type knapsack struct {
+	weights []int64 // descending, without a common divisor
+	need    int64
+	passes  []pass // one a member; none when there is a closed form, or a list of sums
+}
+
+// pass is one member's turn, heaviest first.
+type pass struct {
+	weight      int64
+	words       int   // that the counts have by then: there are 2^i sets of i members
+	reach       int64 // no set so far weighs more
+	top, bottom int64 // the sums to which it adds
+}
+
+func newKnapsack(weights []int64, need int64) knapsack {
+	k := knapsack{}
+	k.weights, k.need = reduce(weights, need)
+	slices.SortFunc(k.weights, func(a, b int64) int { return cmp.Compare(b, a) })
+	if k.equal() || few(len(k.weights), k.need) {
+		return k
 	}
-	if need > maxCountSteps/int64(n) {
-		return nil, fmt.Errorf("%w: counting sets of %d voters that weigh %d together (divide the weights by what they have in common)",
-			ErrTooLarge, n, need)
+	rest, reach := sum(k.weights), int64(0)
+	for i, w := range k.weights {
+		p := pass{weight: w, words: wordsFor(i), reach: reach}
+		rest -= w
+		reach = min(reach+w, k.need-1)
+		p.top, p.bottom = reach, max(w, k.need-rest)
+		k.passes = append(k.passes, p)
 	}
-	var rest int64
-	for _, w := range weights {
-		rest += w
+	return k
+}
+
+// equal reports whether all weigh the same: 1, once their common divisor is out.
+func (k knapsack) equal() bool { return k.weights[0] == k.weights[len(k.weights)-1] }
+
+// steps is what the passes take, in additions of words.
+func (k knapsack) steps() int64 {
+	var steps int64
+	for _, p := range k.passes {
+		steps += int64(p.words+1) * (max(0, p.top-p.bottom+1) + min(p.weight, p.reach+1))
+	}
+	return steps
+}
+
+func (k knapsack) minimalSets(b *budget) (*big.Int, error) {
+	if k.equal() {
+		return binomial(len(k.weights), int(k.need)), nil
+	}
+	if k.passes == nil {
+		return k.minimalSetsSparse(b)
 	}
 	// short[s] is how many sets of the members so far, the heavier ones, weigh s
 	// and so fall short of need. Sets that the rest cannot complete are dropped.
-	short := make([]*big.Int, need)
-	for s := range short {
-		short[s] = new(big.Int)
+	short := newNaturals(int(k.need), len(k.weights))
+	short.words[0] = 1
+	total := make([]uint64, short.width)
+	for _, p := range k.passes {
+		for s := max(0, k.need-p.weight); s <= p.reach; s++ {
+			addTo(total, short.at(s, p.words))
+		}
+		for s := p.top; s >= p.bottom; s-- {
+			addTo(short.at(s, short.width), short.at(s-p.weight, p.words))
+		}
 	}
-	short[0].SetInt64(1)
+	return natural(total), nil
+}
+
+// minimalSetsSparse is minimalSets over a list of the sums that occur.
+func (k knapsack) minimalSetsSparse(b *budget) (*big.Int, error) {
+	same := func(n *big.Int) *big.Int { return n }
+	add := func(x, y *big.Int) *big.Int { return new(big.Int).Add(x, y) }
+	short := []weighed[*big.Int]{{0, big.NewInt(1)}}
 	total := new(big.Int)
-	var reach int64 // no set so far weighs more
-	for _, w := range weights {
-		for s := max(0, need-w); s <= min(reach, need-1); s++ {
-			total.Add(total, short[s])
+	rest := sum(k.weights)
+	for _, w := range k.weights {
+		for _, st := range above(short, k.need-w) {
+			total.Add(total, st.value)
+		}
+		next, err := branch(b, short, w, same, same, add)
+		if err != nil {
+			return nil, err
 		}
 		rest -= w
-		reach = min(reach+w, need-1)
-		for s := reach; s >= max(w, need-rest); s-- {
-			short[s].Add(short[s], short[s-w])
-		}
+		short = above(below(next, k.need), k.need-rest)
 	}
 	return total, nil
-}
-
-// FailureProfile returns, for 0 to n failures, how many of all sets of that size
-// are fatal. The first row with a fatal set is one above the guaranteed
-// tolerance, and its count is that of the smallest blocking sets.
-//
-// Algorithm: sets of each group by (failed members, failed weight), then the
-// product over the groups by (failed members, groups left). O(n²) for
-// equal weights, O(n²·W) otherwise, in big integers; ErrTooLarge beyond a second's work.
-func FailureProfile(s System) ([]Fatal, error) {
-	f, ok := single(s)
-	if !ok {
-		t, err := tabulate(s)
-		if err != nil {
-			return nil, err
-		}
-		return t.profile(), nil
-	}
-	n := len(f.ids)
-	// lost[k][m]: sets of m failures among the groups so far that leave k of
-	// them standing, for k < f.need: those can still be fatal.
-	lost := [][]*big.Int{{big.NewInt(1)}}
-	inGroups, steps := 0, 0
-	for _, g := range f.groups {
-		if len(g.members) == 0 {
-			continue
-		}
-		broken, whole, err := g.profile()
-		if err != nil {
-			return nil, err
-		}
-		if steps += len(lost) * inGroups * len(g.members); steps > maxCountSteps/8 {
-			return nil, fmt.Errorf("%w: the failure profile of %d voters in %d groups", ErrTooLarge, n, len(f.groups))
-		}
-		inGroups += len(g.members)
-		lost = nextGroup(lost, broken, whole, f.need)
-	}
-	fatal := []*big.Int{}
-	for _, row := range lost {
-		fatal = addPoly(fatal, row)
-	}
-	// Voters outside of all groups, or of weight zero, fail as they like.
-	free := make([]*big.Int, n-inGroups+1)
-	for k := range free {
-		free[k] = binomial(n-inGroups, k)
-	}
-	fatal = mulPoly(fatal, free)
-	profile := make([]Fatal, n+1)
-	for m := range profile {
-		profile[m] = Fatal{Failures: m, Fatal: new(big.Int), Total: binomial(n, m)}
-		if m < len(fatal) {
-			profile[m].Fatal = fatal[m]
-		}
-	}
-	return profile, nil
-}
-
-// nextGroup adds a group to the states of FailureProfile.
-func nextGroup(lost [][]*big.Int, broken, whole []*big.Int, need int) [][]*big.Int {
-	next := make([][]*big.Int, min(len(lost)+1, need))
-	for k, row := range lost {
-		next[k] = addPoly(next[k], mulPoly(row, broken))
-		if k+1 < need {
-			next[k+1] = addPoly(next[k+1], mulPoly(row, whole))
-		}
-	}
-	return next
-}
-
-// profile counts the group's sets of m failures that take its majority away, and
-// those that do not.
-func (g formGroup) profile() (broken, whole []*big.Int, err error) {
-	n := len(g.members)
-	broken, whole = make([]*big.Int, n+1), make([]*big.Int, n+1)
-	bar := max(0, g.bar())
-	weights, bar := reduce(g.weights(), bar)
-	if slices.Max(weights) == 1 {
-		for m := range broken {
-			broken[m], whole[m] = new(big.Int), binomial(n, m)
-			if int64(m) >= bar {
-				broken[m], whole[m] = whole[m], broken[m]
-			}
-		}
-		return broken, whole, nil
-	}
-	if bar > maxCountSteps/4/int64(n)/int64(n) {
-		return nil, nil, fmt.Errorf("%w: the failure profile of %d voters with weights up to %d", ErrTooLarge, n, slices.Max(weights))
-	}
-	// intact[m][s]: sets of m failures that weigh s, less than bar.
-	intact := make([][]*big.Int, n+1)
-	for m := range intact {
-		intact[m] = make([]*big.Int, bar)
-		for s := range intact[m] {
-			intact[m][s] = new(big.Int)
-		}
-	}
-	if bar > 0 {
-		intact[0][0].SetInt64(1)
-	}
-	for i, w := range weights {
-		for m := i + 1; m > 0; m-- {
-			for s := bar - 1; s >= w; s-- {
-				intact[m][s].Add(intact[m][s], intact[m-1][s-w])
-			}
-		}
-	}
-	for m := range broken {
-		whole[m] = new(big.Int)
-		for _, c := range intact[m] {
-			whole[m].Add(whole[m], c)
-		}
-		broken[m] = new(big.Int).Sub(binomial(n, m), whole[m])
-	}
-	return broken, whole, nil
-}
-
-func addPoly(a, b []*big.Int) []*big.Int {
-	for len(a) < len(b) {
-		a = append(a, new(big.Int))
-	}
-	for i, x := range b {
-		a[i].Add(a[i], x)
-	}
-	return a
-}
-
-func mulPoly(a, b []*big.Int) []*big.Int {
-	if len(a) == 0 || len(b) == 0 {
-		return nil
-	}
-	out := make([]*big.Int, len(a)+len(b)-1)
-	for i := range out {
-		out[i] = new(big.Int)
-	}
-	product := new(big.Int)
-	for i, x := range a {
-		if x.Sign() == 0 {
-			continue
-		}
-		for j, y := range b {
-			if y.Sign() != 0 {
-				out[i+j].Add(out[i+j], product.Mul(x, y))
-			}
-		}
-	}
-	return out
 }

@@ -33,23 +33,29 @@
 // else that is monotone. Without is what is left when servers have failed.
 //
 //	Tolerance, SinglePoints, Dummies        what can fail        tolerance.go
-//	MinimalQuorums, FailureProfile, Count…  sets of servers      list.go, count.go
-//	Available, Importance, SmallestFor      probabilities        availability.go, tail.go
+//	MinimalQuorums, MinimalBlocking         sets of servers      list.go
+//	CountMinimalQuorums, FailureProfile     how many of them     count.go, profile.go
+//	Available, Importance, SmallestFor      probabilities        availability.go, importance.go, target.go
 //	BestWeights                             unequal servers      weights.go
 //	Zones, AvailableWithZones, Place        common causes        zones.go, placement.go
-//	Repairable                              time to quorum loss  repair.go
+//	Repairable, MeanTimeToLoss              failing in time      repair.go, firstloss.go
 //	CommitLatency, Latencies                round trips          latency.go
 //	MessagesPerWrite, EstimateThroughput    cost                 cost.go
 //	PlanChange, QuorumsMeet                 changing members     plan.go, meet.go
 //	RecoveryBudget                          losing the leader    recovery.go
 //	Lint                                    advice               lint.go
 //
+// Under these lie the algorithms: distributions of failed weight (tail.go, dense.go, sparse.go), all
+// but one of a thousand (leaveout.go), sets counted by weight (naturals.go) and multiplied modulo
+// primes (residues.go), subset sums 64 at a time (sumset.go), truth tables (table.go).
+//
 // # Exactness
 //
 // Every one of these systems but a Joint has the same shape: groups that need
 // some weight, and a number of groups that must have it (form.go). On that shape the questions have
 // polynomial algorithms, good for thousands of voters. Whatever else implements
-// System is enumerated up to 20 voters. What is inherently exponential and too large returns ErrTooLarge;
+// System is enumerated up to 20 voters. Each question has a budget of steps (budget.go): what is inherently
+// exponential and too large returns ErrTooLarge before the work, and
 // nothing is ever estimated silently. Counts are exact integers of any size,
 // probabilities carry about twelve correct digits, on whichever side they are small.
 //

@@ -157,10 +157,10 @@ func ExamplePlace() {
 }
 
 // A quorum of three lasts 19 years, of four only half as long.
-func ExampleRepairable() {
+func ExampleMeanTimeToLoss() {
 	for n := 3; n <= 5; n++ {
-		r := must(quorum.Repairable(must(quorum.MajorityOf(n)), 1000, 1, quorum.Parallel)) // hours
-		fmt.Printf("%d servers: %.0f h\n", n, r.MeanTimeToLoss)
+		t := must(quorum.MeanTimeToLoss(must(quorum.MajorityOf(n)), 1000, 1, quorum.Parallel)) // hours
+		fmt.Printf("%d servers: %.0f h\n", n, t)
 	}
 	// Output:
 	// 3 servers: 167500 h

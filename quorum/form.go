@@ -83,6 +83,10 @@ func (f form) reachable() int {
 // less when there is none to begin with.
 func (f form) toBlock() int { return f.reachable() - f.need + 1 }
 
+// toBlockAny is how many groups must be down to leave no quorum, those counted that
+// can never be up.
+func (f form) toBlockAny() int { return len(f.groups) - f.need + 1 }
+
 func (m *Majority) forms() []form {
 	return []form{thresholdForm(m.ids, int64(m.Size()))}
 }

@@ -83,71 +83,6 @@ func mirror(t *testing.T, n int) float64 {
 	return majorityDown(n, prob(t, "0.99"))
 }
 
-// thousand is a system of 1,000 voters of each polynomial kind.
-func thousand(t testing.TB) map[string]System {
-	t.Helper()
-	m, err := MajorityOf(1000)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ids := m.Voters()
-	weights := map[int64]int64{}
-	for _, id := range ids {
-		weights[id] = id%5 + 1
-	}
-	weighted, err := NewHierarchical(ids, []Group{{1, ids}}, weights)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var groups []Group
-	for g := range 25 {
-		groups = append(groups, Group{int64(g), ids[40*g : 40*g+40]})
-	}
-	hierarchical, err := NewHierarchical(ids, groups, weights)
-	if err != nil {
-		t.Fatal(err)
-	}
-	bigger, err := MajorityOf(1001)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return map[string]System{"majority": m, "weighted": weighted, "hierarchical": hierarchical, "reconfiguration": NewJoint(m, bigger)}
-}
-
-func TestAThousandVoters(t *testing.T) {
-	up := Uniform(prob(t, "0.99"))
-	for name, s := range thousand(t) {
-		tol, err := Tolerance(s)
-		if err != nil || tol.Guaranteed < 100 || !Has(s, s.Voters()...) {
-			t.Errorf("%s: %+v (%v)", name, tol, err)
-		}
-		a, err := Available(s, up)
-		if err != nil || !(a.Nines() > 50) {
-			t.Errorf("%s: %v nines (%v)", name, a.Nines(), err)
-		}
-		if n, err := CountMinimalQuorums(s); err != nil || n.BitLen() < 100 {
-			t.Errorf("%s: %v minimal quorums (%v)", name, n, err)
-		}
-		if ws, err := Lint(s); err != nil || name == "hierarchical" && len(ws) > 0 {
-			t.Errorf("%s: %v (%v)", name, ws, err)
-		}
-		if name == "reconfiguration" {
-			continue
-		}
-		if d, err := Dummies(s); err != nil || len(d) > 0 {
-			t.Errorf("%s: dummies %v (%v)", name, d, err)
-		}
-		zoned, err := AvailableWithZones(s, up, spread([]int{334, 333, 333}, prob(t, "0.999")))
-		if err != nil || zoned.Down() < 1e-6 || zoned.Down() > 1e-2 {
-			t.Errorf("%s in zones: %v (%v)", name, zoned.Down(), err)
-		}
-	}
-	m := thousand(t)["majority"]
-	if r, err := Repairable(m, 1000, 1, Parallel); err != nil || !math.IsInf(r.MeanTimeToLoss, 1) || r.MeanOutage <= 0 {
-		t.Errorf("repair of a thousand: %+v (%v)", r, err)
-	}
-}
-
 func TestTooLargeIsSaid(t *testing.T) {
 	var ids []int64
 	weights := map[int64]int64{}
@@ -177,8 +112,9 @@ func TestTooLargeIsSaid(t *testing.T) {
 		"joint quorums": second(Tolerance(joint)),
 		"meeting":       second(QuorumsMeet(h, m)),
 		"weights":       second(BestWeights(ids, half, 5)),
-		"repair":        second(Repairable(spread, 10, 1, Parallel)),
-		"placement":     second(Place(200, make3(t), prob(t, "0.9"))),
+		"repair":        second(Repairable(spread, 10, 1, OneCrew)),
+		"first loss":    second(MeanTimeToLoss(spread, 10, 1, Parallel)),
+		"placement":     second(Place(1000, make3(t), prob(t, "0.9"))),
 		"list":          second(MinimalQuorums(m, 1000)),
 	} {
 		if !errors.Is(err, ErrTooLarge) {
@@ -389,30 +325,4 @@ func TestMajorityIsBestForEqualServers(t *testing.T) {
 			}
 		}
 	})
-}
-
-func BenchmarkThousandVoters(b *testing.B) {
-	p, _ := ParseProbability("0.99")
-	for name, s := range thousand(b) {
-		b.Run(name+"/availability", func(b *testing.B) {
-			for b.Loop() {
-				if _, err := Available(s, Uniform(p)); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-		b.Run(name+"/minimal quorums", func(b *testing.B) {
-			for b.Loop() {
-				if _, err := CountMinimalQuorums(s); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-		b.Run(name+"/is quorum", func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				s.IsQuorum(func(id int64) bool { return id%3 != 0 })
-			}
-		})
-	}
 }

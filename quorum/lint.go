@@ -28,7 +28,7 @@ type Warning struct {
 	Text string `json:"text"`
 }
 
-// Lint returns what is unwise about a system, the gravest first. O(n²).
+// Lint returns what is unwise about a system, the gravest first. O(n log n).
 func Lint(s System) ([]Warning, error) {
 	t, err := GuaranteedTolerance(s)
 	if err != nil {

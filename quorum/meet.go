@@ -12,8 +12,8 @@ import "fmt"
 // together; ErrTooLarge beyond. Source: the definition of a quorum system.
 func QuorumsMeet(a, b System) (bool, error) {
 	j := NewJoint(a, b)
-	if x, y, ok := pairOfThresholds(j.forms()); ok {
-		return !x.joint(y).disjointQuorums(), nil
+	if p, ok := asPair(j); ok {
+		return !p.disjointQuorums(), nil
 	}
 	ids := j.Voters()
 	if len(ids) > maxTable {

@@ -29,57 +29,78 @@ func (f form) asThreshold() (threshold, bool) {
 	return t, true
 }
 
-// pairOfThresholds recognises the reconfiguration between two majorities.
-func pairOfThresholds(forms []form) (a, b threshold, ok bool) {
-	if len(forms) != 2 {
-		return a, b, false
-	}
-	a, okA := forms[0].asThreshold()
-	b, okB := forms[1].asThreshold()
-	return a, b, okA && okB
-}
-
-// pair is two thresholds over overlapping members. By symmetry only numbers
-// matter: x of the a members that only the first has, y of the c common ones,
-// z of the b that only the second has.
+// pair is two thresholds over overlapping members: a reconfiguration between two
+// majorities. By symmetry only numbers matter: x of those that only the
+// first has, y of the common ones, z of those that only the second has.
 //
 //	quorum iff x+y >= p and y+z >= q
 type pair struct {
-	a, c, b int
-	p, q    int
+	onlyA, common, onlyB []int // voters' positions, ascending
+	p, q                 int
 }
 
-func (t threshold) joint(u threshold) pair {
-	common := 0
+// asPair recognises a system that is two thresholds at once.
+func asPair(s System) (pair, bool) {
+	f, ok := s.(former)
+	if !ok {
+		return pair{}, false
+	}
+	forms := f.forms()
+	if len(forms) != 2 {
+		return pair{}, false
+	}
+	t, okA := forms[0].asThreshold()
+	u, okB := forms[1].asThreshold()
+	if !okA || !okB {
+		return pair{}, false
+	}
+	j := pair{p: t.need, q: u.need}
 	for _, i := range t.members {
 		if _, found := slices.BinarySearch(u.members, i); found {
-			common++
+			j.common = append(j.common, i)
+		} else {
+			j.onlyA = append(j.onlyA, i)
 		}
 	}
-	return pair{a: len(t.members) - common, c: common, b: len(u.members) - common, p: t.need, q: u.need}
+	for _, i := range u.members {
+		if _, found := slices.BinarySearch(t.members, i); !found {
+			j.onlyB = append(j.onlyB, i)
+		}
+	}
+	return j, true
 }
 
+func (j pair) sizes() (a, c, b int) { return len(j.onlyA), len(j.common), len(j.onlyB) }
+
 func (j pair) tolerances(n int) Tolerances {
+	a, c, b := j.sizes()
 	smallest := -1
-	for y := 0; y <= j.c; y++ {
+	for y := 0; y <= c; y++ {
 		x, z := max(0, j.p-y), max(0, j.q-y)
-		if x <= j.a && z <= j.b && (smallest < 0 || x+y+z < smallest) {
+		if x <= a && z <= b && (smallest < 0 || x+y+z < smallest) {
 			smallest = x + y + z
 		}
 	}
 	if smallest < 0 {
 		return Tolerances{Quorum: 0, Guaranteed: -1, AtBest: -1}
 	}
-	blocking := min(j.a+j.c-j.p, j.c+j.b-j.q) + 1
+	blocking := min(a+c-j.p, c+b-j.q) + 1
 	return Tolerances{Quorum: smallest, Guaranteed: blocking - 1, AtBest: n - smallest}
 }
 
-// minimalQuorums counts the sets of which no member can be spared. O(n²).
-func (j pair) minimalQuorums() *big.Int {
-	total := new(big.Int)
-	for y := 0; y <= j.c; y++ {
+// minimalQuorums counts the sets of which no member can be spared: O(n) products of
+// n-bit integers.
+func (j pair) minimalQuorums(budget *budget) (*big.Int, error) {
+	a, c, b := j.sizes()
+	n := a + c + b
+	if err := budget.spend(int64(n+1) * int64(16+8*wordsFor(n))); err != nil {
+		return nil, err
+	}
+	chooseA, chooseC, chooseB := binomials(a), binomials(c), binomials(b)
+	total, ways := new(big.Int), new(big.Int)
+	for y := 0; y <= c; y++ {
 		x, z := max(0, j.p-y), max(0, j.q-y)
-		if x > j.a || z > j.b {
+		if x > a || z > b {
 			continue
 		}
 		// With x and z as small as y allows, only the common members could be
@@ -87,17 +108,15 @@ func (j pair) minimalQuorums() *big.Int {
 		if y > 0 && x+y > j.p && y+z > j.q {
 			continue
 		}
-		n := binomial(j.a, x)
-		n.Mul(n, binomial(j.c, y))
-		total.Add(total, n.Mul(n, binomial(j.b, z)))
+		ways.Mul(chooseA[x], chooseC[y])
+		total.Add(total, ways.Mul(ways, chooseB[z]))
 	}
-	return total
+	return total, nil
 }
 
 // disjointQuorums reports whether two quorums, one of each system, can fail to
 // meet: then the systems must never decide side by side.
 func (j pair) disjointQuorums() bool {
-	return max(0, j.p-j.a)+max(0, j.q-j.b) <= j.c && j.p <= j.a+j.c && j.q <= j.c+j.b
+	a, c, b := j.sizes()
+	return max(0, j.p-a)+max(0, j.q-b) <= c && j.p <= a+c && j.q <= c+b
 }
-
-func binomial(n, k int) *big.Int { return new(big.Int).Binomial(int64(n), int64(k)) }

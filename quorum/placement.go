@@ -3,6 +3,7 @@ package quorum
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -14,16 +15,18 @@ type Placement struct {
 	Availability Availability
 }
 
-// maxPlacements bounds what Place ranks.
-const maxPlacements = 20_000
+// maxPlacements bounds what Place ranks: a thousand voters on three zones that are alike.
+const maxPlacements = 100_000
 
 // Place ranks the ways to put n equal voters, counted by majority, on the given
 // zones: the most available first. With zones that are all alike, sizes that
 // are permutations of each other are listed once, largest first. Members of the zones are
 // ignored.
 //
-// Algorithm: all partitions (or, when the zones differ, all distributions), each as
-// AvailableWithZones; the source is enumeration. ErrTooLarge beyond 20,000 of them; ErrInvalid for n < 1, no
+// Algorithm: all partitions (or, when the zones differ, all distributions). Which zones are lost
+// decides how many voters are left, and that how likely a majority of all is among
+// them, a binomial tail: O(n²) for the tails, O(2^zones) a placement. Source: enumeration,
+// conditioned on the zones as AvailableWithZones. ErrTooLarge beyond 100,000 placements; ErrInvalid for n < 1, no
 // zones or a missing probability.
 func Place(n int, zones []Zone, p Probability) ([]Placement, error) {
 	if err := checkZones(zones); err != nil {
@@ -33,73 +36,116 @@ func Place(n int, zones []Zone, p Probability) ([]Placement, error) {
 	if err != nil {
 		return nil, err
 	}
-	equal := true
-	for _, z := range zones {
-		equal = equal && z.Up == zones[0].Up
+	if !p.valid() {
+		return nil, fmt.Errorf("%w: no probability for the servers", ErrInvalid)
 	}
-	sizes, err := distributions(n, len(zones), equal)
-	if err != nil {
-		return nil, err
-	}
-	placements := make([]Placement, 0, len(sizes))
-	for _, size := range sizes {
-		placed := make([]Zone, len(zones))
-		next := int64(1)
-		for i, z := range zones {
-			placed[i] = Zone{Name: z.Name, Up: z.Up}
-			for range size[i] {
-				placed[i].Members = append(placed[i].Members, next)
-				next++
-			}
-		}
-		report, err := Zones(m, placed)
-		if err != nil {
-			return nil, err
-		}
-		a, err := AvailableWithZones(m, Uniform(p), placed)
-		if err != nil {
-			return nil, err
-		}
-		placements = append(placements, Placement{size, report.SurvivesAny, report.Worst, a})
-	}
-	slices.SortStableFunc(placements, func(a, b Placement) int {
-		return cmp.Compare(a.Availability.LogDown(), b.Availability.LogDown())
-	})
-	return placements, nil
+	return rankPlacements(budgetFor(m, fmt.Sprintf("placements on %s", plural(len(zones), "zone")), aQuestion), m, zones, p)
 }
 
-// distributions lists the ways to put n voters on z zones; unordered ones once
-// when the zones are equal.
-func distributions(n, z int, equal bool) ([][]int, error) {
-	var all [][]int
-	current := make([]int, z)
-	var place func(zone, left, most int) bool
-	place = func(zone, left, most int) bool {
-		if zone == z-1 {
-			if left > most {
-				return true
-			}
-			current[zone] = left
-			all = append(all, slices.Clone(current))
-			return len(all) <= maxPlacements
+func rankPlacements(b *budget, m *Majority, zones []Zone, p Probability) ([]Placement, error) {
+	n := len(m.ids)
+	pl := placing{budget: b, n: n, quorum: m.Size(), zones: make([]chance, len(zones)), alike: true, sizes: make([]int, len(zones))}
+	for i, z := range zones {
+		up := z.Up
+		if !up.valid() {
+			up = Certain
 		}
-		for k := min(left, most); k >= 0; k-- {
-			if equal && k*(z-zone) < left {
-				break // the rest cannot hold what is left without exceeding k
-			}
-			current[zone] = k
-			limit := n
-			if equal {
-				limit = k
-			}
-			if !place(zone+1, left-k, limit) {
-				return false
-			}
+		pl.zones[i] = up.chance()
+		pl.alike = pl.alike && pl.zones[i] == pl.zones[0]
+	}
+	if err := pl.tails(p.chance()); err != nil {
+		return nil, err
+	}
+	if err := pl.choose(0, n, n, []weighed[float64]{{0, 0}}); err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(pl.found, func(a, b Placement) int {
+		return cmp.Compare(a.Availability.LogDown(), b.Availability.LogDown())
+	})
+	return pl.found, nil
+}
+
+// placing is the state of Place.
+type placing struct {
+	budget    *budget
+	n, quorum int
+	zones     []chance
+	alike     bool     // the zones
+	left      []chance // of a quorum, by how many voters are left
+	sizes     []int    // of the zones, as far as they have been chosen
+	found     []Placement
+}
+
+// tails computes how likely a quorum is among the voters that the zones leave.
+func (p *placing) tails(server chance) error {
+	if err := p.budget.spend(int64(p.n) * int64(p.n)); err != nil {
+		return err
+	}
+	for left := range p.n + 1 {
+		p.left = append(p.left, binomialOutage(left, left-p.quorum+1, server))
+	}
+	return nil
+}
+
+// choose chooses the size of one zone after another: at most most, of the voters that
+// remain. lost are the numbers of voters that may be lost with the zones so far, and ln of
+// how likely.
+func (p *placing) choose(zone, remain, most int, lost []weighed[float64]) error {
+	if zone == len(p.zones)-1 {
+		if remain > most {
+			return nil
 		}
-		return true
+		p.sizes[zone] = remain
+		return p.add(lost)
 	}
-	if !place(0, n, n) {
-		return nil, fmt.Errorf("%w: more than %d ways to put %d voters on %d zones", ErrTooLarge, maxPlacements, n, z)
+	for size := min(remain, most); size >= 0; size-- {
+		if p.alike && size*(len(p.zones)-zone) < remain {
+			return nil // the others cannot hold what remains without exceeding size
+		}
+		p.sizes[zone] = size
+		limit := p.n
+		if p.alike {
+			limit = size
+		}
+		c := p.zones[zone]
+		next, err := branch(p.budget, lost, int64(size),
+			func(ln float64) float64 { return ln + c.up }, func(ln float64) float64 { return ln + c.down }, logAdd)
+		if err != nil {
+			return err
+		}
+		if err := p.choose(zone+1, remain-size, limit, next); err != nil {
+			return err
+		}
 	}
-	return all, nil
+	return nil
+}
+
+// add judges the placement that has been chosen.
+func (p *placing) add(lost []weighed[float64]) error {
+	if len(p.found) == maxPlacements {
+		return fmt.Errorf("%w: there are more than %d ways to put %d voters on %d zones: name fewer zones",
+			ErrTooLarge, maxPlacements, p.n, len(p.zones))
+	}
+	last := len(p.zones) - 1
+	if err := p.budget.spend(64 * int64(len(lost)+4)); err != nil {
+		return err
+	}
+	sum := func(side func(chance) float64) float64 {
+		total := math.Inf(-1)
+		for _, st := range lost {
+			left := p.n - int(st.sum)
+			total = logAdd(total, st.value+p.zones[last].up+side(p.left[left]))
+			total = logAdd(total, st.value+p.zones[last].down+side(p.left[left-p.sizes[last]]))
+		}
+		return min(total, 0)
+	}
+	// The smaller side decides, and the other one is what it leaves.
+	total := fromDown(sum(func(c chance) float64 { return c.down }))
+	if total.down > -math.Ln2 {
+		total = fromUp(sum(func(c chance) float64 { return c.up }))
+	}
+	further := max(-1, p.n-slices.Max(p.sizes)-p.quorum)
+	p.found = append(p.found, Placement{slices.Clone(p.sizes), further >= 0, further,
+		Availability{total}})
+	return nil
 }

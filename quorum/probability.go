@@ -21,9 +21,6 @@ type Probability struct {
 // Certain is the probability of things that never fail.
 var Certain = Probability{up: 1}
 
-// never is the probability of things that are down.
-var never = Probability{down: 1}
-
 // Up returns the probability of being up.
 func (p Probability) Up() float64 { return p.up }
 

@@ -2,6 +2,8 @@ package quorum
 
 import (
 	"errors"
+	"fmt"
+	"maps"
 	"math"
 	"math/big"
 	"math/bits"
@@ -284,73 +286,93 @@ func TestZonesAgreeWithBruteForce(t *testing.T) {
 // not lumped, by iteration: a different chain and a different method.
 func TestRepairAgreesWithStates(t *testing.T) {
 	forRandomSystems(t, 60, func(t *testing.T, b brute, r *rand.Rand) {
-		if len(b.ids) == 0 || len(b.ids) > 6 || !b.has(b.all()) {
-			return
-		}
-		const mttf = 10.0
-		mttr := []float64{1, 5}[r.IntN(2)]
-		crew := []Crew{Parallel, OneCrew}[r.IntN(2)]
-		n := len(b.ids)
-		rate := func(failed, i int) float64 {
-			switch {
-			case failed>>i&1 == 0:
-				return 1 / mttf
-			case crew == Parallel:
-				return 1 / mttr
-			}
-			return 1 / mttr / float64(bits.OnesCount(uint(failed)))
-		}
-		quorum := make([]bool, 1<<n)
-		for failed := range quorum {
-			quorum[failed] = b.has(b.all() &^ failed)
-		}
-		times := make([]float64, 1<<n) // to the loss of the quorum, by value iteration
-		p := make([]float64, 1<<n)     // stationary, by the power method on the uniformised chain
-		p[0] = 1
-		top := float64(n) * (1/mttf + 1/mttr)
-		for range 20_000 {
-			moved := 0.0
-			next := make([]float64, 1<<n)
-			for failed := range quorum {
-				out, gain := 0.0, 1.0
-				for i := range n {
-					x := rate(failed, i)
-					out += x
-					next[failed^(1<<i)] += p[failed] * x / top
-					if quorum[failed^(1<<i)] {
-						gain += x * times[failed^(1<<i)]
-					}
-				}
-				next[failed] += p[failed] * (1 - out/top)
-				if quorum[failed] {
-					moved = max(moved, math.Abs(gain/out-times[failed])/(1+times[failed]))
-					times[failed] = gain / out
-				}
-			}
-			for failed := range p {
-				moved = max(moved, math.Abs(next[failed]-p[failed]))
-			}
-			p = next
-			if moved < 1e-13 {
-				break
-			}
-		}
-		down, losses := 0.0, 0.0
-		for failed := range quorum {
-			if !quorum[failed] {
-				down += p[failed]
-				continue
-			}
-			for i := range n {
-				if !quorum[failed^(1<<i)] {
-					losses += p[failed] * rate(failed, i)
-				}
-			}
-		}
-		got, err := Repairable(b.system, mttf, mttr, crew)
-		if err != nil || !near(got.MeanTimeToLoss, times[0], 1e-6) || !near(got.Availability.Down(), down, 1e-6) ||
-			!near(got.LossesPerTime, losses, 1e-6) || !near(got.MeanOutage, down/losses, 1e-6) {
-			t.Errorf("%v mttr %v: %+v (%v), want %v %v %v", crew, mttr, got, err, times[0], down, losses)
+		if len(b.ids) > 0 && len(b.ids) <= 6 && b.has(b.all()) {
+			repairAgrees(t, b, []float64{1, 5}[r.IntN(2)], []Crew{Parallel, OneCrew}[r.IntN(2)])
 		}
 	})
+	// Groups that are alike are exchanged for each other.
+	for _, weights := range []map[int64]int64{nil, {1: 2, 3: 2, 5: 2}, {1: 2, 3: 2, 5: 3}, {1: 0, 3: 0}} {
+		groups := []Group{{1, []int64{1, 2}}, {2, []int64{3, 4}}, {3, []int64{5, 6}}}
+		all := map[int64]int64{1: 1, 2: 1, 3: 1, 4: 1, 5: 1, 6: 1}
+		maps.Copy(all, weights)
+		ids := []int64{1, 2, 3, 4, 5, 6}
+		s, err := NewHierarchical(ids, groups, weights)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, crew := range []Crew{Parallel, OneCrew} {
+			repairAgrees(t, brute{fmt.Sprint("three pairs ", weights), s, ids, containsQuorum(groups, all)}, 1, crew)
+		}
+	}
+}
+
+func repairAgrees(t *testing.T, b brute, mttr float64, crew Crew) {
+	t.Helper()
+	const mttf = 10.0
+	n := len(b.ids)
+	rate := func(failed, i int) float64 {
+		switch {
+		case failed>>i&1 == 0:
+			return 1 / mttf
+		case crew == Parallel:
+			return 1 / mttr
+		}
+		return 1 / mttr / float64(bits.OnesCount(uint(failed)))
+	}
+	quorum := make([]bool, 1<<n)
+	for failed := range quorum {
+		quorum[failed] = b.has(b.all() &^ failed)
+	}
+	times := make([]float64, 1<<n) // to the loss of the quorum, by value iteration
+	p := make([]float64, 1<<n)     // stationary, by the power method on the uniformised chain
+	p[0] = 1
+	top := float64(n) * (1/mttf + 1/mttr)
+	for range 20_000 {
+		moved := 0.0
+		next := make([]float64, 1<<n)
+		for failed := range quorum {
+			out, gain := 0.0, 1.0
+			for i := range n {
+				x := rate(failed, i)
+				out += x
+				next[failed^(1<<i)] += p[failed] * x / top
+				if quorum[failed^(1<<i)] {
+					gain += x * times[failed^(1<<i)]
+				}
+			}
+			next[failed] += p[failed] * (1 - out/top)
+			if quorum[failed] {
+				moved = max(moved, math.Abs(gain/out-times[failed])/(1+times[failed]))
+				times[failed] = gain / out
+			}
+		}
+		for failed := range p {
+			moved = max(moved, math.Abs(next[failed]-p[failed]))
+		}
+		p = next
+		if moved < 1e-13 {
+			break
+		}
+	}
+	down, losses := 0.0, 0.0
+	for failed := range quorum {
+		if !quorum[failed] {
+			down += p[failed]
+			continue
+		}
+		for i := range n {
+			if !quorum[failed^(1<<i)] {
+				losses += p[failed] * rate(failed, i)
+			}
+		}
+	}
+	got, err := Repairable(b.system, mttf, mttr, crew)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := MeanTimeToLoss(b.system, mttf, mttr, crew)
+	if err != nil || !near(first, times[0], 1e-6) || !near(got.Availability.Down(), down, 1e-6) ||
+		!near(got.LossesPerTime, losses, 1e-6) || !near(got.MeanOutage, down/losses, 1e-6) {
+		t.Errorf("%v mttr %v: %v %+v (%v), want %v %v %v", crew, mttr, first, got, err, times[0], down, losses)
+	}
 }

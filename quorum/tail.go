@@ -2,7 +2,6 @@ package quorum
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 	"slices"
 )
@@ -19,7 +18,9 @@ import (
 // recursion underflows long before. Multiplying each server's odds of failing by
 // a factor e^(t·weight) makes the states around the bar the likely ones
 // (Esscher's transform); every state's weight is known, so the factor comes off again
-// exactly, in logarithms.
+// exactly, in logarithms:
+//
+//	P(sum = j) = P~(sum = j) · e^(norm - t·j)      norm = Σ ln E[e^(t·failed weight)]
 
 // item is one thing that can fail.
 type item struct {
@@ -27,16 +28,10 @@ type item struct {
 	chance chance
 }
 
-const (
-	maxTailSteps  = 1 << 30 // multiply-adds of one tail: a second
-	maxTailArray  = 1 << 23 // entries of the array over weights: 64 MB
-	maxTailStates = 1 << 20 // distinct sums when weights are too spread for an array
-)
-
 // outage returns the chance that the items' failed weight stays below bar (up)
 // or reaches it (down), each computed on its own smaller side.
-func outage(items []item, bar int64) (chance, error) {
-	down, err := logTail(items, bar)
+func outage(b *budget, items []item, bar int64) (chance, error) {
+	down, err := logTail(b, items, bar)
 	if err != nil {
 		return chance{}, err
 	}
@@ -50,7 +45,7 @@ func outage(items []item, bar int64) (chance, error) {
 		total += it.weight
 		swapped[i] = item{it.weight, chance{up: it.chance.down, down: it.chance.up}}
 	}
-	up, err := logTail(swapped, total-bar+1)
+	up, err := logTail(b, swapped, total-bar+1)
 	if err != nil {
 		return chance{}, err
 	}
@@ -58,65 +53,65 @@ func outage(items []item, bar int64) (chance, error) {
 }
 
 // logTail returns ln P(failed weight >= bar).
-func logTail(items []item, bar int64) (float64, error) {
-	tail, _, err := walk(items, bar, bar)
-	return tail, err
+func logTail(b *budget, items []item, bar int64) (float64, error) {
+	if err := b.spend(tiltSteps * int64(len(items))); err != nil {
+		return 0, err
+	}
+	open, bar := settle(items, bar)
+	if bar <= 0 {
+		return 0, nil
+	}
+	if totalWeight(open) < bar {
+		return math.Inf(-1), nil
+	}
+	t := tilt(open, bar)
+	steps := tilted(open, t)
+	if few(len(steps), bar) {
+		return sparseTail(b, steps, bar, t)
+	}
+	return denseTail(b, steps, bar, t)
 }
 
-// logWindow returns ln P(floor <= failed weight < bar): with floor = bar-w, how
-// likely one more item of weight w makes the difference.
-func logWindow(items []item, floor, bar int64) (float64, error) {
-	_, window, err := walk(items, floor, bar)
-	return window, err
-}
-
-// walk computes ln P(failed weight >= bar) and ln P(floor <= failed weight < bar).
-func walk(items []item, floor, bar int64) (tail, window float64, err error) {
-	var open []item // neither certain to be up nor certain to be down
+// settle takes the items out that are certain to be up or down, divides the
+// weights of the others by what they have in common, and sorts them, the
+// light ones first: the sums then stay few for longest.
+func settle(items []item, bar int64) ([]item, int64) {
+	open := make([]item, 0, len(items))
 	for _, it := range items {
 		switch {
 		case math.IsInf(it.chance.up, -1):
-			bar, floor = bar-it.weight, floor-it.weight
+			bar -= it.weight
 		case !math.IsInf(it.chance.down, -1):
 			open = append(open, it)
 		}
 	}
-	nothing := math.Inf(-1)
-	if bar <= 0 {
-		return 0, nothing, nil
-	}
 	weights := make([]int64, len(open))
-	var total int64
 	for i, it := range open {
 		weights[i] = it.weight
-		total += it.weight
 	}
-	if len(open) == 0 {
-		if floor <= 0 {
-			return nothing, 0, nil
-		}
-		return nothing, nothing, nil
-	}
-	if total < bar {
-		bar = total + 1 // nothing reaches it, but the window may be inhabited
-	}
-	_, floor = reduce(weights, max(floor, 0))
-	weights, bar = reduce(weights, bar)
+	weights, bar = reduce(weights, max(bar, 0))
 	for i := range open {
 		open[i].weight = weights[i]
 	}
-	// Light items first: the sums then stay few for longest.
 	slices.SortStableFunc(open, func(a, b item) int { return cmp.Compare(a.weight, b.weight) })
-	t := tilt(open, bar)
-	steps := make([]step, len(open))
-	for i, it := range open {
-		steps[i] = it.tilted(t)
+	return open, bar
+}
+
+// few reports whether n items have fewer sums than there are numbers below bar:
+// then the sums that occur are listed, else there is an array over all.
+func few(n int, bar int64) bool { return n < 62 && int64(1)<<n < bar || bar > maxArray }
+
+const (
+	maxArray  = 1 << 23 // entries of an array over sums: 64 MB
+	maxStates = 1 << 20 // of a list of sums
+)
+
+func totalWeight(items []item) int64 {
+	var sum int64
+	for _, it := range items {
+		sum += it.weight
 	}
-	if bar <= maxTailArray && bar*int64(len(open)) <= maxTailSteps {
-		tail, window = denseWalk(steps, floor, bar, t)
-		return tail, window, nil
-	}
-	return sparseWalk(steps, floor, bar, t)
+	return sum
 }
 
 // step is an item under the tilted measure.
@@ -126,29 +121,63 @@ type step struct {
 	norm     float64 // ln of what was divided out to make them so
 }
 
-func (it item) tilted(t float64) step {
-	x := it.chance.down - it.chance.up + t*float64(it.weight) // tilted log-odds of failing
-	s := step{weight: it.weight, up: 1 / (1 + math.Exp(x)), down: 1 / (1 + math.Exp(-x))}
-	if x > 0 { // ln(e^up + e^(down+tw)), pulled out of the larger one
-		s.norm = it.chance.down + t*float64(it.weight) + math.Log1p(math.Exp(-x))
-	} else {
-		s.norm = it.chance.up + math.Log1p(math.Exp(x))
+func tilted(items []item, t float64) []step {
+	steps := make([]step, len(items))
+	for i, it := range items {
+		x := it.chance.down - it.chance.up + t*float64(it.weight) // tilted log-odds of failing
+		s := step{weight: it.weight, up: 1 / (1 + math.Exp(x)), down: 1 / (1 + math.Exp(-x))}
+		if x > 0 { // ln(e^up + e^(down+tw)), pulled out of the larger one
+			s.norm = it.chance.down + t*float64(it.weight) + math.Log1p(math.Exp(-x))
+		} else {
+			s.norm = it.chance.up + math.Log1p(math.Exp(x))
+		}
+		steps[i] = s
 	}
-	return s
+	return steps
 }
+
+// remaining is what some steps weigh, and their norm.
+type remaining struct {
+	weight int64
+	norm   float64
+}
+
+// totals returns what is left from each step on. A sum of
+// logarithms in the hundreds must not lose its last digits, so the norms are
+// added up with a carry (Kahan).
+func totals(steps []step) []remaining {
+	rest := make([]remaining, len(steps)+1)
+	var norm kahan
+	for k := len(steps) - 1; k >= 0; k-- {
+		norm.add(steps[k].norm)
+		rest[k].weight, rest[k].norm = rest[k+1].weight+steps[k].weight, norm.sum
+	}
+	return rest
+}
+
+// tiltSteps is about what it takes to find the tilt and apply it, an item: forty
+// exponentials.
+const tiltSteps = 400
 
 // tilt chooses t >= 0 so that the expected failed weight is about at the bar.
 // Any t gives the same result; this one keeps the states that matter in range.
 func tilt(items []item, bar int64) float64 {
-	var total, heaviest float64
+	var total, heaviest, certain float64
+	var open []item
 	for _, it := range items {
-		total += float64(it.weight)
-		heaviest = max(heaviest, float64(it.weight))
+		switch w := float64(it.weight); {
+		case math.IsInf(it.chance.up, -1):
+			certain += w
+		case !math.IsInf(it.chance.down, -1):
+			open = append(open, it)
+			total += w
+			heaviest = max(heaviest, w)
+		}
 	}
-	goal := min(float64(bar), total*(1-1e-3))
+	goal := min(float64(bar)-certain, total*(1-1e-3))
 	expected := func(t float64) float64 {
 		sum := 0.0
-		for _, it := range items {
+		for _, it := range open {
 			sum += float64(it.weight) / (1 + math.Exp(it.chance.up-it.chance.down-t*float64(it.weight)))
 		}
 		return sum
@@ -169,98 +198,4 @@ func tilt(items []item, bar int64) float64 {
 		}
 	}
 	return high
-}
-
-// denseWalk walks the items over an array of sums below the bar. What reaches
-// the bar is taken out at once: the remaining items cannot bring it back. What
-// cannot come up to the floor any more is dropped.
-func denseWalk(steps []step, floor, bar int64, t float64) (tail, window float64) {
-	mass := make([]float64, bar) // tilted probability of each sum so far
-	mass[0] = 1
-	rest := totalWeight(steps)
-	tail, norm := math.Inf(-1), -t*float64(bar)
-	var low, high int64 // the sums that are possible and matter
-	for _, s := range steps {
-		w := s.weight
-		norm += s.norm
-		crossing := 0.0
-		for j := max(low, bar-w); j <= high; j++ {
-			crossing += mass[j] * math.Exp(-t*float64(j+w-bar))
-		}
-		tail = logAdd(tail, norm+math.Log(crossing*s.down))
-		rest -= w
-		low = max(low, floor-rest)
-		top := min(high+w, bar-1)
-		for j := top; j >= max(low, w); j-- {
-			mass[j] = mass[j]*s.up + mass[j-w]*s.down
-		}
-		for j := min(top, w-1); j >= low; j-- {
-			mass[j] *= s.up
-		}
-		high = top
-	}
-	inside := 0.0
-	for j := low; j <= high; j++ {
-		inside += mass[j] * math.Exp(-t*float64(j-bar))
-	}
-	return min(tail, 0), min(norm+math.Log(inside), 0)
-}
-
-// sparseWalk does the same over a sorted list of the sums that occur: weights
-// such as 10^12 make few sums, and an array impossible.
-func sparseWalk(steps []step, floor, bar int64, t float64) (tail, window float64, err error) {
-	type state struct {
-		sum  int64
-		mass float64
-	}
-	rest := totalWeight(steps)
-	states := []state{{0, 1}}
-	tail, norm := math.Inf(-1), -t*float64(bar)
-	for _, s := range steps {
-		w := s.weight
-		norm += s.norm
-		rest -= w
-		crossing := 0.0
-		next := make([]state, 0, 2*len(states))
-		push := func(sum int64, mass float64) {
-			if n := len(next); n > 0 && next[n-1].sum == sum {
-				next[n-1].mass += mass
-			} else if sum+rest >= floor {
-				next = append(next, state{sum, mass})
-			}
-		}
-		i, j := 0, 0 // two ordered walks: staying up, and failing
-		for i < len(states) || j < len(states) {
-			if j == len(states) || i < len(states) && states[i].sum <= states[j].sum+w {
-				push(states[i].sum, states[i].mass*s.up)
-				i++
-				continue
-			}
-			if sum := states[j].sum + w; sum >= bar {
-				crossing += states[j].mass * math.Exp(-t*float64(sum-bar))
-			} else {
-				push(sum, states[j].mass*s.down)
-			}
-			j++
-		}
-		tail = logAdd(tail, norm+math.Log(crossing*s.down))
-		if len(next) > maxTailStates {
-			return 0, 0, fmt.Errorf("%w: the weights of %d voters are so spread that they have more than %d different sums; "+
-				"scale them down to small numbers", ErrTooLarge, len(steps), maxTailStates)
-		}
-		states = next
-	}
-	inside := 0.0
-	for _, s := range states {
-		inside += s.mass * math.Exp(-t*float64(s.sum-bar))
-	}
-	return min(tail, 0), min(norm+math.Log(inside), 0), nil
-}
-
-func totalWeight(steps []step) int64 {
-	var sum int64
-	for _, s := range steps {
-		sum += s.weight
-	}
-	return sum
 }

@@ -54,13 +54,16 @@ func SmallestFor(p, target Probability) (n int, a Availability, err error) {
 
 // majorityDown is ln P(fewer than a majority of n are up), for equal servers.
 func majorityDown(n int, p Probability) float64 {
-	c := p.chance()
-	bar := n - n/2 // failures that take the majority away
+	return binomialTail(n, n-n/2, p.chance())
+}
+
+// binomialTail is ln P(bar or more of n equal servers fail).
+func binomialTail(n, bar int, c chance) float64 {
 	switch {
-	case math.IsInf(c.down, -1):
-		return c.down
-	case math.IsInf(c.up, -1):
+	case bar <= 0 || math.IsInf(c.up, -1) && bar <= n:
 		return 0
+	case bar > n || math.IsInf(c.down, -1):
+		return math.Inf(-1)
 	}
 	// Σ_{k>=bar} C(n,k) q^k p^(n-k): the first term in logarithms, the others by
 	// their ratio to the one before.
@@ -72,7 +75,19 @@ func majorityDown(n int, p Probability) float64 {
 		if math.IsInf(sum, 1) { // far beyond one half: certainly the likely side
 			return 0
 		}
+		if term < sum*1e-22 && odds*float64(n-k-1) < float64(k+2) {
+			break // the terms fall from here on, and faster and faster
+		}
 	}
 	lg := func(x int) float64 { v, _ := math.Lgamma(float64(x) + 1); return v }
 	return min(0, lg(n)-lg(bar)-lg(n-bar)+float64(bar)*c.down+float64(n-bar)*c.up+math.Log(sum))
+}
+
+// binomialOutage is binomialTail as a chance, each side computed where it is
+// small; as outage for items that are all alike.
+func binomialOutage(n, bar int, c chance) chance {
+	if down := binomialTail(n, bar, c); down < -math.Ln2 {
+		return fromDown(down)
+	}
+	return fromUp(binomialTail(n, n-bar+1, chance{up: c.down, down: c.up}))
 }

@@ -37,9 +37,10 @@ func BestWeights(ids []int64, up func(id int64) Probability, limit int) (Weighti
 		return Weighting{}, fmt.Errorf("%w: weights up to %d: the limit must be 1 or more", ErrInvalid, limit)
 	}
 	n := len(sorted)
-	if b := binomial(n+limit, limit); !b.IsInt64() || b.Int64() > maxWeightings {
+	b := &budget{limit: aQuestion, question: "the best weights"}
+	if ways := binomial(n+limit, limit); !ways.IsInt64() || ways.Int64() > maxWeightings {
 		return Weighting{}, fmt.Errorf("%w: %v ways to give %d servers weights from 0 to %d; choose weights near ln(p/(1-p)) instead",
-			ErrTooLarge, b, n, limit)
+			ErrTooLarge, ways, n, limit)
 	}
 	order := make([]int, n) // positions, the likeliest to be up first
 	items := make([]item, n)
@@ -58,7 +59,7 @@ func BestWeights(ids []int64, up func(id int64) Probability, limit int) (Weighti
 	var try func(k int, most int64) error
 	try = func(k int, most int64) error {
 		if k == n {
-			down, ok, err := groupDown(items, order, current)
+			down, ok, err := groupDown(b, items, order, current)
 			if err != nil || !ok {
 				return err
 			}
@@ -99,7 +100,7 @@ func BestWeights(ids []int64, up func(id int64) Probability, limit int) (Weighti
 
 // groupDown is ln of the unavailability of one group with these weights, given
 // in order; false when they are all zero.
-func groupDown(items []item, order []int, weights []int64) (float64, bool, error) {
+func groupDown(b *budget, items []item, order []int, weights []int64) (float64, bool, error) {
 	var total int64
 	var members []item
 	for k, i := range order {
@@ -111,7 +112,7 @@ func groupDown(items []item, order []int, weights []int64) (float64, bool, error
 	if total == 0 {
 		return 0, false, nil
 	}
-	down, err := logTail(members, total-(total/2+1)+1)
+	down, err := logTail(b, members, total-(total/2+1)+1)
 	return down, true, err
 }
 

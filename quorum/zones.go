@@ -1,11 +1,9 @@
 package quorum
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 )
 
 // Zone is a set of servers that fail together: a data centre, a rack, a power
@@ -52,12 +50,14 @@ func Zones(s System, zones []Zone) (ZoneReport, error) {
 		r.SurvivesAny = r.SurvivesAny && further >= 0
 		r.Worst = min(r.Worst, further)
 	}
-	states, err := zoneStates(s, zones, nil)
+	states, err := zoneStates(budgetFor(s, "the fewest zones to lose", aQuestion), s, zones, nil)
 	if err != nil {
 		return r, err
 	}
+	position := positions(s.Voters())
 	for _, st := range states {
-		if !st.quorum(s) && (r.ToBlock < 0 || st.zones < r.ToBlock) {
+		quorum := s.IsQuorum(func(id int64) bool { return !st.dead[position[id]] })
+		if !quorum && (r.ToBlock < 0 || st.zones < r.ToBlock) {
 			r.ToBlock = st.zones
 		}
 	}
@@ -73,22 +73,35 @@ func AvailableWithZones(s System, up func(id int64) Probability, zones []Zone) (
 	if err := checkZones(zones); err != nil {
 		return Availability{}, err
 	}
-	for _, id := range s.Voters() {
-		if !up(id).valid() {
-			return Availability{}, fmt.Errorf("%w: no probability for server %d", ErrInvalid, id)
-		}
+	return availableWithZones(budgetFor(s, "the availability with zones", aQuestion), s, up, zones)
+}
+
+func availableWithZones(b *budget, s System, up func(id int64) Probability, zones []Zone) (Availability, error) {
+	chances, err := chancesOf(s, up)
+	if err != nil {
+		return Availability{}, err
 	}
-	states, err := zoneStates(s, zones, up)
+	states, err := zoneStates(b, s, zones, chances)
 	if err != nil {
 		return Availability{}, err
 	}
 	total := chance{math.Inf(-1), math.Inf(-1)}
+	ids := s.Voters()
 	for _, st := range states {
-		left, err := Without(s, st.dead...)
+		var lost []int64
+		var alive []chance
+		for i, id := range ids {
+			if st.dead[i] {
+				lost = append(lost, id)
+			} else {
+				alive = append(alive, chances[i])
+			}
+		}
+		left, err := Without(s, lost...)
 		if err != nil {
 			return Availability{}, err
 		}
-		c, err := availability(left, up)
+		c, err := availability(b, left, alive)
 		if err != nil {
 			return Availability{}, err
 		}
@@ -119,28 +132,33 @@ func checkZones(zones []Zone) error {
 }
 
 func votersOf(s System, z Zone) []int64 {
+	member := make(map[int64]bool, len(z.Members))
+	for _, id := range z.Members {
+		member[id] = true
+	}
 	var ids []int64
 	for _, id := range s.Voters() {
-		if slices.Contains(z.Members, id) {
+		if member[id] {
 			ids = append(ids, id)
 		}
 	}
 	return ids
 }
 
+func positions(ids []int64) map[int64]int {
+	at := make(map[int64]int, len(ids))
+	for i, id := range ids {
+		at[id] = i
+	}
+	return at
+}
+
 // zoneState is a set of voters that are dead with their zones, up to
 // exchanging voters that are alike.
 type zoneState struct {
-	dead   []int64 // ascending
+	dead   []bool  // by voter, in the order of Voters
 	chance float64 // ln of its probability
 	zones  int     // the fewest zones whose loss brings it about
-}
-
-func (st zoneState) quorum(s System) bool {
-	return s.IsQuorum(func(id int64) bool {
-		_, dead := slices.BinarySearch(st.dead, id)
-		return !dead
-	})
 }
 
 const maxZoneStates = 1 << 16
@@ -148,29 +166,48 @@ const maxZoneStates = 1 << 16
 // zoneStates walks the zones, each lost or not, and merges states that only
 // differ by voters that are alike: same class (see alike), and in none of the
 // zones to come. Three zones of three equal servers are 4 states, not 8.
-func zoneStates(s System, zones []Zone, up func(id int64) Probability) ([]zoneState, error) {
-	classOf := alike(s, up)
+func zoneStates(b *budget, s System, zones []Zone, chances []chance) ([]zoneState, error) {
 	voters := s.Voters()
-	last := map[int64]int{} // voter -> its last zone; before that it cannot be exchanged
-	for i, z := range zones {
-		for _, id := range z.Members {
-			last[id] = i
+	at := positions(voters)
+	classOf := classes(s, chances)
+	last := make([]int, len(voters)) // of each voter's zones; before that it cannot be exchanged
+	for i := range last {
+		last[i] = len(zones) // in none: it does not die with any
+	}
+	for z, zone := range zones {
+		for _, id := range votersOf(s, zone) {
+			last[at[id]] = z
 		}
 	}
-	states := map[string]zoneState{"": {}}
-	for i, z := range zones {
-		zone := Certain.chance()
-		if z.Up.valid() {
-			zone = z.Up.chance()
+	states := []zoneState{{dead: make([]bool, len(voters))}}
+	for z, zone := range zones {
+		members := votersOf(s, zone)
+		up := Certain.chance()
+		if zone.Up.valid() {
+			up = zone.Up.chance()
 		}
-		members := votersOf(s, z)
-		next := map[string]zoneState{}
-		for _, key := range sortedKeys(states) {
-			st := states[key]
-			add(next, zoneState{dead: st.dead, chance: st.chance + zone.up, zones: st.zones}, voters, classOf, last, i)
-			dead := slices.Concat(st.dead, members)
-			slices.Sort(dead)
-			add(next, zoneState{dead: slices.Compact(dead), chance: st.chance + zone.down, zones: st.zones + 1}, voters, classOf, last, i)
+		if err := b.spend(32 * int64(len(states)) * int64(len(voters))); err != nil {
+			return nil, err
+		}
+		settled := func(i int) bool { return last[i] <= z }
+		var next []zoneState
+		index := map[string]int{}
+		for _, st := range states {
+			lost := zoneState{dead: slices.Clone(st.dead), chance: st.chance + up.down, zones: st.zones + 1}
+			for _, id := range members {
+				lost.dead[at[id]] = true
+			}
+			st.chance += up.up
+			for _, st := range []zoneState{st, lost} {
+				key := exchange(st.dead, classOf, settled)
+				if i, known := index[key]; known {
+					next[i].chance = logAdd(next[i].chance, st.chance)
+					next[i].zones = min(next[i].zones, st.zones)
+				} else {
+					index[key] = len(next)
+					next = append(next, st)
+				}
+			}
 		}
 		if len(next) > maxZoneStates {
 			return nil, fmt.Errorf("%w: %d zones overlap or differ so much that more than %d combinations of losses must be told apart",
@@ -178,81 +215,67 @@ func zoneStates(s System, zones []Zone, up func(id int64) Probability) ([]zoneSt
 		}
 		states = next
 	}
-	out := make([]zoneState, 0, len(states))
-	for _, key := range sortedKeys(states) {
-		out = append(out, states[key])
-	}
-	return out, nil
+	return states, nil
 }
 
-// add merges a state into the map under its canonical form.
-func add(states map[string]zoneState, st zoneState, voters []int64, classOf map[int64]string, last map[int64]int, zone int) {
-	settled := func(id int64) bool { l, zoned := last[id]; return zoned && l <= zone }
-	count := map[string]int{}
-	var dead []int64
-	for _, id := range st.dead {
-		if settled(id) {
-			count[classOf[id]]++
-		} else {
-			dead = append(dead, id)
+// exchange brings a state into its canonical form: of each class, the first settled voters
+// stand for those that are dead. It returns the state's name.
+func exchange(dead []bool, classOf []int, settled func(i int) bool) string {
+	count := make([]int, len(dead)) // of the dead and settled, by class
+	for i, is := range dead {
+		if is && settled(i) {
+			count[classOf[i]]++
+			dead[i] = false
 		}
 	}
-	// Of each class, the first settled voters stand for those that are dead.
-	for _, id := range voters {
-		if c := classOf[id]; settled(id) && count[c] > 0 {
+	name := make([]byte, (len(dead)+7)/8)
+	for i := range dead {
+		if c := classOf[i]; settled(i) && count[c] > 0 {
 			count[c]--
-			dead = append(dead, id)
+			dead[i] = true
+		}
+		if dead[i] {
+			name[i/8] |= 1 << (i % 8)
 		}
 	}
-	slices.Sort(dead)
-	st.dead = dead
-	key := fmt.Sprint(dead)
-	if old, ok := states[key]; ok {
-		st.chance = logAdd(st.chance, old.chance)
-		st.zones = min(st.zones, old.zones)
-	}
-	states[key] = st
+	return string(name)
 }
 
-// alike names the class of each voter: those of one class can be exchanged
-// without changing which sets are quorums, or how likely. Voters of systems
-// without a form are in classes of their own.
-func alike(s System, up func(id int64) Probability) map[int64]string {
-	classes := map[int64]string{}
+// classes numbers the class of each voter, below the number of voters: those of one class can be exchanged
+// without changing which sets are quorums, or how likely (without chances: all
+// are equally likely). Voters of systems without a form are in classes of their own.
+func classes(s System, chances []chance) []int {
 	ids := s.Voters()
-	parts := make([]strings.Builder, len(ids))
-	f, ok := s.(former)
+	names := make([][]byte, len(ids))
 	var forms []form
-	if ok {
+	if f, ok := s.(former); ok {
 		forms = f.forms()
 	}
 	for _, part := range forms {
 		for g, group := range part.groups {
 			for _, m := range group.members {
-				fmt.Fprintf(&parts[m.index], "%d*%d ", g, m.weight)
+				names[m.index] = fmt.Append(names[m.index], g, "*", m.weight, " ")
 			}
 		}
-		for i := range parts {
-			parts[i].WriteByte('/')
+		for i := range names {
+			names[i] = append(names[i], '/')
 		}
 	}
-	for i, id := range ids {
-		classes[id] = parts[i].String()
+	numbers := map[string]int{}
+	classOf := make([]int, len(ids))
+	for i, name := range names {
 		if len(forms) == 0 {
-			classes[id] = fmt.Sprint("only ", id)
+			name = fmt.Append(name, i)
 		}
-		if up != nil {
-			classes[id] += fmt.Sprint(up(id))
+		if chances != nil {
+			name = fmt.Append(name, chances[i])
 		}
+		number, known := numbers[string(name)]
+		if !known {
+			number = len(numbers)
+			numbers[string(name)] = number
+		}
+		classOf[i] = number
 	}
-	return classes
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, cmp.Compare)
-	return keys
+	return classOf
 }
