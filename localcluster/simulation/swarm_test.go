@@ -10,7 +10,7 @@ import (
 var (
 	swarmFirst = flag.Uint64("swarm.first", uint64(time.Now().UnixNano()>>20), "first seed; a new one every day otherwise")
 	swarmRuns  = flag.Int("swarm.runs", 0, "how many schedules to run")
-	swarmFor   = flag.Duration("swarm.for", 5*time.Second, "how long, when -swarm.runs is not given")
+	swarmFor   = flag.Duration("swarm.for", 4*time.Second, "how long, when -swarm.runs is not given")
 	swarmNodes = flag.Int("swarm.nodes", 0, "voters; 0: drawn")
 )
 
