@@ -117,51 +117,55 @@ func TestZOOKEEPER4837(t *testing.T) {
 	s.end()
 }
 
-// A leader that never came to be has sent its history as a SNAP, with a write at
-// its end that nobody else had. The observer that took it is asked by the next
-// leader to truncate behind that write, and has nothing on its disk from before:
-// it must get a whole SNAP. ZooKeeper's learner ends its process there
-// (Learner.syncWithLeader), at every start anew. Found by the swarm.
-func TestUnreachableTruncation(t *testing.T) {
-	setup := base(3, 1)
+// unreachable makes a server whose disk begins behind an orphan: a leader that
+// never came to be has sent its history as a SNAP, with a write at its end that
+// nobody else had. All servers are down. The next leader will ask the server to
+// truncate behind the write, and it has nothing from before.
+func unreachable(t *testing.T, setup Setup, ill int) (s *script, first *server, rest []int, last, orphan wire.Zxid) {
+	t.Helper()
 	setup.History = 2
-	s := newScript(t, setup)
-	const observer = 4
+	s = newScript(t, setup)
 	s.boot()
-	first := s.leads()
-	s.serves(1, 2, 3, observer)
-	s.commit(first, 2, 1, 2, 3, observer)
-	s.crash(observer, storage.KillProcess)
-	last := s.commit(first, 10, 1, 2, 3)
+	first = s.leads()
+	for _, id := range s.others(first, s.at(ill)) {
+		if id <= setup.Voters {
+			rest = append(rest, id)
+		}
+	}
+	s.serves(s.others()...)
+	s.commit(first, 2, s.others()...)
+	s.crash(ill, storage.KillProcess)
+	last = s.commit(first, 10, rest...)
 
 	// A write that only the leader's disk has; then the power fails.
-	others := s.others(first, s.at(observer))
-	release := s.holdAll(others)
-	orphan := s.propose(first)
+	release := s.holdAll(rest)
+	orphan = s.propose(first)
 	s.await("the write is on the leader's disk", func() bool { return s.oracle.view(first).onDisk == orphan })
-	for id := 1; id <= 3; id++ {
-		s.crash(id, storage.LoseUnsynced)
-	}
-	release()
+	s.powerCut(release)
 
-	// The same server is elected, and brings the observer up to date; the others
+	// The same server is elected, and brings the ill one up to date; the others
 	// take nothing in any more.
-	s.boot(1, 2, 3)
+	s.boot(append(rest, int(first.id))...)
 	s.await("it is elected again", func() bool {
 		return first.status.Role == zab.Leading && first.status.Phase == zab.Synchronization
 	})
-	release = s.holdAll(others)
-	s.boot(observer)
-	s.await("the observer has the write", func() bool { return s.oracle.view(s.at(observer)).onDisk == orphan })
-	s.stay(1, "the leader is established", func() bool { return first.status.Serving })
-	for id := 1; id <= 3; id++ {
-		s.crash(id, storage.LoseUnsynced)
+	release = s.holdAll(rest)
+	s.boot(ill)
+	s.await("the ill server has the write", func() bool { return s.oracle.view(s.at(ill)).onDisk == orphan })
+	if first.status.Serving {
+		t.Fatal("the leader is established: the test does not test what it should")
 	}
-	release()
+	s.powerCut(release)
+	return s, first, rest, last, orphan
+}
 
-	// The others know nothing of the write.
-	s.boot(others...)
-	next := s.leads(others...)
+// The server must get a whole SNAP. ZooKeeper's learner ends its process there
+// (Learner.syncWithLeader), at every start anew. Found by the swarm.
+func TestUnreachableTruncation(t *testing.T) {
+	const observer = 4
+	s, first, rest, last, orphan := unreachable(t, base(3, 1), observer)
+	s.boot(append(rest, observer)...)
+	next := s.leads(rest...)
 	s.serves(observer)
 	s.lost(orphan)
 	if got := s.syncs[observer]; got != wire.PacketSnap {
@@ -172,5 +176,25 @@ func TestUnreachableTruncation(t *testing.T) {
 		t.Errorf("the observer is at %v, without %v", s.at(observer).status.Applied, last)
 	}
 	s.boot(int(first.id))
+	s.end()
+}
+
+// The same with a voter without which there is no quorum: it must come back to
+// the very leader that it has left, who is waiting for it. One that looked for a
+// leader instead would find too few who have one. Found by the swarm, seed 3703.
+func TestUnreachableTruncationOfAVoter(t *testing.T) {
+	const voter = 1
+	s, first, rest, _, orphan := unreachable(t, base(5, 0), voter)
+	s.boot(rest...)
+	s.commit(s.leads(rest...), 1, rest...)
+	s.crash(rest[0], storage.KillProcess)
+	s.await("there is no quorum", func() bool {
+		return s.at(rest[1]).status.Role == zab.Looking && s.at(rest[2]).status.Role == zab.Looking
+	})
+	s.boot(voter)
+	s.leads(rest...)
+	s.serves(voter)
+	s.lost(orphan)
+	s.boot(int(first.id), rest[0])
 	s.end()
 }

@@ -92,8 +92,8 @@ var storageMutants = []mutant{
 		new:   `		if true {`,
 	},
 	{
-		name: "truncation-that-is-not-durable",
-		file: "storage/truncate.go", runs: 1000,
+		name:  "truncation-that-is-not-durable",
+		file:  "storage/truncate.go", // few leaders save a snapshot between two orphans
 		tests: []string{"TestTruncationLosesPower"},
 		old: `		path := filepath.Join(s.logDir, files.logs[i].name)
 		if err := removeDurably(s.fs, path); err != nil {`,

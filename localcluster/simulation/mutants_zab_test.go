@@ -211,6 +211,14 @@ var zabMutants = []mutant{
 		new:   `l.nothing = false`,
 	},
 	{
+		name:  "who-cannot-truncate-looks-for-a-leader",
+		file:  "zab/node.go",
+		tests: []string{"TestCorpus/cannot-truncate-and-is-needed", "TestUnreachableTruncationOfAVoter"},
+		old: `	n.learner = &learner{leader: l.leader, deadline: l.deadline}
+	n.dial()`,
+		new: `	n.look("cannot truncate")`,
+	},
+	{
 		name: "what-comes-behind-trunc-stays-in-memory",
 		file: "zab/learner.go", runs: 1000,
 		tests: []string{"TestZOOKEEPER5094"},

@@ -214,6 +214,14 @@ func (s *script) holdAll(ids []int) (release func()) {
 
 func (s *script) crash(id int, keeps storage.Survival) { s.at(id).end(keeps, false) }
 
+// powerCut ends every server that is up, and lets their disks go.
+func (s *script) powerCut(release func()) {
+	for _, x := range s.servers {
+		x.end(storage.LoseUnsynced, false)
+	}
+	release()
+}
+
 // stopAt lets the power fail in the n-th operation of a server's disk from now;
 // the server starts again soon.
 func (s *script) stopAt(id, n int, keeps storage.Survival) {

@@ -331,12 +331,22 @@ func (n *Node) isQuorum(has func(ServerID) bool) bool {
 
 func (n *Node) ticks(count int) time.Duration { return time.Duration(count) * n.cfg.Tick }
 
-// rollbackFailed leaves the leader, to come back with a claim that makes it
-// send a SNAP (Node.claim). ZooKeeper's learner ends its process, is started
-// again, is told to truncate again, and so on.
+// rollbackFailed leaves the leader and comes back at once, with a claim that
+// makes it send a SNAP (Node.claim). To look for a leader instead could be in
+// vain: this server may be the one without which its leader has no quorum yet,
+// and nobody else who looks would find enough servers that follow it.
+// (ZooKeeper's learner ends its process, is started again, is told to truncate
+// again, and so on.)
 func (n *Node) rollbackFailed() {
+	l := n.learner
+	if l == nil {
+		return
+	}
 	n.needsSnapshot = true
-	n.look("the log cannot be truncated as far as the leader asks")
+	n.close(l.link)
+	n.phase = Discovery
+	n.learner = &learner{leader: l.leader, deadline: l.deadline}
+	n.dial()
 }
 
 // rolledBack continues a truncation that the leader asked for.
