@@ -76,7 +76,7 @@ var servingMutants = []mutant{
 	},
 	{
 		name: "session-moves-ahead-of-its-writes",
-		file: "replica/forward.go", runs: 1500,
+		file: "replica/forward.go", runs: 3000,
 		old: `	s.sendAfterOutstanding(f.Link, wire.QuorumPacket{
 		Type: wire.PacketRevalidate`,
 		new: `	s.shell.Send(f.Link, wire.QuorumPacket{
@@ -135,7 +135,7 @@ var servingMutants = []mutant{
 	},
 	{
 		name: "sync-shows-the-whole-step",
-		file: "replica/pipeline.go", runs: 500,
+		file: "replica/pipeline.go", runs: 600,
 		tests: []string{"TestCorpus/sync-behind-own-write", "TestCorpus/sync-behind-many-writes"},
 		old:   `	s.wakeWaiters(p.Zxid)`,
 		new: `	if p.Zxid == s.status.Applied {
@@ -144,7 +144,7 @@ var servingMutants = []mutant{
 	},
 	{
 		name: "sync-packet-behind-all-commits",
-		file: "replica/leading.go", runs: 500,
+		file: "replica/leading.go", runs: 1000,
 		tests: []string{"TestCorpus/sync-behind-commits"},
 		old: `	if s.leading == nil {
 		return

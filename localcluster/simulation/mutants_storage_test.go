@@ -27,7 +27,7 @@ var storageMutants = []mutant{
 	},
 	{
 		name: "a-second-sync-makes-up-for-one-that-failed",
-		file: "storage/repair.go", runs: 300,
+		file: "storage/repair.go", runs: 700,
 		old: `		if f.suspect && `,
 		new: `		if false && `,
 	},

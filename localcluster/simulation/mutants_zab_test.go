@@ -166,7 +166,7 @@ var zabMutants = []mutant{
 	},
 	{
 		name: "follower-trusts-a-silent-leader",
-		file: "zab/learner.go", runs: 500,
+		file: "zab/learner.go", runs: 700,
 		old: "case n.phase == Broadcast && n.now >= l.heard+n.ticks(n.cfg.SyncLimit):",
 		new: "case false:",
 	},
