@@ -104,8 +104,10 @@ func (n *Node) establish() {
 	}
 }
 
+// serve lets a learner serve. From here on it must be heard from: before, while a
+// quorum gathers, it is asked nothing.
 func (n *Node) serve(f *follower) {
-	f.stage = serving
+	f.stage, f.heard = serving, n.now
 	n.out.send(f.link, wire.QuorumPacket{Type: wire.PacketUpToDate, Zxid: -1})
 }
 

@@ -312,7 +312,7 @@ func (n *Node) leaderTick() {
 		switch {
 		case f.stage < ready && n.now >= f.deadline:
 			n.expel(f, "not synchronized within initLimit")
-		case f.stage >= ready && n.now >= f.heard+n.ticks(n.cfg.SyncLimit):
+		case f.stage == serving && n.now >= f.heard+n.ticks(n.cfg.SyncLimit):
 			n.expel(f, "no word within syncLimit")
 		}
 	}
