@@ -2,12 +2,24 @@ package commands
 
 import (
 	"bytes"
+	"context"
 	"strings"
 	"testing"
 	"time"
 
 	"zkctl/localcluster/simulation"
 )
+
+// Whoever is interrupted says how far it came, and that it was not what was asked for.
+func TestSimulateInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, errs bytes.Buffer
+	code := Run(ctx, []string{"simulate", "--seed", "1", "--runs", "1000000"}, Streams{Out: &out, Err: &errs}, func(string) string { return "" })
+	if code != exitFailed || !strings.Contains(out.String(), "first seed    1") || !strings.Contains(errs.String(), "zkctl: interrupted after 0 runs") {
+		t.Errorf("exit %d\n%s%s", code, out.String(), errs.String())
+	}
+}
 
 // What a terminal shows while runs go on fits it, changes in place, and is gone
 // at the end. (That nothing at all is written elsewhere, simulate.txtar checks.)
