@@ -225,6 +225,9 @@ func planNotes(from, to *subject, plan quorum.Plan) []string {
 	return notes
 }
 
+// shownSteps is how many steps of a long plan a table shows, from either end.
+const shownSteps = 20
+
 func (d planDoc) draw(pg *page) {
 	end := func(e endDoc) string {
 		text := e.name
@@ -241,8 +244,13 @@ func (d planDoc) draw(pg *page) {
 	row := func(s stepDoc) []string {
 		return []string{fmt.Sprint(s.Step), s.Text, fmt.Sprintf("%d of %d", s.Quorum, len(s.Voters)), tolerance(pg, s.ToleratesDuring), tolerance(pg, s.Tolerates)}
 	}
-	for _, s := range d.Steps {
-		rows = append(rows, row(s))
+	for i, s := range d.Steps {
+		switch hidden := len(d.Steps) - 2*shownSteps; {
+		case hidden <= 1 || i < shownSteps || i >= len(d.Steps)-shownSteps:
+			rows = append(rows, row(s))
+		case i == shownSteps:
+			rows = append(rows, []string{"…", fmt.Sprintf("(%d more; all of them with -o json)", hidden), "", "", ""})
+		}
 	}
 	if len(rows) > 0 {
 		pg.table([]column{right("step"), left("do"), right("quorum"), right("during"), right("after")}, rows)

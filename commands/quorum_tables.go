@@ -9,20 +9,46 @@ import (
 	"zkctl/quorum"
 )
 
+// shownServers is how many rows of servers a table has: it is for reading.
+const shownServers = 20
+
+// drawImportance puts servers that are alike into one row.
 func (d *ensembleDoc) drawImportance(pg *page) {
 	if d.Availability == nil || d.Availability.Importance == nil {
 		return
 	}
-	var rows [][]string
 	each, _ := d.Availability.PerNode.(map[string]float64)
-	for _, i := range d.Availability.Importance {
-		p, ok := each[fmt.Sprint(i.Server)]
-		if !ok {
-			p, _ = d.Availability.PerNode.(float64)
+	availability := func(server int64) float64 {
+		if p, ok := each[fmt.Sprint(server)]; ok {
+			return p
 		}
-		rows = append(rows, []string{fmt.Sprint(i.Server), percentOf(p), niceDigits(i.Importance)})
+		p, _ := d.Availability.PerNode.(float64)
+		return p
+	}
+	var rows [][]string
+	rest := d.Availability.Importance
+	for len(rest) > 0 && len(rows) < shownServers {
+		first := rest[0]
+		var alike []int64
+		for len(rest) > 0 && rest[0].Importance == first.Importance && availability(rest[0].Server) == availability(first.Server) {
+			alike, rest = append(alike, rest[0].Server), rest[1:]
+		}
+		rows = append(rows, []string{shortList(alike), percentOf(availability(first.Server)), niceDigits(first.Importance)})
 	}
 	pg.table([]column{right("server"), right("available"), right("importance")}, rows)
+	if len(rest) > 0 {
+		pg.line("(and %s that matter less; all of them with -o json)", count(len(rest), "server"))
+	}
+}
+
+// shortList is listOr for a cell: of many ids only the first ones.
+func shortList(ids []int64) string {
+	text := listOr(ids, "")
+	if len(text) <= 40 {
+		return text
+	}
+	cut := strings.LastIndex(text[:24], ",")
+	return fmt.Sprintf("%s, … (%d)", text[:cut], len(ids))
 }
 
 func niceDigits(x float64) string {
@@ -124,18 +150,51 @@ func (d *ensembleDoc) drawProfile(pg *page) {
 		return
 	}
 	var rows [][]string
-	for _, r := range d.Profile {
-		// What is never or always fatal goes without saying, but for the last row of each.
-		next := r.Failures+1 < len(d.Profile) && d.Profile[r.Failures+1].Fatal.Sign() == 0
-		before := r.Failures > 0 && all(d.Profile[r.Failures-1])
-		if r.Fatal.Sign() == 0 && next || all(r) && before {
-			continue
-		}
-		share := new(big.Float).SetPrec(64).SetInt(r.Fatal)
-		p, _ := share.Quo(share, new(big.Float).SetPrec(64).SetInt(r.Total)).Float64()
-		rows = append(rows, []string{fmt.Sprint(r.Failures), countText(r.Fatal), countText(r.Total), fmt.Sprintf("%.2f %%", 100*p)})
+	shown := profileRows(d.Profile)
+	for _, i := range shown {
+		r := d.Profile[i]
+		rows = append(rows, []string{fmt.Sprint(r.Failures), countText(r.Fatal), countText(r.Total), fmt.Sprintf("%.2f %%", 100*r.share())})
 	}
 	pg.table([]column{right("failures"), right("fatal sets"), right("of"), right("share")}, rows)
+	if shown[len(shown)-1]-shown[0] >= len(shown) {
+		pg.line("(rows in between are left out; all of them with -o json)")
+	}
+}
+
+// profileRows chooses the rows of a table: what is never or always fatal goes without
+// saying, but for the last row of each; and of many rows, the first ones and
+// those where the share passes a mark.
+func profileRows(profile []profileDoc) []int {
+	var telling []int
+	for i, r := range profile {
+		never := r.Fatal.Sign() == 0 && i+1 < len(profile) && profile[i+1].Fatal.Sign() == 0
+		always := all(r) && i > 0 && all(profile[i-1])
+		if !never && !always {
+			telling = append(telling, i)
+		}
+	}
+	if len(telling) <= 20 {
+		return telling
+	}
+	shown := telling[:8:8]
+	marks := []float64{0.0001, 0.001, 0.01, 0.1, 0.5, 0.9, 0.99}
+	for _, i := range telling[8:] {
+		passed := false
+		for len(marks) > 0 && profile[i].share() >= marks[0] {
+			marks, passed = marks[1:], true
+		}
+		if passed || i == telling[len(telling)-1] {
+			shown = append(shown, i)
+		}
+	}
+	return shown
+}
+
+// share is how much of the sets of that size is fatal.
+func (r profileDoc) share() float64 {
+	share := new(big.Float).SetPrec(64).SetInt(r.Fatal)
+	p, _ := share.Quo(share, new(big.Float).SetPrec(64).SetInt(r.Total)).Float64()
+	return p
 }
 
 func all(r profileDoc) bool { return r.Fatal.Cmp(r.Total) == 0 }

@@ -240,7 +240,7 @@ func wrap(w io.Writer, text string, width int, indent string) {
 		switch {
 		case line == "":
 			line = word
-		case len([]rune(line))+1+len([]rune(word)) > width:
+		case visible(line)+1+visible(word) > width:
 			fmt.Fprintln(w, line)
 			line = indent + word
 		default:
@@ -248,6 +248,23 @@ func wrap(w io.Writer, text string, width int, indent string) {
 		}
 	}
 	fmt.Fprintln(w, line)
+}
+
+// visible is how many columns of a terminal a text takes: colours take none.
+func visible(text string) int {
+	n := 0
+	colour := false
+	for _, r := range text {
+		switch {
+		case r == '\x1b':
+			colour = true
+		case !colour:
+			n++
+		case r == 'm':
+			colour = false
+		}
+	}
+	return n
 }
 
 func (pg *page) good(s string) string { return pg.paint(color.FgGreen, s) }
