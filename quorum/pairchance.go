@@ -30,7 +30,7 @@ func newTally(b *budget, voters []weather) (tally, error) {
 	if err := b.spend(4 * int64(n+1) * int64(n+1)); err != nil {
 		return tally{}, err
 	}
-	t := tally{exact: []scaled{{1, 0}}, atLeast: make([]scaled, n+1), below: make([]scaled, n+1)}
+	t := tally{exact: append(make([]scaled, 0, n+1), scaled{1, 0}), atLeast: make([]scaled, n+1), below: make([]scaled, n+1)}
 	for _, v := range voters {
 		t.exact = oneMore(t.exact, v)
 	}
@@ -47,14 +47,14 @@ func newTally(b *budget, voters []weather) (tally, error) {
 	return t, nil
 }
 
-// oneMore adds a voter to P(exactly k up).
+// oneMore adds a voter to P(exactly k up), in place if there is room.
 func oneMore(exact []scaled, v weather) []scaled {
-	next := make([]scaled, len(exact)+1)
-	for k, p := range exact {
-		next[k] = next[k].plus(p.times(v.down))
-		next[k+1] = p.times(v.up)
+	exact = append(exact, scaled{})
+	for k := len(exact) - 1; k > 0; k-- {
+		exact[k] = exact[k].times(v.down).plus(exact[k-1].times(v.up))
 	}
-	return next
+	exact[0] = exact[0].times(v.down)
+	return exact
 }
 
 // is, reaches and misses are P of exactly, at least, and fewer than k up, for any k.
@@ -153,7 +153,7 @@ func leaveOneOut(b *budget, voters []weather, tips func(others int) scaled) ([]s
 	before := make([][]scaled, n+1)
 	before[0] = []scaled{{1, 0}}
 	for i, v := range voters {
-		before[i+1] = oneMore(before[i], v)
+		before[i+1] = oneMore(append(make([]scaled, 0, i+2), before[i]...), v)
 	}
 	after := make([]scaled, n)
 	for k := range after {
