@@ -50,6 +50,9 @@ func newQuorumCommand(p *program) *cli.Command {
 			"Describe the ensemble by --nodes (with --observers, --groups, --weights), by --config or by --hosts; then ask. " +
 			"What ZooKeeper would refuse exits 3 with the reason; what it accepts although it hurts is a warning." +
 			"\n\n" +
+			"The file of --config may be a zoo.cfg, a part of one, or a dynamic configuration. What a zoo.cfg names as its dynamicConfigFile " +
+			"is looked for in the working directory, as ZooKeeper does, then beside the zoo.cfg." +
+			"\n\n" +
 			"The file of --rtt is a table of milliseconds: a line \"server fsync 1 2 3\", then one line a server with its id, its fsync time, " +
 			"and its round trips to those servers (one half of the table will do; - is unknown).",
 		UsageText: "zkctl quorum --nodes 5\n" +

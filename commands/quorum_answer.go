@@ -85,6 +85,7 @@ func describe(s *subject) (*ensembleDoc, error) {
 		return nil, err
 	}
 	d.Warnings = orEmpty(warnings)
+	d.Notes = append(d.Notes, s.notes...)
 	if s.oracle != "" {
 		if err := d.addOracle(s); err != nil {
 			return nil, err

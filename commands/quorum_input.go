@@ -27,6 +27,7 @@ type subject struct {
 	membership quorum.Membership
 	oracle     string         // oraclePath, "" without
 	config     *zoocfg.Config // when it came from a file
+	notes      []string       // what is to be said of the description itself
 }
 
 // sourceOptions are the flags that describe an ensemble.
@@ -138,60 +139,82 @@ func inGroup(groups []quorum.Group, id int64) bool {
 // fileSubject reads a zoo.cfg, or standard input for "-", and the dynamic file
 // that it may name.
 func (p *program) fileSubject(path string) (*subject, error) {
-	config, err := p.readConfig(path)
+	config, members, err := p.readConfig(path)
 	if err != nil {
 		return nil, err
 	}
 	ensemble, err := config.Ensemble()
 	if err != nil {
-		return nil, refusal(err, path)
+		return nil, refusal(err, members)
 	}
 	s, err := ensembleSubject(ensemble)
 	if err != nil {
-		return nil, refusal(err, path)
+		return nil, refusal(err, members)
 	}
 	s.config = config
+	switch {
+	case config.Complete():
+		if err := config.CheckStart(ensemble); err != nil {
+			return nil, refusal(err, path)
+		}
+	case !config.OnlyMembers():
+		s.notes = append(s.notes, "dataDir is not set: this is a part of a zoo.cfg, and zookeeper would not start with it as it stands")
+	}
+	if slices.ContainsFunc(ensemble.Servers, func(s zoocfg.Server) bool { return len(s.Addresses) > 1 }) {
+		s.notes = append(s.notes, "for several addresses of a server, zookeeper wants the switch on its command line, too: -Dzookeeper.multiAddress.enabled=true")
+	}
 	return s, nil
 }
 
-// readConfig reads and checks a configuration. Whatever cannot be understood
-// is refused (exit 3) by its line.
-func (p *program) readConfig(path string) (*zoocfg.Config, error) {
+// readConfig reads and checks a configuration, and names the file in which the
+// members stand. Whatever cannot be understood is refused (exit 3) by its line.
+func (p *program) readConfig(path string) (config *zoocfg.Config, members string, err error) {
 	text, err := p.readInput(path)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	config, err := zoocfg.Parse(text)
-	if err != nil {
-		return nil, refusal(err, path)
+	if config, err = zoocfg.Parse(text); err != nil {
+		return nil, "", refusal(err, path)
 	}
 	if err := config.Check(); err != nil {
-		return nil, refusal(err, path)
+		return nil, "", refusal(err, path)
 	}
 	if twice := config.Contradictions(); len(twice) > 0 {
-		return nil, refusal(twice[0], path)
+		return nil, "", refusal(twice[0], path)
 	}
-	dynamic, ok := config.DynamicFile()
+	name, ok := config.DynamicFile()
 	if !ok {
-		return config, nil
+		return config, path, nil
 	}
-	// ZooKeeper takes a relative path from where it is started; the folder of the
-	// file that names it is where it is here.
-	if !filepath.IsAbs(dynamic) && path != "-" {
-		dynamic = filepath.Join(filepath.Dir(path), dynamic)
-	}
-	text, err = p.readInput(dynamic)
+	members, text, err = p.readDynamic(name, path)
 	if err != nil {
-		return nil, fmt.Errorf("dynamicConfigFile of %s: %w", path, err)
+		entry, _ := config.Lookup("dynamicConfigFile")
+		return nil, "", refusal(&zoocfg.Error{Line: entry.Line, Text: "dynamicConfigFile: " + err.Error(), Err: err}, path)
 	}
-	members, err := zoocfg.Parse(text)
+	dynamic, err := zoocfg.Parse(text)
 	if err != nil {
-		return nil, refusal(err, dynamic)
+		return nil, "", refusal(err, members)
 	}
-	if config, err = config.WithDynamic(members, dynamic); err != nil {
-		return nil, refusal(err, dynamic)
+	if config, err = config.WithDynamic(dynamic, members); err != nil {
+		return nil, "", refusal(err, members)
 	}
-	return config, nil
+	return config, members, nil
+}
+
+// readDynamic reads the file that a zoo.cfg names. ZooKeeper takes a relative path
+// from the folder in which it is started, and so is it looked for first; but the
+// calculator is used in other folders than the server, so next it is looked for beside
+// the zoo.cfg. (The engine of zkctl does the same, and ZooKeeper itself writes absolute paths.)
+func (p *program) readDynamic(name, static string) (found string, text []byte, err error) {
+	text, err = os.ReadFile(name)
+	if err == nil || filepath.IsAbs(name) || static == "-" {
+		return name, text, err
+	}
+	beside := filepath.Join(filepath.Dir(static), name)
+	if text, besideErr := os.ReadFile(beside); besideErr == nil {
+		return beside, text, nil
+	}
+	return name, nil, err
 }
 
 func (p *program) readInput(path string) ([]byte, error) {

@@ -75,7 +75,7 @@ func newQuorumRecoveryCommand(p *program) *cli.Command {
 func (o *recoveryOptions) run() error {
 	timing := quorum.Timing{Tick: o.tick, InitLimit: o.initLimit, SyncLimit: o.syncLimit}
 	if o.config != "" {
-		config, err := o.readConfig(o.config)
+		config, _, err := o.readConfig(o.config)
 		if err != nil {
 			return err
 		}

@@ -17,7 +17,12 @@
 // # What is refused
 //
 // Whatever ZooKeeper's QuorumPeerConfig refuses is refused, as an *Error that
-// carries the line number and wraps quorum.ErrRefused. ZooKeeper trims trailing
+// carries the line number and wraps quorum.ErrRefused: unreadable values and values that exclude each other
+// (Check), members that are no ensemble (Ensemble, System), and what a complete zoo.cfg must have besides
+// (CheckStart). A text without dataDir is a part of a zoo.cfg, a dynamic configuration or a template,
+// and is judged by what it has. What depends on the machine is left out: names, folders, classes, myid.
+//
+// ZooKeeper trims trailing
 // white space from most values, but not from server.N, group.N and
 // weight.N, where a stray blank stops it at start; so it stops here, too.
 //
@@ -26,5 +31,6 @@
 // and Config.Contradictions lists all of them for whoever wants to warn.
 //
 // The package is pure: it opens no files. A caller that meets a
-// dynamicConfigFile key reads that file and hands it to WithDynamic.
+// dynamicConfigFile key reads that file and hands it to WithDynamic. ZooKeeper takes a relative path
+// from its working directory; the callers here look there first, and then beside the zoo.cfg.
 package zoocfg

@@ -54,7 +54,7 @@ func (c *Config) ensemble(live bool) (*Ensemble, error) {
 			return nil, err
 		}
 	}
-	if err := c.checkMultiAddress(e.Servers); err != nil && !live {
+	if err := c.checkServers(e.Servers); err != nil && !live {
 		return nil, err
 	}
 	slices.SortFunc(e.Servers, func(a, b Server) int { return cmp.Compare(a.ID, b.ID) })
@@ -85,6 +85,9 @@ func (e *Ensemble) add(entry Entry) error {
 		if err != nil {
 			return err
 		}
+		if id < 0 {
+			return &Error{Line: entry.Line, Text: fmt.Sprintf("%s=%s: server ids are zero or more", entry.Key, entry.Value)}
+		}
 		s, err := ParseServer(id, entry.Value)
 		if err != nil {
 			return &Error{Line: entry.Line, Text: err.Error(), Err: err}
@@ -92,6 +95,8 @@ func (e *Ensemble) add(entry Entry) error {
 		s.Line = entry.Line
 		e.lines[fmt.Sprintf("server.%d", id)] = entry.Line
 		e.Servers = append(e.Servers, s)
+	case isGroupKey(entry.Key) && e.Oracle != "":
+		// QuorumOracleMaj does not look at them.
 	case strings.HasPrefix(entry.Key, "group"):
 		e.hierarchical = true
 		return e.addGroup(entry)
@@ -178,7 +183,7 @@ func (e *Ensemble) System() (quorum.System, error) {
 	}
 	var system quorum.System
 	var err error
-	if e.hierarchical && e.Oracle == "" {
+	if e.hierarchical {
 		system, err = quorum.NewHierarchical(voters, e.Groups, e.Weights)
 	} else {
 		system, err = quorum.NewMajority(voters...)
@@ -186,11 +191,28 @@ func (e *Ensemble) System() (quorum.System, error) {
 	if err != nil {
 		var bad *quorum.ConfigError
 		if errors.As(err, &bad) {
-			return nil, &Error{Line: e.lines[bad.Key], Text: bad.Text, Err: err}
+			return nil, &Error{Line: e.lineOf(bad.Key), Text: bad.Text, Err: err}
 		}
 		return nil, err
 	}
 	return system, nil
+}
+
+// lineOf is the line to blame for a key: its own, or for a weight that is not
+// given that of the group which lists the server; 0 for none.
+func (e *Ensemble) lineOf(key string) int {
+	if line, ok := e.lines[key]; ok {
+		return line
+	}
+	id, isWeight := strings.CutPrefix(key, "weight.")
+	for _, g := range e.Groups {
+		for _, member := range g.Members {
+			if isWeight && strconv.FormatInt(member, 10) == id {
+				return e.lines[fmt.Sprintf("group.%d", g.ID)]
+			}
+		}
+	}
+	return 0
 }
 
 // Text renders the canonical text: a server.N line each, then groups

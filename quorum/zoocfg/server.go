@@ -82,20 +82,32 @@ func (s Server) String() string {
 }
 
 // ParseServer reads the value of a server.N line. It is as strict as ZooKeeper,
-// blanks included; errors wrap quorum.ErrRefused.
+// blanks included; errors wrap quorum.ErrRefused. Two things it refuses that
+// ZooKeeper only stumbles over later, with an error that wraps nothing: a line without any address, and
+// host names that cannot exist. It reads a second client address, for TLS, which servers
+// after 3.9 have.
 func ParseServer(id int64, value string) (Server, error) {
 	s, err := parseServer(id, value)
-	if err != nil {
+	switch {
+	case errors.Is(err, errUnusable):
+		return Server{}, fmt.Errorf("server.%d=%s: %w", id, value, err)
+	case err != nil:
 		return Server{}, fmt.Errorf("%w: server.%d=%s: %w", quorum.ErrRefused, id, value, err)
 	}
 	return s, nil
 }
 
+// errUnusable is wrapped by what ZooKeeper accepts and cannot use.
+var errUnusable = errors.New("zookeeper takes it, and finds nobody there")
+
 func parseServer(id int64, value string) (Server, error) {
 	s := Server{ID: id, Role: Participant}
 	parts := javaSplit(value, ";")
-	if len(parts) == 0 || strings.Trim(parts[0], "|") == "" {
+	if len(parts) == 0 || parts[0] == "" {
 		return s, errors.New("no address: want host:port:port[:role]")
+	}
+	if strings.Trim(parts[0], "|") == "" {
+		return s, fmt.Errorf("%w: no address, want host:port:port[:role]", errUnusable)
 	}
 	if len(parts) > 3 {
 		return s, errors.New("more than two ';': want host:port:port[:role][;[host:]clientPort[;[host:]securePort]]")
@@ -143,7 +155,7 @@ func parseAddress(text string) (Address, Role, error) {
 	}
 	a := Address{Host: fields[0]}
 	if strings.ContainsAny(a.Host, " \t\r\n\f\\") {
-		return a, 0, fmt.Errorf("host %q holds white space or a backslash: no name resolves like that", a.Host)
+		return a, 0, fmt.Errorf("%w: host %q holds white space or a backslash", errUnusable, a.Host)
 	}
 	if a.QuorumPort, err = parsePort("quorum", fields[1]); err != nil {
 		return a, 0, err
@@ -229,14 +241,20 @@ func javaSplit(s, sep string) []string {
 	return parts
 }
 
-// checkMultiAddress refuses several addresses for one server unless the feature
-// is on, as ZooKeeper does.
-func (c *Config) checkMultiAddress(servers []Server) error {
-	if on, _ := c.Get("multiAddress.enabled"); strings.EqualFold(on, "true") {
-		return nil
-	}
+// checkServers refuses in a file what only running servers of another version, or
+// with other switches, can tell of themselves: a second client address, for TLS, which ZooKeeper 3.8 and 3.9
+// refuse; and several addresses for one server, unless the feature is on.
+//
+// (ZooKeeper takes multiAddress.enabled for that from its command line alone, as
+// -Dzookeeper.multiAddress.enabled=true. Here, where there is no such line, the key in the file stands for it.)
+func (c *Config) checkServers(servers []Server) error {
+	on, _ := c.Get("multiAddress.enabled")
 	for _, s := range servers {
-		if len(s.Addresses) > 1 {
+		if s.Secure != nil {
+			return refuse(s.Line, "server.%d=%s has two client addresses: zookeeper 3.8 and 3.9 take one, as in host:port:port;2181, "+
+				"and secureClientPort in a line of its own", s.ID, s)
+		}
+		if len(s.Addresses) > 1 && !strings.EqualFold(on, "true") {
 			return refuse(s.Line, "server.%d has %d addresses, but multiAddress.enabled is not true", s.ID, len(s.Addresses))
 		}
 	}

@@ -85,7 +85,7 @@ func TestServerLines(t *testing.T) {
 	}
 	for _, c := range []struct{ value, says string }{
 		{"h1", "host:quorumPort:electionPort"},
-		{"", "no address"}, {";", "no address"}, {"|", "no address"}, {";;2181", "no address"}, {":", "host:quorumPort:electionPort"},
+		{"", "no address"}, {";", "no address"}, {";;2181", "no address"}, {":", "host:quorumPort:electionPort"},
 		{"h1:2888", "host:quorumPort:electionPort"},
 		{"h1:2888:3888:voter", `role "voter"`},
 		{"h1:2888:2888", "both 2888"},
@@ -101,6 +101,11 @@ func TestServerLines(t *testing.T) {
 	} {
 		if _, err := ParseServer(3, c.value); !errors.Is(err, quorum.ErrRefused) || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: got %v, want %q", c.value, err, c.says)
+		}
+	}
+	for _, value := range []string{"|", "||;2181", "h 3:1:2", "h\\3:1:2"} { // zookeeper finds out later
+		if _, err := ParseServer(3, value); err == nil || errors.Is(err, quorum.ErrRefused) || !strings.Contains(err.Error(), "server.3="+value) {
+			t.Errorf("%s: got %v", value, err)
 		}
 	}
 }
@@ -132,6 +137,9 @@ func TestRefusals(t *testing.T) {
 		{"addresses", "server.1=a:1:2|b:1:2\n", true, "line 1: server.1 has 2 addresses"},
 		{"servers beside a dynamic file", three + "dynamicConfigFile=/x\n", true, "line 1: parameter server.1 must be in the separate"},
 		{"version", three + "version=xyz\n", true, "line 4: version=xyz"},
+		{"second client address", "server.1=h:1:2;3;4\n", true, "line 1: server.1=h:1:2:participant;0.0.0.0:3;0.0.0.0:4 has two client addresses"},
+		{"negative id", three + "server.-4=h4:1:2\n", false, "line 4: server.-4=h4:1:2: server ids are zero or more"},
+		{"overflow at a weight that is not given", three + "group.1=1:2:3\nweight.1=9223372036854775807\n", false, "line 4: the weights of group 1"},
 	} {
 		e, err := mustParse(t, c.text).Ensemble()
 		if err == nil {
@@ -167,6 +175,30 @@ func TestDynamicFile(t *testing.T) {
 		if _, err := static.WithDynamic(mustParse(t, c.text), path); !errors.Is(err, quorum.ErrRefused) || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("got %v, want %q", err, c.says)
 		}
+	}
+}
+
+// TestOracleIgnoresGroups: QuorumOracleMaj does not read them, so nothing can be wrong with them.
+func TestOracleIgnoresGroups(t *testing.T) {
+	e, err := mustParse(t, three+"group.1=nonsense\nweight=none\noraclePath=/oracle\n").Ensemble()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := e.System()
+	if _, majority := s.(*quorum.Majority); err != nil || !majority || e.Oracle != "/oracle" || strings.Contains(e.Text(), "group") {
+		t.Errorf("%T (%v), %s", s, err, e.Text())
+	}
+}
+
+// TestRunningServersMaySayMore: what is refused in a file is read from servers, which may be of
+// a later version or have been started with other switches.
+func TestRunningServersMaySayMore(t *testing.T) {
+	e, err := ParseEnsemble([]byte("server.1=a:1:2|b:1:2:participant;0.0.0.0:3;0.0.0.0:4\nserver.2=c:1:2:observer\nversion=0"))
+	if err != nil || e.Servers[0].Secure == nil || len(e.Servers[0].Addresses) != 2 {
+		t.Fatalf("%+v (%v)", e, err)
+	}
+	if _, err := e.System(); err != nil {
+		t.Errorf("one voter and an observer, running: %v", err)
 	}
 }
 
@@ -284,24 +316,4 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("canonical text changes:\n%s\n%s", canonical, again.Text())
 		}
 	})
-}
-
-func TestCheck(t *testing.T) {
-	for text, says := range map[string]string{
-		"tickTime=2000\ninitLimit = 10 \nstandaloneEnabled=TRUE\nelectionAlg=3\npeerType=Observer\nunknown=anything\n": "",
-		"a=b\ntickTime=fast\n":                            "line 2: tickTime=fast is not a whole number",
-		"clientPort=99999999999\n":                        "line 1: clientPort=99999999999",
-		"tickTime=0\n":                                    "line 1: tickTime=0",
-		"electionAlg=0\n":                                 "line 1: electionAlg=0: only 3 is left",
-		"reconfigEnabled=yes\n":                           "line 1: reconfigEnabled=yes is neither true nor false",
-		"peerType=leader\n":                               "line 1: peerType=leader",
-		"x=y\nminSessionTimeout=9\nmaxSessionTimeout=8\n": "line 2: minSessionTimeout 9 is larger than maxSessionTimeout 8",
-		"tickTime=2000\nmaxSessionTimeout=3000\n":         "line 2: minSessionTimeout 4000 is larger than maxSessionTimeout 3000",
-		"minSessionTimeout=-1\nmaxSessionTimeout=-1\n":    "",
-	} {
-		err := mustParse(t, text).Check()
-		if says == "" && err != nil || says != "" && (!errors.Is(err, quorum.ErrRefused) || !strings.Contains(err.Error(), says)) {
-			t.Errorf("%q: got %v, want %q", text, err, says)
-		}
-	}
 }
