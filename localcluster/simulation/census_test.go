@@ -10,7 +10,7 @@ import (
 // the places where such systems fail. The least numbers are about a fifth of
 // what there is today.
 func TestCensus(t *testing.T) {
-	if testing.Short() {
+	if testing.Short() || raceDetector {
 		t.Skip("needs some hundred runs")
 	}
 	tally, failure := Campaign{First: 1, Runs: 600}.Run(t.Context())

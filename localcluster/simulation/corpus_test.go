@@ -20,7 +20,7 @@ var corpusLuck = flag.Int("corpus.luck", 10, "with how many seeds each case of t
 // comment in front: what went wrong, and how it was mended.
 func TestCorpus(t *testing.T) {
 	luck := *corpusLuck
-	if testing.Short() {
+	if testing.Short() || raceDetector {
 		luck = 1
 	}
 	for _, path := range corpusFiles(t) {

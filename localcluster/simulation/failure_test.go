@@ -15,7 +15,7 @@ import (
 // the engine, and must say how it fails, the same each time; and what it prints
 // must fail in the same way when it is run again.
 func TestWhatAFailurePrints(t *testing.T) {
-	if testing.Short() {
+	if testing.Short() || raceDetector {
 		t.Skip("builds zkctl")
 	}
 	m := mutantNamed(t, "ack-newleader-before-history")
