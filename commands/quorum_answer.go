@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"zkctl/quorum"
 )
@@ -50,20 +51,24 @@ func (o *quorumOptions) answer(doc *quorumDoc, s *subject) error {
 
 // describe says what is always said.
 func describe(s *subject) (*ensembleDoc, error) {
-	t, err := quorum.Tolerance(s.system)
+	guaranteed, err := quorum.GuaranteedTolerance(s.system)
 	if err != nil {
 		return nil, err
 	}
 	d := &ensembleDoc{
 		Nodes: len(s.membership.Voters) + len(s.membership.Observers), Voters: len(s.membership.Voters),
 		Observers: len(s.membership.Observers), VoterIDs: s.membership.Voters, ObserverIDs: orEmpty(s.membership.Observers),
-		System: s.kind, name: s.name, Tolerates: t.Guaranteed, SinglePoints: orEmpty(quorum.SinglePoints(s.system)),
+		System: s.kind, name: s.name, Tolerates: guaranteed, SinglePoints: orEmpty(quorum.SinglePoints(s.system)),
+	}
+	// These are hard for some systems. They are not worth failing for: the
+	// field is null and a note says why.
+	t, err := quorum.Tolerance(s.system)
+	if err := d.noteIfTooLarge(err, "the smallest quorum is not known"); err != nil {
+		return nil, err
 	}
 	if t.Quorum > 0 {
 		d.Quorum, d.ToleratesAtBest = &t.Quorum, &t.AtBest
 	}
-	// These two are hard for some weights. They are not worth failing for: the
-	// field is null and a note says why.
 	d.MinimalQuorums, err = quorum.CountMinimalQuorums(s.system)
 	if err := d.noteIfTooLarge(err, "minimal quorums are not counted"); err != nil {
 		return nil, err
@@ -94,9 +99,15 @@ func describe(s *subject) (*ensembleDoc, error) {
 	return d, nil
 }
 
+// noteIfTooLarge makes a note of what is not known, and why.
 func (d *ensembleDoc) noteIfTooLarge(err error, what string) error {
 	if errors.Is(err, quorum.ErrTooLarge) {
-		d.Notes = append(d.Notes, what+": "+err.Error())
+		why := ": " + strings.TrimPrefix(err.Error(), quorum.ErrTooLarge.Error()+": ")
+		if n := len(d.Notes); n > 0 && strings.HasSuffix(d.Notes[n-1], why) { // one reason for both
+			d.Notes[n-1] = strings.TrimSuffix(d.Notes[n-1], why) + ", " + what + why
+			return nil
+		}
+		d.Notes = append(d.Notes, what+why)
 		return nil
 	}
 	return err

@@ -20,7 +20,7 @@ func (o *quorumOptions) probabilitiesOf(s *subject) (func(id int64) quorum.Proba
 	if !ps.none() {
 		return ps.servers(s)
 	}
-	if o.mttf == "" || o.mttr == "" {
+	if o.mttf == "" || o.mttr == "" || o.repair == quorum.OneCrew.String() {
 		return nil, nil
 	}
 	mttf, mttr, err := o.repairTimes()
@@ -60,7 +60,7 @@ func (o *quorumOptions) addAvailability(d *ensembleDoc, s *subject, up func(id i
 
 func (o *quorumOptions) addImportance(d *ensembleDoc, s *subject, up func(id int64) quorum.Probability) error {
 	if up == nil {
-		return usagef("--importance needs --availability")
+		return o.needsAvailability("--importance")
 	}
 	values, err := quorum.Importance(s.system, up)
 	if err != nil {
@@ -79,6 +79,14 @@ func (o *quorumOptions) addImportance(d *ensembleDoc, s *subject, up func(id int
 		return 0
 	})
 	return nil
+}
+
+// needsAvailability is the error of a question that cannot be answered without.
+func (o *quorumOptions) needsAvailability(flag string) error {
+	if o.mttf != "" && o.mttr != "" {
+		return usagef("%s needs --availability: under --repair one-crew servers wait for each other, and do not fail independently", flag)
+	}
+	return usagef("%s needs --availability", flag)
 }
 
 // repairTimes reads --mttf and --mttr, in seconds.
@@ -122,9 +130,12 @@ func (o *quorumOptions) addRepair(d *ensembleDoc, s *subject) error {
 	}
 	d.Repair = &repairDoc{MTTF: mttf, MTTR: mttr, Crew: crew.String(), Availability: r.Availability.Up(),
 		Losses: r.LossesPerTime * quorum.SecondsPerYear, MeanOutage: finite(r.MeanOutage), exact: r.Availability}
+	if crew == quorum.OneCrew && len(o.availability) == 0 { // servers wait for each other: the chain says how they are
+		d.Availability = newAvailabilityDoc(r.Availability, r.Server)
+	}
 	// How often in the long run is known for systems for which the first time is not.
 	first, err := quorum.MeanTimeToLoss(s.system, mttf, mttr, crew)
-	if err := d.noteIfTooLarge(err, "how long the quorum lasts at first is not known, only how often it is lost in the long run"); err != nil {
+	if err := d.noteIfTooLarge(err, "how long a quorum lasts from the start is not known, only how often it is lost in the long run"); err != nil {
 		return err
 	}
 	if err == nil {
@@ -138,7 +149,7 @@ func (o *quorumOptions) addRepair(d *ensembleDoc, s *subject) error {
 
 func (o *quorumOptions) addBestWeights(d *ensembleDoc, s *subject, up func(id int64) quorum.Probability) error {
 	if up == nil {
-		return usagef("--best-weights needs --availability")
+		return o.needsAvailability("--best-weights")
 	}
 	w, err := quorum.BestWeights(s.membership.Voters, up, o.bestWeights)
 	if err != nil {
@@ -172,6 +183,8 @@ func (o *quorumOptions) recommend(doc *quorumDoc) error {
 	switch {
 	case ps.given && len(ps.each) == 0:
 		p = ps.common
+	case o.mttf != "" && o.mttr != "" && o.repair == quorum.OneCrew.String():
+		return o.needsAvailability("--target")
 	case o.mttf != "" || o.mttr != "":
 		mttf, mttr, err := o.repairTimes()
 		if err != nil {

@@ -2,9 +2,12 @@ package commands
 
 import (
 	"fmt"
+	"math"
 	"math/big"
 	"slices"
 	"strings"
+
+	"zkctl/quorum"
 )
 
 // draw lays the document out for people: a design review is where it ends up.
@@ -34,7 +37,8 @@ func (d *ensembleDoc) draw(pg *page) {
 		[2]string{"never matter", listOr(d.NeverMatter, "")},
 		[2]string{"one write", d.writeText()},
 		[2]string{"available", availabilityText(d.Availability)},
-		[2]string{"lasts", d.repairText()},
+		[2]string{"lasts", d.lastsText()},
+		[2]string{"lost", d.lostText()},
 		[2]string{"throughput", d.throughputText()},
 		[2]string{"what if", d.whatIfText(pg)},
 	)
@@ -68,8 +72,11 @@ func (d *ensembleDoc) ensembleText() string {
 }
 
 func (d *ensembleDoc) quorumText() string {
-	if d.Quorum == nil {
+	if d.Quorum == nil && d.Tolerates < 0 {
 		return "none: not even all voters together"
+	}
+	if d.Quorum == nil {
+		return ""
 	}
 	text := fmt.Sprintf("%d of %d", *d.Quorum, d.Voters)
 	if d.System != "majority" {
@@ -90,7 +97,7 @@ func countText(n *big.Int) string {
 }
 
 func (d *ensembleDoc) toleranceText(pg *page) string {
-	if d.Quorum == nil {
+	if d.Tolerates < 0 {
 		return pg.bad("nothing: there is never a quorum")
 	}
 	text := count(d.Tolerates, "failure") + ", whichever servers they hit"
@@ -100,7 +107,7 @@ func (d *ensembleDoc) toleranceText(pg *page) string {
 			text += fmt.Sprintf(" of %s (single points of failure)", listOr(d.SinglePoints, ""))
 		}
 	}
-	if *d.ToleratesAtBest > d.Tolerates {
+	if d.ToleratesAtBest != nil && *d.ToleratesAtBest > d.Tolerates {
 		text += fmt.Sprintf("; at best %d", *d.ToleratesAtBest)
 	}
 	return text
@@ -127,7 +134,7 @@ func availabilityText(a *availabilityDoc) string {
 	case a.Nines == nil:
 		return "100 %"
 	}
-	text := fmt.Sprintf("%s, %.3g nines", percent(a.exact), *a.Nines)
+	text := fmt.Sprintf("%s, %s nines", percent(a.exact), significant(*a.Nines))
 	if a.Unavailability > 0 {
 		text += fmt.Sprintf("; down %s a year", humanSeconds(a.Downtime))
 	}
@@ -139,19 +146,28 @@ func percentOf(p float64) string { return niceNumber(roundTo(100*p, 1e12)) + " %
 
 func roundTo(x, scale float64) float64 { return float64(int64(x*scale+0.5)) / scale }
 
-func (d *ensembleDoc) repairText() string {
+// lastsText is how long it takes until a quorum is lost for the first time.
+func (d *ensembleDoc) lastsText() string {
+	switch {
+	case d.Repair == nil || d.Repair.timeToLoss == 0:
+		return ""
+	case d.MTTQL == nil:
+		return "longer than 1e308 s until the quorum is first lost"
+	}
+	return humanSeconds(d.Repair.timeToLoss) + " until the quorum is first lost"
+}
+
+// lostText is how often, and how long, it is lost in the long run.
+func (d *ensembleDoc) lostText() string {
 	if d.Repair == nil {
 		return ""
 	}
 	r := d.Repair
-	text := ""
-	switch {
-	case r.timeToLoss > 0 && d.MTTQL != nil:
-		text = humanSeconds(r.timeToLoss) + " until the quorum is first lost; "
-	case r.timeToLoss > 0:
-		text = "longer than 1e308 s; "
+	text := significant(r.Losses)
+	if r.Losses == 0 && r.MeanOutage != nil { // below what a number holds, but known all the same
+		text = powerOfTen((r.exact.LogDown() - math.Log(*r.MeanOutage) + math.Log(quorum.SecondsPerYear)) / math.Ln10)
 	}
-	text += "lost " + significant(r.Losses) + " times a year"
+	text += " times a year"
 	if r.MeanOutage != nil {
 		text += ", for " + humanSeconds(*r.MeanOutage)
 	}
@@ -215,10 +231,11 @@ func drawAssumptions(pg *page, doc *quorumDoc) {
 	if doc.ensembleDoc != nil {
 		docs = append(docs, doc.ensembleDoc)
 	}
-	var available, repair, latency, throughput, zones bool
+	var available, repair, oneCrew, latency, throughput, zones bool
 	for _, d := range docs {
 		available = available || d.Availability != nil || d.Placements != nil
 		repair = repair || d.Repair != nil
+		oneCrew = oneCrew || d.Repair != nil && d.Repair.Crew == quorum.OneCrew.String()
 		latency = latency || d.Latency != nil
 		throughput = throughput || d.Throughput != nil
 		zones = zones || d.Placements != nil || d.Zones != nil && d.Zones.Availability != nil
@@ -229,6 +246,9 @@ func drawAssumptions(pg *page, doc *quorumDoc) {
 		lines = append(lines, "servers and zones fail independently of each other; elections take no time")
 	case available || doc.Recommendation != nil:
 		lines = append(lines, "servers fail independently of each other, which servers in one rack do not; elections take no time")
+	}
+	if oneCrew {
+		lines = append(lines, "one crew repairs one failed server at a time, any of them as likely as the others")
 	}
 	if repair {
 		lines = append(lines, "times to failure and repair are exponential; servers go on failing while there is no quorum")

@@ -187,17 +187,8 @@ func planNotes(from, to *subject, plan quorum.Plan) []string {
 	}
 	smallest := len(from.membership.Voters)
 	hierarchical := from.kind == "hierarchical" || from.kind == "weighted" || to.kind == "hierarchical" || to.kind == "weighted"
-	replaced := false
-	before, after := from.system, from.system // around the step that changes everything
-	for i, s := range plan.Steps {
+	for _, s := range plan.Steps {
 		smallest = min(smallest, len(s.After.Voters))
-		if s.Action == quorum.Replace || s.Action == quorum.Regroup {
-			replaced = true
-			if i > 0 {
-				before, _ = plan.Steps[i-1].After.System() // it has been built before
-			}
-			after, _ = s.After.System()
-		}
 	}
 	if len(from.membership.Voters) == 1 {
 		notes = append(notes, "a single server runs stand-alone and cannot be reconfigured: restart it once with standaloneEnabled=false")
@@ -208,21 +199,34 @@ func planNotes(from, to *subject, plan quorum.Plan) []string {
 	if hierarchical {
 		notes = append(notes, "with groups or weights zookeeper takes the full list of members at each step (reconfig -file), not single changes")
 	}
-	meet, err := true, error(nil)
-	if replaced {
-		meet, err = quorum.QuorumsMeet(before, after)
+	return append(notes, restartNote(from.system, plan, hierarchical))
+}
+
+// restartNote says whether the steps may be made without reconfig, by restarting servers with new files. Then
+// servers of the old and of the new configuration decide side by side, each by its own rule, and that is
+// safe only while any two of their quorums share a server. One vote more or less under a
+// majority always is.
+func restartNote(from quorum.System, plan quorum.Plan, hierarchical bool) string {
+	before := from
+	for i, s := range plan.Steps {
+		if !hierarchical {
+			break
+		}
+		after, err := s.After.System()
+		if err != nil {
+			break // the plan was made of systems that exist
+		}
+		switch meet, err := quorum.QuorumsMeet(before, after); {
+		case err != nil:
+			return fmt.Sprintf("never take step %d by restarting servers with new files one by one: whether quorums before and after it always "+
+				"share a server is not known for so many voters", i+1)
+		case !meet:
+			return fmt.Sprintf("never take step %d by restarting servers with new files one by one: quorums before and after it need not "+
+				"share a server, and could decide differently", i+1)
+		}
+		before = after
 	}
-	switch {
-	case err != nil: // too many voters to tell: then the safe advice
-		notes = append(notes, "do not replace groups and weights by restarting servers with new files one by one: whether quorums of the old and the "+
-			"new configuration always share a server is not known for so many")
-	case !meet:
-		notes = append(notes, "never replace groups and weights by restarting servers with new files one by one: quorums of the old and the new "+
-			"configuration need not share a server, and could decide differently")
-	default:
-		notes = append(notes, "without reconfig, restart every server with the new file before the next step: one step apart, any two quorums still meet")
-	}
-	return notes
+	return "without reconfig, restart every server with the new file before the next step: one step apart, any two quorums still meet"
 }
 
 // shownSteps is how many steps of a long plan a table shows, from either end.

@@ -72,7 +72,7 @@ func (o *quorumOptions) addZones(d *ensembleDoc, s *subject, up func(id int64) q
 		return nil
 	}
 	if up == nil {
-		return usagef("--zone-availability needs --availability, too")
+		return o.needsAvailability("--zone-availability")
 	}
 	a, err := quorum.AvailableWithZones(s.system, up, zones)
 	if err != nil {
@@ -90,7 +90,7 @@ func (o *quorumOptions) addPlacements(d *ensembleDoc, s *subject, up func(id int
 		return usagef("--place ranks placements of majorities: with groups and weights, give --zones")
 	}
 	if up == nil {
-		return usagef("--place needs --availability, and --zone-availability: they decide what is best")
+		return o.needsAvailability("--place")
 	}
 	ps, err := parseProbabilities("zone-availability", o.zoneUp)
 	if err != nil {

@@ -92,11 +92,15 @@ func percent(a quorum.Availability) string {
 // scientific writes an unavailability with four digits, also below 1e-308.
 func scientific(a quorum.Availability) string {
 	if u := a.Down(); u == 0 && !math.IsInf(a.LogDown(), -1) || u > 0 && u < 1e-300 {
-		log := a.LogDown() / math.Ln10
-		exponent := math.Floor(log)
-		return fmt.Sprintf("%.3fe%d", math.Pow(10, log-exponent), int(exponent))
+		return powerOfTen(a.LogDown() / math.Ln10)
 	}
 	return strconv.FormatFloat(a.Down(), 'e', 3, 64)
+}
+
+// powerOfTen writes 10^x, however small.
+func powerOfTen(x float64) string {
+	exponent := math.Floor(x)
+	return fmt.Sprintf("%.3fe%d", math.Pow(10, x-exponent), int(exponent))
 }
 
 // niceNumber writes a number without an exponent where that is short.

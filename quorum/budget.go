@@ -17,8 +17,8 @@ type budget struct {
 // What one question may take. What is answered unasked, beside other things, must
 // not hold them up; what somebody asks for is worth a few seconds.
 const (
-	aGlance   = 1 << 25
-	aQuestion = 1 << 32
+	aGlance   = 30_000_000
+	aQuestion = 4_000_000_000
 )
 
 // budgetFor is the budget of a question about s: "the failure profile".
@@ -42,7 +42,7 @@ func (b *budget) spend(steps int64) error {
 		b.spent += steps
 		return nil
 	}
-	return b.exhausted("takes more than %d million steps", b.limit/1_000_000)
+	return b.exhausted("takes more than %s steps", inWords(b.limit))
 }
 
 // exhausted is the error of a question that is too large.
@@ -50,8 +50,16 @@ func (b *budget) exhausted(why string, args ...any) error {
 	b.spent = b.limit
 	why = fmt.Sprintf(why, args...)
 	if b.heaviest > 1 {
-		return fmt.Errorf("%w: %s with weights up to %d %s: scale the weights down to small whole numbers, only their ratios matter",
+		return fmt.Errorf("%w: %s with weights up to %d %s; smaller weights, or fewer different ones, take fewer",
 			ErrTooLarge, b.question, b.heaviest, why)
 	}
 	return fmt.Errorf("%w: %s %s", ErrTooLarge, b.question, why)
+}
+
+// inWords writes 30 million, 4 billion.
+func inWords(n int64) string {
+	if n >= 1e9 {
+		return fmt.Sprintf("%d billion", n/1e9)
+	}
+	return fmt.Sprintf("%d million", n/1e6)
 }

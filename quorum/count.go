@@ -15,7 +15,7 @@ import (
 // same). Source: counting knapsacks. Across groups, the elementary symmetric polynomial. Two majorities at
 // once: O(n²) words. ErrTooLarge when n·W is beyond a tenth of a second, or beyond 20 voters for other systems.
 func CountMinimalQuorums(s System) (*big.Int, error) {
-	return countMinimalQuorums(budgetFor(s, "counting the minimal quorums", aGlance), s)
+	return countMinimalQuorums(budgetFor(s, "the number of minimal quorums", aGlance), s)
 }
 
 func countMinimalQuorums(b *budget, s System) (*big.Int, error) {
@@ -36,7 +36,7 @@ func countMinimalQuorums(b *budget, s System) (*big.Int, error) {
 // member can be spared; 1, the empty one, when there is no quorum anyway. The
 // algorithm is that of CountMinimalQuorums on the weight that must fail.
 func CountMinimalBlocking(s System) (*big.Int, error) {
-	b := budgetFor(s, "counting the minimal blocking sets", aGlance)
+	b := budgetFor(s, "the number of minimal blocking sets", aGlance)
 	if f, ok := single(s); ok {
 		if f.toBlock() <= 0 {
 			return big.NewInt(1), nil

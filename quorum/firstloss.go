@@ -24,7 +24,7 @@ func MeanTimeToLoss(s System, mttf, mttr float64, crew Crew) (float64, error) {
 	if n, bar, ok := countable(s, crew); ok {
 		return newBirthDeath(n, mttf, mttr, crew).timeTo(bar), nil
 	}
-	b := &budget{limit: aQuestion, question: fmt.Sprintf("the mean time to quorum loss of %s that are not all alike", plural(len(s.Voters()), "voter"))}
+	b := &budget{limit: aQuestion, question: fmt.Sprintf("the mean time to quorum loss of %s that differ", plural(len(s.Voters()), "voter"))}
 	return newLumps(s, crew).timeToLoss(b, mttf, mttr)
 }
 

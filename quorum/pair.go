@@ -114,6 +114,72 @@ func (j pair) minimalQuorums(budget *budget) (*big.Int, error) {
 	return total, nil
 }
 
+// dummies are the voters that never make the difference: of each kind all or none. O(n).
+func (j pair) dummies(ids []int64) []int64 {
+	a, c, b := j.sizes()
+	if a+c < j.p || c+b < j.q {
+		return nil // there is no quorum at all
+	}
+	// One more of a kind decides when it is missing on its side and the other side has enough.
+	matters := func(mine, others, theirs, need, theirNeed int) bool {
+		for y := 0; y <= others; y++ {
+			if x := need - 1 - y; x >= 0 && x < mine && y+theirs >= theirNeed {
+				return true
+			}
+		}
+		return false
+	}
+	common := false
+	for y := range c { // without the one in question; of the others, as many as it takes
+		sideA := j.p-1-y >= 0 && j.p-1-y <= a && y+1+b >= j.q
+		sideB := j.q-1-y >= 0 && j.q-1-y <= b && y+1+a >= j.p
+		common = common || sideA || sideB
+	}
+	in := make([]bool, len(ids))
+	for _, kind := range []struct {
+		positions []int
+		matter    bool
+	}{{j.onlyA, matters(a, c, b, j.p, j.q)}, {j.onlyB, matters(b, c, a, j.q, j.p)}, {j.common, common}} {
+		for _, i := range kind.positions {
+			in[i] = kind.matter
+		}
+	}
+	var dummies []int64
+	for i, id := range ids {
+		if !in[i] {
+			dummies = append(dummies, id)
+		}
+	}
+	return dummies
+}
+
+// surviving counts the sets of m failures that leave a quorum, for each m, of the
+// voters that count: for each number of common ones that fail, as many as each side can then spare. O(c·a·b)
+// products of integers.
+func (j pair) surviving(budget *budget) ([]*big.Int, error) {
+	a, c, b := j.sizes()
+	n := a + c + b
+	if err := budget.spend(int64(c+1) * int64(a+1) * int64(b+1) * int64(64+wordsFor(n)*wordsFor(n)/4)); err != nil {
+		return nil, err
+	}
+	chooseA, chooseC, chooseB := binomials(a), binomials(c), binomials(b)
+	counts := make([]*big.Int, n+1)
+	for m := range counts {
+		counts[m] = new(big.Int)
+	}
+	ways := new(big.Int)
+	for y := 0; y <= c; y++ {
+		spareA, spareB := a+c-y-j.p, b+c-y-j.q
+		for x := 0; x <= min(a, spareA); x++ {
+			for z := 0; z <= min(b, spareB); z++ {
+				ways.Mul(chooseA[x], chooseB[z])
+				counts[x+y+z].Add(counts[x+y+z], ways.Mul(ways, chooseC[y]))
+			}
+		}
+	}
+	return counts, nil
+}
+
 // disjointQuorums reports whether two quorums, one of each system, can fail to
 // meet: then the systems must never decide side by side.
 func (j pair) disjointQuorums() bool {

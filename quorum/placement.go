@@ -39,7 +39,7 @@ func Place(n int, zones []Zone, p Probability) ([]Placement, error) {
 	if !p.valid() {
 		return nil, fmt.Errorf("%w: no probability for the servers", ErrInvalid)
 	}
-	return rankPlacements(budgetFor(m, fmt.Sprintf("placements on %s", plural(len(zones), "zone")), aQuestion), m, zones, p)
+	return rankPlacements(budgetFor(m, fmt.Sprintf("the ranking on %s", plural(len(zones), "zone")), aQuestion), m, zones, p)
 }
 
 func rankPlacements(b *budget, m *Majority, zones []Zone, p Probability) ([]Placement, error) {

@@ -151,3 +151,66 @@ func TestGroupedPlansAreWhatTheyClaim(t *testing.T) {
 		t.Errorf("%d plans were complete, %d in several steps: the test sees too little", complete, stepwise)
 	}
 }
+
+// TestMeetingOfNeighbours changes one thing about a random configuration: a vote, a weight, or a group. Then groups
+// correspond, and the polynomial rule is asked.
+func TestMeetingOfNeighbours(t *testing.T) {
+	r := rand.New(rand.NewPCG(17, 18))
+	meetings, partings := 0, 0
+	for range 1500 {
+		from := randomMembership(r)
+		if len(from.Groups) == 0 {
+			continue
+		}
+		to := from
+		to.Weights = maps.Clone(from.Weights)
+		to.Groups = slices.Clone(from.Groups)
+		id := from.Voters[r.IntN(len(from.Voters))]
+		switch r.IntN(3) {
+		case 0: // one more
+			g := &to.Groups[r.IntN(len(to.Groups))]
+			g.Members = with(g.Members, 9)
+			to.Voters, to.Weights[9] = with(to.Voters, 9), r.Int64N(7)
+		case 1: // another weight
+			to.Weights[id] = r.Int64N(7)
+		case 2: // one less
+			if len(from.Voters) == 1 {
+				continue
+			}
+			to.Voters = less(to.Voters, id)
+			for i, g := range to.Groups {
+				to.Groups[i].Members = less(g.Members, id)
+			}
+			to.Groups = slices.DeleteFunc(to.Groups, func(g Group) bool { return len(g.Members) == 0 })
+		}
+		a, err := from.System()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := to.System()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := true
+		ids := NewJoint(a, b).Voters()
+		for set := range 1 << len(ids) {
+			inside, outside := map[int64]bool{}, map[int64]bool{}
+			for i, id := range ids {
+				inside[id], outside[id] = set>>i&1 == 1, set>>i&1 == 0
+			}
+			want = want && !(from.has(inside) && to.has(outside))
+		}
+		got, err := QuorumsMeet(a, b)
+		if err != nil || got != want {
+			t.Fatalf("%+v\n%+v\nmeet: %v (%v), want %v", from, to, got, err, want)
+		}
+		if want {
+			meetings++
+		} else {
+			partings++
+		}
+	}
+	if meetings < 100 || partings < 20 {
+		t.Errorf("%d meet and %d do not: the test sees too little", meetings, partings)
+	}
+}

@@ -24,12 +24,15 @@ type Fatal struct {
 // primes (see residues.go). For members that weigh the same in each group:
 // O(n²) words and O(n²·G) steps at most, G different groups; with several weights in one
 // group, the states "so many failed, of so much weight" are counted, and ErrTooLarge comes
-// after some seconds' work. Source: generating functions; counting knapsacks.
+// beyond some seconds' work. Two majorities at once: O(c·a·b) for a, b voters of one only and c of both. Source: generating functions; counting knapsacks.
 func FailureProfile(s System) ([]Fatal, error) {
 	return failureProfile(budgetFor(s, "the failure profile", aQuestion), s)
 }
 
 func failureProfile(b *budget, s System) ([]Fatal, error) {
+	if p, ok := asPair(s); ok {
+		return p.profile(b, len(s.Voters()))
+	}
 	f, ok := single(s)
 	if !ok {
 		t, err := tabulate(s)
@@ -61,6 +64,26 @@ func failureProfile(b *budget, s System) ([]Fatal, error) {
 	rows := make([]Fatal, n+1)
 	for m, total := range binomials(n) {
 		rows[m] = Fatal{Failures: m, Fatal: fatal[m], Total: total}
+	}
+	return rows, nil
+}
+
+// profile of two majorities at once, n voters in all.
+func (j pair) profile(b *budget, n int) ([]Fatal, error) {
+	surviving, err := j.surviving(b)
+	if err != nil {
+		return nil, err
+	}
+	free := binomials(n - len(surviving) + 1) // voters of neither fail as they like
+	rows := make([]Fatal, n+1)
+	for m, total := range binomials(n) {
+		rows[m] = Fatal{Failures: m, Fatal: new(big.Int).Set(total), Total: total}
+	}
+	product := new(big.Int)
+	for m, x := range surviving {
+		for k, y := range free {
+			rows[m+k].Fatal.Sub(rows[m+k].Fatal, product.Mul(x, y))
+		}
 	}
 	return rows, nil
 }

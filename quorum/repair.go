@@ -33,6 +33,8 @@ type Repair struct {
 	MeanOutage float64
 	// Availability is the share of time with a quorum.
 	Availability Availability
+	// Server is the share of time that any one server is up.
+	Server float64
 }
 
 // Repairable computes how often a quorum is lost, and for how long, when every server fails
@@ -53,9 +55,14 @@ func Repairable(s System, mttf, mttr float64, crew Crew) (Repair, error) {
 		return Repair{}, err
 	}
 	if n, bar, ok := countable(s, crew); ok {
-		return newBirthDeath(n, mttf, mttr, crew).threshold(bar), nil
+		c := newBirthDeath(n, mttf, mttr, crew)
+		r := c.threshold(bar)
+		if r.Server = c.server(); crew == Parallel {
+			r.Server = mttf / (mttf + mttr)
+		}
+		return r, nil
 	}
-	b := budgetFor(s, "how often a quorum is lost", aQuestion)
+	b := budgetFor(s, "the rate of quorum losses", aQuestion)
 	if crew == OneCrew {
 		return repairedByOne(b, s, mttf, mttr)
 	}
@@ -130,6 +137,15 @@ func (c birthDeath) threshold(bar int) Repair {
 	return newRepair(chance{up: below, down: above}, edge)
 }
 
+// server is how likely any one of them is up.
+func (c birthDeath) server() float64 {
+	up := 0.0
+	for j, p := range c.state {
+		up += math.Exp(p) * float64(len(c.state)-1-j) / float64(len(c.state)-1)
+	}
+	return min(up, 1)
+}
+
 // newRepair takes ln of the rate at which quorums are lost.
 func newRepair(c chance, losses float64) Repair {
 	return Repair{LossesPerTime: math.Exp(losses), MeanOutage: math.Exp(c.down - losses),
@@ -158,7 +174,9 @@ func repairedInParallel(b *budget, s System, mttf, mttr float64) (Repair, error)
 	for i, difference := range differences {
 		losses = logAdd(losses, chances[i].up+difference)
 	}
-	return newRepair(c, losses-math.Log(mttf)), nil
+	r := newRepair(c, losses-math.Log(mttf))
+	r.Server = p.Up()
+	return r, nil
 }
 
 // repairedByOne: by symmetry, given how many servers have failed, any set of so
@@ -184,7 +202,9 @@ func repairedByOne(b *budget, s System, mttf, mttr float64) (Repair, error) {
 		more := logRatio(fatal, row.Total) - math.Log(float64(len(profile)-1-j))
 		losses = logAdd(losses, c.state[j]+math.Log(c.fail(j))+more)
 	}
-	return newRepair(total, losses), nil
+	r := newRepair(total, losses)
+	r.Server = c.server()
+	return r, nil
 }
 
 // logRatio is ln(x/y) for x >= 0 and y > 0 of any size.

@@ -160,12 +160,15 @@ func SinglePoints(s System) []int64 {
 // more than somebody who matters, matters too, so a binary search over the
 // distinct weights suffices. O(n·W/64·log n) with W the needed weight. The question is
 // coNP-hard in general: ErrTooLarge when the weights have no small common scale and there
-// are more than some twenty of them. Source: the theory of weighted voting games (desirability is complete).
+// are more than some twenty of them. Two majorities at once: O(n). Source: the theory of weighted voting games (desirability is complete).
 func Dummies(s System) ([]int64, error) {
-	return dummies(budgetFor(s, "which members ever matter", aGlance), s)
+	return dummies(budgetFor(s, "the list of members that ever matter", aGlance), s)
 }
 
 func dummies(b *budget, s System) ([]int64, error) {
+	if p, ok := asPair(s); ok {
+		return p.dummies(s.Voters()), nil
+	}
 	f, ok := single(s)
 	if !ok {
 		t, err := tabulate(s)

@@ -81,9 +81,9 @@ var questions = []struct {
 	skip  []string
 }{
 	{"minimal quorums", func(b *budget, s System) error { return second(countMinimalQuorums(b, s)) }, 3, []string{"weights 1-n"}},
-	{"never matter", func(b *budget, s System) error { return second(dummies(b, s)) }, 2, []string{"reconfiguration"}},
+	{"never matter", func(b *budget, s System) error { return second(dummies(b, s)) }, 2, nil},
 	{"failure profile", func(b *budget, s System) error { return second(failureProfile(b, s)) }, 3,
-		[]string{"reconfiguration", "weights 1-5", "weights 1-n"}},
+		[]string{"weights 1-5", "weights 1-n"}},
 	{"availability", func(b *budget, s System) error {
 		chances, err := chancesOf(s, different)
 		return errors.Join(err, second(availability(b, s, chances)))

@@ -50,7 +50,7 @@ func Zones(s System, zones []Zone) (ZoneReport, error) {
 		r.SurvivesAny = r.SurvivesAny && further >= 0
 		r.Worst = min(r.Worst, further)
 	}
-	states, err := zoneStates(budgetFor(s, "the fewest zones to lose", aQuestion), s, zones, nil)
+	states, err := zoneStates(budgetFor(s, "the number of zones to lose", aQuestion), s, zones, nil)
 	if err != nil {
 		return r, err
 	}
