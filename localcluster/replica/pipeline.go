@@ -109,11 +109,16 @@ func (s *Server) apply(p wire.Proposal) (*wire.Txn, datatree.Result, bool) {
 // claim finds the request whose transaction this is, and takes it out of
 // pending. On the server that proposed it the zxid tells for certain.
 // Elsewhere it is the session's oldest request of that xid
-// (ZooKeeper's CommitProcessor): leader and links keep the order.
+// (ZooKeeper's CommitProcessor): leader and links keep the order. Of the requests
+// that come by way of a server which the session has left, the leader refuses all
+// but its end, so that alone could be taken for an answer to another request.
 func (s *Server) claim(h *wire.TxnHeader) *Request {
 	queue := s.pending[h.ClientID]
 	for i, r := range queue {
 		if r.zxid != 0 && r.zxid != h.Zxid || r.zxid == 0 && r.Xid != h.Cxid {
+			continue
+		}
+		if h.Type == wire.OpCloseSession && r.Op != wire.OpCloseSession {
 			continue
 		}
 		// Those before it were sent before it and did not come: their

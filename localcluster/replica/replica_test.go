@@ -223,3 +223,27 @@ func TestLearnersMayNotReap(t *testing.T) {
 		t.Errorf("it %s", got)
 	}
 }
+
+// A client that counts its requests from 1 on every connection has closed its
+// session elsewhere, and gone on here before that came through. The end of the
+// session answers no request that asked for something else.
+func TestTheEndOfASessionAnswersNobodyElse(t *testing.T) {
+	end := &wire.TxnHeader{ClientID: 5, Cxid: 1, Type: wire.OpCloseSession}
+	for _, c := range []struct {
+		asked wire.OpCode
+		is    wire.OpCode
+		mine  bool
+	}{
+		{wire.OpCreate, wire.OpCloseSession, false},
+		{wire.OpCloseSession, wire.OpCloseSession, true},
+		{wire.OpCreate, wire.OpCreate, true},
+		{wire.OpCreate, wire.OpError, true},
+	} {
+		r := &Request{Xid: 1, Op: c.asked}
+		s := &Server{pending: pending{5: {r}}}
+		end.Type = c.is
+		if got := s.claim(end); (got == r) != c.mine {
+			t.Errorf("%v is claimed by a request that asked for %v: %v, expected %v", c.is, c.asked, got == r, c.mine)
+		}
+	}
+}

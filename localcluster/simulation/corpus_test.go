@@ -14,7 +14,12 @@ var corpusLuck = flag.Int("corpus.luck", 10, "with how many seeds each case of t
 // shrunk, because a seed means another run whenever the drawing changes. What
 // remains of the seed is luck: how long a message takes, which half of a write
 // survives. The next change of the package deals it anew, so each case is run
-// with a few seeds more.
+// with a few seeds more, and with many to show that it fails with its mutant. When
+// it does not, find another schedule that does, with
+//
+//	go test ./localcluster/simulation -run TestMutants -mutants.match NAME -v
+//
+// in which the mutant hunts, or in such a zkctl (mutant.build).
 //
 // To add one, save the lines of the schedule that the failure printed, with a
 // comment in front: what went wrong, and how it was mended.

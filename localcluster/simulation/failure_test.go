@@ -121,12 +121,3 @@ func violates(t *testing.T, program string, args ...string) (stdout, stderr stri
 	}
 	return out.String(), errs.String()
 }
-
-func mutantNamed(t *testing.T, name string) *mutant {
-	t.Helper()
-	i := slices.IndexFunc(mutants, func(m mutant) bool { return m.name == name })
-	if i < 0 {
-		t.Fatalf("no mutant %s", name)
-	}
-	return &mutants[i]
-}

@@ -21,6 +21,7 @@ func TestMutantsAreComplete(t *testing.T) {
 	for i := range mutants {
 		m := &mutants[i]
 		m.applied(t)
+		mutantNamed(t, m.with)
 		if names[m.name] {
 			t.Errorf("two mutants are named %s", m.name)
 		}

@@ -3,6 +3,7 @@ package simulation
 import (
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,6 +43,7 @@ type mutant struct {
 	// times what it needs today. 0: a fault that the world cannot bring about.
 	runs  int
 	tests []string // known defects and cases of the corpus that must fail with it
+	with  string   // another mutant that must be there, too, for this one to do harm
 }
 
 // mutants of all layers: most of them are mistakes that somebody has made, in
@@ -97,21 +99,48 @@ func (m *mutant) hunt(t *testing.T) {
 func (m *mutant) build(t *testing.T, command string, args ...string) {
 	t.Helper()
 	dir := t.TempDir()
-	path, text := m.applied(t)
-	changed, overlay := filepath.Join(dir, filepath.Base(path)), filepath.Join(dir, "overlay.json")
-	replace, err := json.Marshal(map[string]map[string]string{"Replace": {path: changed}})
+	replace := map[string]string{}
+	for i, part := range []*mutant{m, mutantNamed(t, m.with)} {
+		if part == nil {
+			continue
+		}
+		path, text := part.applied(t)
+		if replace[path] != "" {
+			t.Fatalf("%s and %s change the same file", m.name, m.with)
+		}
+		replace[path] = filepath.Join(dir, fmt.Sprintf("%d.go", i))
+		writeFile(t, replace[path], []byte(text))
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": replace})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, data := range map[string][]byte{changed: []byte(text), overlay: replace} {
-		if err := os.WriteFile(name, data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	args = append([]string{command, "-overlay", overlay}, args...)
+	file := filepath.Join(dir, "overlay.json")
+	writeFile(t, file, overlay)
+	args = append([]string{command, "-overlay", file}, args...)
 	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
 		t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
+}
+
+func writeFile(t *testing.T, path string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// mutantNamed finds a mutant; none has no name.
+func mutantNamed(t *testing.T, name string) *mutant {
+	t.Helper()
+	if name == "" {
+		return nil
+	}
+	i := slices.IndexFunc(mutants, func(m mutant) bool { return m.name == name })
+	if i < 0 {
+		t.Fatalf("there is no mutant %s", name)
+	}
+	return &mutants[i]
 }
 
 // applied is the source with the mutant in it.
@@ -134,7 +163,7 @@ func (m *mutant) applied(t *testing.T) (path, text string) {
 // fails runs a test that must notice the mutant.
 func (m *mutant) fails(t *testing.T, program, test string) {
 	pattern := "^" + strings.ReplaceAll(test, "/", "$/^") + "$"
-	out, err := exec.Command(program, "-test.v", "-test.timeout", "2m", "-test.run", pattern, "-corpus.luck", "50").CombinedOutput()
+	out, err := exec.Command(program, "-test.v", "-test.timeout", "5m", "-test.run", pattern, "-corpus.luck", "2000").CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "--- FAIL: "+test+" ") {
 		t.Errorf("%s does not fail (%v)", test, err)
 		return

@@ -213,10 +213,18 @@ var zabMutants = []mutant{
 	{
 		name:  "who-cannot-truncate-looks-for-a-leader",
 		file:  "zab/node.go",
-		tests: []string{"TestCorpus/cannot-truncate-and-is-needed", "TestUnreachableTruncationOfAVoter"},
+		tests: []string{"TestUnreachableTruncationOfAVoter"},
 		old: `	n.learner = &learner{leader: l.leader, deadline: l.deadline}
 	n.dial()`,
 		new: `	n.look("cannot truncate")`,
+	},
+	{
+		name:  "leader-lets-go-of-who-waits",
+		file:  "zab/leader.go",
+		with:  "who-cannot-truncate-looks-for-a-leader",
+		tests: []string{"TestCorpus/cannot-truncate-and-is-needed"},
+		old:   `case f.stage == serving && n.now >= f.heard+n.ticks(n.cfg.SyncLimit):`,
+		new:   `case f.stage >= ready && n.now >= f.heard+n.ticks(n.cfg.SyncLimit):`,
 	},
 	{
 		name: "what-comes-behind-trunc-stays-in-memory",
