@@ -81,6 +81,9 @@ func newQuorumCommand(p *program) *cli.Command {
 		}),
 		Subcommands: []*cli.Command{newQuorumPlanCommand(p), newQuorumRecoveryCommand(p), newQuorumExplainCommand(p)},
 		Action: func(c *cli.Context) error {
+			if err := emptyFlag(c); err != nil {
+				return err
+			}
 			o.source.hasNodes = c.IsSet("nodes")
 			o.hasReads = c.IsSet("reads")
 			o.availability, o.zoneUp = availability.Value(), zoneUp.Value()
@@ -90,6 +93,18 @@ func newQuorumCommand(p *program) *cli.Command {
 			return o.run(c.Context)
 		},
 	}
+}
+
+// emptyFlag refuses a flag that is given without a value, as an unset variable in a script does:
+// leaving it out silently would answer another question.
+func emptyFlag(c *cli.Context) error {
+	for _, f := range c.Command.Flags {
+		text, isText := f.(*cli.StringFlag)
+		if isText && c.IsSet(text.Name) && c.String(text.Name) == "" {
+			return usagef("--%s is empty", text.Name)
+		}
+	}
+	return nil
 }
 
 // sourceFlags are the flags of sourceOptions.
@@ -127,7 +142,31 @@ func (o *quorumOptions) run(ctx context.Context) error {
 			return err
 		}
 	}
-	return o.print(doc, doc.draw)
+	if err := o.print(doc, doc.draw); err != nil {
+		return err
+	}
+	if id := doc.belief(); id != "" && o.output == formatTable {
+		o.hint("zkctl quorum explain %s says why", id)
+	}
+	return nil
+}
+
+// belief is what the reader may have believed who is warned of this ensemble, for explain.
+func (doc *quorumDoc) belief() string {
+	if doc.ensembleDoc == nil {
+		return ""
+	}
+	for _, w := range doc.Warnings {
+		switch w.Code {
+		case quorum.TwoGroups:
+			return "two-groups"
+		case quorum.ZoneFatal:
+			return "two-data-centres"
+		case quorum.EvenEnsemble:
+			return "odd-required"
+		}
+	}
+	return ""
 }
 
 // described is the ensemble in question; zones alone describe one, too.

@@ -76,8 +76,12 @@ type availabilityDoc struct {
 }
 
 func newAvailabilityDoc(a quorum.Availability, perNode any) *availabilityDoc {
-	return &availabilityDoc{PerNode: perNode, Ensemble: a.Up(), Unavailability: a.Down(), Nines: finite(a.Nines()),
-		Downtime: a.DowntimePerYear(), exact: a}
+	doc := &availabilityDoc{PerNode: perNode, Ensemble: digits(a.Up()), Unavailability: digits(a.Down()), Nines: finite(a.Nines()),
+		Downtime: digits(a.DowntimePerYear()), exact: a}
+	if doc.Nines != nil {
+		*doc.Nines = digits(*doc.Nines)
+	}
+	return doc
 }
 
 type importanceDoc struct {

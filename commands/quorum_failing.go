@@ -67,7 +67,7 @@ func (o *quorumOptions) addImportance(d *ensembleDoc, s *subject, up func(id int
 		return err
 	}
 	for i, id := range s.system.Voters() {
-		d.Availability.Importance = append(d.Availability.Importance, importanceDoc{id, values[i]})
+		d.Availability.Importance = append(d.Availability.Importance, importanceDoc{id, digits(values[i])})
 	}
 	slices.SortStableFunc(d.Availability.Importance, func(a, b importanceDoc) int {
 		switch {
@@ -128,8 +128,8 @@ func (o *quorumOptions) addRepair(d *ensembleDoc, s *subject) error {
 	if err != nil {
 		return err
 	}
-	d.Repair = &repairDoc{MTTF: mttf, MTTR: mttr, Crew: crew.String(), Availability: r.Availability.Up(),
-		Losses: r.LossesPerTime * quorum.SecondsPerYear, MeanOutage: finite(r.MeanOutage), exact: r.Availability}
+	d.Repair = &repairDoc{MTTF: mttf, MTTR: mttr, Crew: crew.String(), Availability: digits(r.Availability.Up()),
+		Losses: digits(r.LossesPerTime * quorum.SecondsPerYear), MeanOutage: finite(digits(r.MeanOutage)), exact: r.Availability}
 	if crew == quorum.OneCrew && len(o.availability) == 0 { // servers wait for each other: the chain says how they are
 		d.Availability = newAvailabilityDoc(r.Availability, r.Server)
 	}
@@ -139,7 +139,7 @@ func (o *quorumOptions) addRepair(d *ensembleDoc, s *subject) error {
 		return err
 	}
 	if err == nil {
-		d.Repair.timeToLoss, d.MTTQL = first, finite(first)
+		d.Repair.timeToLoss, d.MTTQL = first, finite(digits(first))
 		if d.MTTQL == nil {
 			d.Notes = append(d.Notes, "the mean time to quorum loss is beyond 1e308 seconds")
 		}

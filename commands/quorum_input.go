@@ -171,7 +171,7 @@ func (p *program) fileSubject(path string) (*subject, error) {
 func (p *program) readConfig(path string) (config *zoocfg.Config, members string, err error) {
 	text, err := p.readInput(path)
 	if err != nil {
-		return nil, "", err
+		return nil, "", fmt.Errorf("read the configuration: %w", err)
 	}
 	if config, err = zoocfg.Parse(text); err != nil {
 		return nil, "", refusal(err, path)
@@ -217,18 +217,16 @@ func (p *program) readDynamic(name, static string) (found string, text []byte, e
 	return name, nil, err
 }
 
+// readInput reads a file, or standard input for "-".
 func (p *program) readInput(path string) ([]byte, error) {
-	var text []byte
-	var err error
 	if path == "-" {
-		text, err = io.ReadAll(p.In)
-	} else {
-		text, err = os.ReadFile(path)
+		text, err := io.ReadAll(p.In)
+		if err != nil {
+			return nil, fmt.Errorf("read standard input: %w", err)
+		}
+		return text, nil
 	}
-	if err != nil {
-		return nil, fmt.Errorf("read the configuration: %w", err)
-	}
-	return text, nil
+	return os.ReadFile(path)
 }
 
 // refusal turns what is wrong with a configuration into exit 3, or, for one
@@ -260,9 +258,11 @@ func (p *program) liveSubject(ctx context.Context, hosts string) (*subject, erro
 	for _, addr := range addrs {
 		text, err := liveConfig(ctx, addr)
 		if err != nil {
-			p.progress("%v", err)
 			failures = append(failures, err)
 			continue
+		}
+		for _, err := range failures {
+			p.progress("%v", err)
 		}
 		ensemble, err := zoocfg.ParseEnsemble(text)
 		if err != nil {

@@ -66,7 +66,11 @@ func (d *ensembleDoc) draw(pg *page) {
 
 func (d *ensembleDoc) ensembleText() string {
 	if d.Observers > 0 {
-		return fmt.Sprintf("%s; %s, which never count", d.name, count(d.Observers, "observer"))
+		never := "never count"
+		if d.Observers == 1 {
+			never = "never counts"
+		}
+		return fmt.Sprintf("%s; %s, which %s", d.name, count(d.Observers, "observer"), never)
 	}
 	return d.name
 }
@@ -82,7 +86,10 @@ func (d *ensembleDoc) quorumText() string {
 	if d.System != "majority" {
 		text = fmt.Sprintf("%d of %d at least", *d.Quorum, d.Voters)
 		if d.MinimalQuorums != nil {
-			text += ", the right ones: " + countText(d.MinimalQuorums) + " minimal quorums"
+			text += ", the right ones: " + countText(d.MinimalQuorums) + " minimal quorum"
+			if d.MinimalQuorums.Cmp(big.NewInt(1)) != 0 {
+				text += "s"
+			}
 		}
 	}
 	return text
@@ -103,8 +110,11 @@ func (d *ensembleDoc) toleranceText(pg *page) string {
 	text := count(d.Tolerates, "failure") + ", whichever servers they hit"
 	if d.Tolerates == 0 {
 		text = pg.bad("no failure")
-		if n := len(d.SinglePoints); n > 0 && n < d.Voters {
-			text += fmt.Sprintf(" of %s (single points of failure)", listOr(d.SinglePoints, ""))
+		switch n := len(d.SinglePoints); {
+		case n == 1 && d.Voters > 1:
+			text += fmt.Sprintf(" of server %d, a single point of failure", d.SinglePoints[0])
+		case n > 1 && n < d.Voters:
+			text += fmt.Sprintf(" of servers %s, single points of failure", shortList(d.SinglePoints))
 		}
 	}
 	if d.ToleratesAtBest != nil && *d.ToleratesAtBest > d.Tolerates {

@@ -69,7 +69,12 @@ func newQuorumPlanCommand(p *program) *cli.Command {
 			&cli.StringFlag{Name: "to", Usage: "`N|FILE` the ensemble as it shall be", Destination: &o.to},
 			&cli.StringFlag{Name: "failed", Usage: "`1,4` servers that are down and stay so", Destination: &o.failed},
 		},
-		Action: func(*cli.Context) error { return o.run() },
+		Action: func(c *cli.Context) error {
+			if err := emptyFlag(c); err != nil {
+				return err
+			}
+			return o.run()
+		},
 	}
 }
 
@@ -199,7 +204,10 @@ func planNotes(from, to *subject, plan quorum.Plan) []string {
 	if hierarchical {
 		notes = append(notes, "with groups or weights zookeeper takes the full list of members at each step (reconfig -file), not single changes")
 	}
-	return append(notes, restartNote(from.system, plan, hierarchical))
+	if len(plan.Steps) > 0 {
+		notes = append(notes, restartNote(from.system, plan, hierarchical))
+	}
+	return notes
 }
 
 // restartNote says whether the steps may be made without reconfig, by restarting servers with new files. Then

@@ -66,6 +66,9 @@ func newQuorumRecoveryCommand(p *program) *cli.Command {
 			&cli.DurationFlag{Name: "session-timeout", Usage: "what clients ask for (default: the largest allowed)", Destination: &o.session},
 		},
 		Action: func(c *cli.Context) error {
+			if err := emptyFlag(c); err != nil {
+				return err
+			}
 			o.isSet = c.IsSet
 			return o.run()
 		},

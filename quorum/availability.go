@@ -1,7 +1,6 @@
 package quorum
 
 import (
-	"fmt"
 	"math"
 )
 
@@ -61,7 +60,7 @@ func chancesOf(s System, up func(id int64) Probability) ([]chance, error) {
 	for i, id := range ids {
 		p := up(id)
 		if !p.valid() {
-			return nil, fmt.Errorf("%w: no probability for server %d", ErrInvalid, id)
+			return nil, invalidf("no probability for server %d", id)
 		}
 		chances[i] = p.chance()
 	}

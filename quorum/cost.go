@@ -20,7 +20,7 @@ type Messages struct {
 // below 0. Source: Leader.propose, processAck, commit and inform.
 func MessagesPerWrite(voters, observers int) (Messages, error) {
 	if voters < 1 || observers < 0 {
-		return Messages{}, fmt.Errorf("%w: %d voters and %d observers", ErrInvalid, voters, observers)
+		return Messages{}, invalidf("%d voters and %d observers", voters, observers)
 	}
 	m := Messages{Proposals: voters - 1, Acks: voters - 1, Commits: voters - 1, Informs: observers}
 	m.Total = m.Proposals + m.Acks + m.Commits + m.Informs
@@ -84,10 +84,10 @@ type Throughput struct {
 // ratio outside [0,1].
 func EstimateThroughput(n int, readRatio float64) (Throughput, error) {
 	if n < 1 {
-		return Throughput{}, fmt.Errorf("%w: %d voters", ErrInvalid, n)
+		return Throughput{}, invalidf("%d voters", n)
 	}
 	if !(readRatio >= 0 && readRatio <= 1) {
-		return Throughput{}, fmt.Errorf("%w: read ratio %v is not between 0 and 1", ErrInvalid, readRatio)
+		return Throughput{}, invalidf("read ratio %v is not between 0 and 1", readRatio)
 	}
 	t := Throughput{Reads: readsEach * float64(n), Writes: FittedWrites(n), Basis: Fitted}
 	for i, m := range measured {

@@ -9,7 +9,7 @@ import (
 // another argument cannot be what the caller says it is. ErrRefused is wrapped,
 // beside it, by the errors for which Apache ZooKeeper would refuse to start.
 var (
-	ErrInvalid = errors.New("invalid quorum system")
+	ErrInvalid = errors.New("invalid")
 	ErrRefused = errors.New("refused by zookeeper")
 )
 
@@ -21,11 +21,11 @@ var ErrTooLarge = errors.New("too large to compute exactly")
 // ErrUnreachable is wrapped by the errors of goals that no ensemble reaches.
 var ErrUnreachable = errors.New("out of reach")
 
-// ConfigError says what is wrong with a system's declaration and which
+// ConfigError says what is wrong with a system's declaration, or another argument, and which
 // configuration key is to blame, so that whoever read it from a file can name
 // the line.
 type ConfigError struct {
-	Key     string // "server.3", "group.1", "weight.2"
+	Key     string // "server.3", "group.1", "weight.2"; "" for none
 	Text    string
 	Refused bool // ZooKeeper itself would refuse it
 }
@@ -43,6 +43,8 @@ func (e *ConfigError) Unwrap() []error {
 func invalid(key, format string, args ...any) error {
 	return &ConfigError{Key: key, Text: fmt.Sprintf(format, args...)}
 }
+
+func invalidf(format string, args ...any) error { return invalid("", format, args...) }
 
 func refused(key, format string, args ...any) error {
 	return &ConfigError{Key: key, Text: fmt.Sprintf(format, args...), Refused: true}

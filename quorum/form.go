@@ -1,7 +1,5 @@
 package quorum
 
-import "fmt"
-
 // form is the shape that all systems of this package share, and on which the
 // polynomial algorithms work: groups that each need some weight, and a
 // number of groups that must have it.
@@ -147,7 +145,7 @@ func unknownVoter(s System, ids []int64) error {
 	}
 	for _, id := range ids {
 		if !voter[id] {
-			return fmt.Errorf("%w: server %d is not a voter", ErrInvalid, id)
+			return invalidf("server %d is not a voter", id)
 		}
 	}
 	return nil

@@ -114,6 +114,9 @@ func (h *Hierarchical) addGroup(g Group, weights map[int64]int64, groupOf map[in
 	wg := weightedGroup{id: g.ID}
 	for _, id := range g.Members {
 		if other, ok := groupOf[id]; ok {
+			if other == g.ID {
+				return wg, refused(groupKey(g.ID), "server %d is listed twice in group %d", id, g.ID)
+			}
 			return wg, refused(groupKey(g.ID), "server %d is in multiple groups (%d and %d)", id, other, g.ID)
 		}
 		groupOf[id] = g.ID

@@ -1,7 +1,6 @@
 package quorum
 
 import (
-	"fmt"
 	"slices"
 )
 
@@ -117,7 +116,7 @@ func NewThreshold(size int, ids ...int64) (*Threshold, error) {
 		return nil, err
 	}
 	if size < 1 || size > len(sorted) {
-		return nil, fmt.Errorf("%w: a quorum of %d out of %d voters", ErrInvalid, size, len(sorted))
+		return nil, invalidf("a quorum of %d out of %d voters", size, len(sorted))
 	}
 	return &Threshold{sorted, size}, nil
 }

@@ -2,7 +2,6 @@ package quorum
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"time"
 )
@@ -66,7 +65,7 @@ func (n Network) between(a, b int64) (time.Duration, error) {
 	}
 	d, ok := n.RoundTrip[[2]int64{min(a, b), max(a, b)}]
 	if !ok {
-		return 0, fmt.Errorf("%w: no round trip between servers %d and %d", ErrInvalid, min(a, b), max(a, b))
+		return 0, invalidf("no round trip between servers %d and %d", min(a, b), max(a, b))
 	}
 	return d, nil
 }
@@ -115,7 +114,7 @@ func Latencies(s System, network Network, failed ...int64) ([]LeaderLatency, err
 			}
 			fsync, ok := network.Fsync[id]
 			if !ok {
-				return nil, fmt.Errorf("%w: no fsync time for server %d", ErrInvalid, id)
+				return nil, invalidf("no fsync time for server %d", id)
 			}
 			acks[id] = rtt + fsync
 			l.Write = append(l.Write, ServerLatency{id, rtt})

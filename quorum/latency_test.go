@@ -108,7 +108,7 @@ func TestLatenciesUnderEachLeader(t *testing.T) {
 		t.Errorf("two down: %+v (%v)", all, err)
 	}
 	delete(n.RoundTrip, [2]int64{2, 3})
-	if _, err = Latencies(m, n); !errors.Is(err, ErrInvalid) || err.Error() != "invalid quorum system: no round trip between servers 2 and 3" {
+	if _, err = Latencies(m, n); !errors.Is(err, ErrInvalid) || err.Error() != "no round trip between servers 2 and 3" {
 		t.Errorf("missing round trip: %v", err)
 	}
 	if _, err = Latencies(m, n, 3); err != nil {

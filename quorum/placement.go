@@ -37,7 +37,7 @@ func Place(n int, zones []Zone, p Probability) ([]Placement, error) {
 		return nil, err
 	}
 	if !p.valid() {
-		return nil, fmt.Errorf("%w: no probability for the servers", ErrInvalid)
+		return nil, invalidf("no probability for the servers")
 	}
 	return rankPlacements(budgetFor(m, fmt.Sprintf("the ranking on %s", plural(len(zones), "zone")), aQuestion), m, zones, p)
 }

@@ -39,7 +39,7 @@ func newPlanner(from, to Membership, failed []int64) (*planner, error) {
 	for _, id := range failed {
 		p.failed[id] = true
 		if !member[id] {
-			return nil, fmt.Errorf("%w: failed server %d is in neither configuration", ErrInvalid, id)
+			return nil, invalidf("failed server %d is in neither configuration", id)
 		}
 	}
 	p.now.Voters = p.old.Voters()

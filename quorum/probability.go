@@ -1,7 +1,6 @@
 package quorum
 
 import (
-	"fmt"
 	"math"
 	"math/big"
 	"strconv"
@@ -34,7 +33,7 @@ func (p Probability) valid() bool { return p != Probability{} }
 // below 0, above 1, or not a number.
 func NewProbability(p float64) (Probability, error) {
 	if !(p >= 0 && p <= 1) { // written so that NaN fails
-		return Probability{}, fmt.Errorf("%w: probability %v is not between 0 and 1", ErrInvalid, p)
+		return Probability{}, invalidf("probability %v is not between 0 and 1", p)
 	}
 	return Probability{up: p, down: 1 - p}, nil
 }
@@ -43,7 +42,7 @@ func NewProbability(p float64) (Probability, error) {
 // the decimal text, not of its rounded value, so that 0.999999999 has a
 // down probability of 1e-9 to the last digit. Errors wrap ErrInvalid.
 func ParseProbability(text string) (Probability, error) {
-	bad := fmt.Errorf("%w: probability %q is not a number between 0 and 1 (or 0%% and 100%%)", ErrInvalid, text)
+	bad := invalidf("probability %q is not a number between 0 and 1 (or 0%% and 100%%)", text)
 	number, percent := strings.CutSuffix(text, "%")
 	value, err := strconv.ParseFloat(number, 64)
 	limit := 1.0
@@ -73,10 +72,10 @@ func ParseProbability(text string) (Probability, error) {
 // mttf/(mttf+mttr). Errors wrap ErrInvalid: mttf not above zero, mttr below zero.
 func FromRepair(mttf, mttr float64) (Probability, error) {
 	if !(mttf > 0) || math.IsInf(mttf, 0) {
-		return Probability{}, fmt.Errorf("%w: mean time to failure %v is not above zero", ErrInvalid, mttf)
+		return Probability{}, invalidf("mean time to failure %v is not above zero", mttf)
 	}
 	if !(mttr >= 0) || math.IsInf(mttr, 0) {
-		return Probability{}, fmt.Errorf("%w: mean time to repair %v is below zero", ErrInvalid, mttr)
+		return Probability{}, invalidf("mean time to repair %v is below zero", mttr)
 	}
 	return Probability{up: mttf / (mttf + mttr), down: mttr / (mttf + mttr)}, nil
 }

@@ -1,7 +1,6 @@
 package quorum
 
 import (
-	"fmt"
 	"slices"
 )
 
@@ -64,7 +63,7 @@ func NewMajority(ids ...int64) (*Majority, error) {
 // MajorityOf returns the majority system over the voters 1..n, for 1 <= n.
 func MajorityOf(n int) (*Majority, error) {
 	if n < 1 {
-		return nil, fmt.Errorf("%w: %d voters: an ensemble needs at least one", ErrInvalid, n)
+		return nil, invalidf("%d voters: an ensemble needs at least one", n)
 	}
 	ids := make([]int64, n)
 	for i := range ids {
@@ -102,16 +101,16 @@ func (m *Majority) IsQuorum(up func(id int64) bool) bool {
 // voterSet checks and sorts a list of voter ids.
 func voterSet(ids []int64) ([]int64, error) {
 	if len(ids) == 0 {
-		return nil, fmt.Errorf("%w: no voters: an ensemble needs at least one", ErrInvalid)
+		return nil, invalidf("no voters: an ensemble needs at least one")
 	}
 	sorted := slices.Clone(ids)
 	slices.Sort(sorted)
 	if sorted[0] < 0 {
-		return nil, fmt.Errorf("%w: server id %d: ids are zero or more", ErrInvalid, sorted[0])
+		return nil, invalidf("server id %d: ids are zero or more", sorted[0])
 	}
 	for i := 1; i < len(sorted); i++ {
 		if sorted[i] == sorted[i-1] {
-			return nil, fmt.Errorf("%w: server id %d is listed twice", ErrInvalid, sorted[i])
+			return nil, invalidf("server id %d is listed twice", sorted[i])
 		}
 	}
 	return sorted, nil

@@ -1,7 +1,6 @@
 package quorum
 
 import (
-	"fmt"
 	"time"
 )
 
@@ -68,13 +67,13 @@ const finalizeWait = 200 * time.Millisecond
 // requires initLimit and syncLimit of an ensemble), and for a smallest session timeout above the largest.
 func RecoveryBudget(t Timing, session time.Duration) (Budgets, error) {
 	if t.Tick <= 0 {
-		return Budgets{}, fmt.Errorf("%w: tickTime %v is not above zero", ErrInvalid, t.Tick)
+		return Budgets{}, invalidf("tickTime %v is not above zero", t.Tick)
 	}
 	if t.InitLimit <= 0 || t.SyncLimit <= 0 {
-		return Budgets{}, fmt.Errorf("%w: initLimit %d and syncLimit %d must be above zero", ErrInvalid, t.InitLimit, t.SyncLimit)
+		return Budgets{}, invalidf("initLimit %d and syncLimit %d must be above zero", t.InitLimit, t.SyncLimit)
 	}
 	if session < 0 {
-		return Budgets{}, fmt.Errorf("%w: session timeout %v is below zero", ErrInvalid, session)
+		return Budgets{}, invalidf("session timeout %v is below zero", session)
 	}
 	low, high := t.MinSession, t.MaxSession
 	if low == 0 {
@@ -84,7 +83,7 @@ func RecoveryBudget(t Timing, session time.Duration) (Budgets, error) {
 		high = 20 * t.Tick
 	}
 	if low > high {
-		return Budgets{}, fmt.Errorf("%w: minSessionTimeout %v is above maxSessionTimeout %v", ErrInvalid, low, high)
+		return Budgets{}, invalidf("minSessionTimeout %v is above maxSessionTimeout %v", low, high)
 	}
 	if session == 0 {
 		session = high

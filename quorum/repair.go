@@ -74,10 +74,10 @@ func checkRepair(s System, mttf, mttr float64) error {
 		return err
 	}
 	if mttr == 0 {
-		return fmt.Errorf("%w: mean time to repair 0: nothing is repaired instantly", ErrInvalid)
+		return invalidf("mean time to repair 0: nothing is repaired instantly")
 	}
 	if !s.IsQuorum(func(int64) bool { return true }) {
-		return fmt.Errorf("%w: there is no quorum even with all servers up", ErrInvalid)
+		return invalidf("there is no quorum even with all servers up")
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ const maxTarget = 100_001
 // binomial distribution.
 func SmallestFor(p, target Probability) (n int, a Availability, err error) {
 	if !p.valid() || !target.valid() {
-		return 0, a, fmt.Errorf("%w: availability and target must be given", ErrInvalid)
+		return 0, a, invalidf("availability and target must be given")
 	}
 	enough := func(n int) bool {
 		return majorityDown(n, p) <= target.chance().down

@@ -34,7 +34,7 @@ func BestWeights(ids []int64, up func(id int64) Probability, limit int) (Weighti
 		return Weighting{}, err
 	}
 	if limit < 1 {
-		return Weighting{}, fmt.Errorf("%w: weights up to %d: the limit must be 1 or more", ErrInvalid, limit)
+		return Weighting{}, invalidf("weights up to %d: the limit must be 1 or more", limit)
 	}
 	n := len(sorted)
 	b := &budget{limit: aQuestion, question: "the best weights"}
@@ -47,7 +47,7 @@ func BestWeights(ids []int64, up func(id int64) Probability, limit int) (Weighti
 	w := Weighting{IDs: sorted, LogOdds: make([]float64, n)}
 	for i, id := range sorted {
 		if !up(id).valid() {
-			return Weighting{}, fmt.Errorf("%w: no probability for server %d", ErrInvalid, id)
+			return Weighting{}, invalidf("no probability for server %d", id)
 		}
 		order[i], items[i].chance = i, up(id).chance()
 		w.LogOdds[i] = items[i].chance.up - items[i].chance.down

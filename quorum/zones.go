@@ -113,18 +113,18 @@ func availableWithZones(b *budget, s System, up func(id int64) Probability, zone
 
 func checkZones(zones []Zone) error {
 	if len(zones) == 0 {
-		return fmt.Errorf("%w: no zones", ErrInvalid)
+		return invalidf("no zones")
 	}
 	seen := map[string]bool{}
 	for _, z := range zones {
 		if seen[z.Name] {
-			return fmt.Errorf("%w: zone %q is given twice", ErrInvalid, z.Name)
+			return invalidf("zone %q is given twice", z.Name)
 		}
 		seen[z.Name] = true
 		members := slices.Sorted(slices.Values(z.Members))
 		for i := 1; i < len(members); i++ {
 			if members[i] == members[i-1] {
-				return fmt.Errorf("%w: zone %q lists server %d twice", ErrInvalid, z.Name, members[i])
+				return invalidf("zone %q lists server %d twice", z.Name, members[i])
 			}
 		}
 	}
