@@ -15,7 +15,7 @@ var datatreeMutants = []mutant{
 		file:  "datatree/respond.go",
 		tests: []string{"TestCorpus/refusal-taken-for-an-answer"},
 		old:   `	if r.moved() {`,
-		new:   `	if r.Err == wire.ErrSessionMoved {`,
+		new:   `	if false {`,
 	},
 	{
 		name: "close-session-forgets-outstanding",
