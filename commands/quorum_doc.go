@@ -76,7 +76,7 @@ type availabilityDoc struct {
 }
 
 func newAvailabilityDoc(a quorum.Availability, perNode any) *availabilityDoc {
-	doc := &availabilityDoc{PerNode: perNode, Ensemble: digits(a.Up()), Unavailability: digits(a.Down()), Nines: finite(a.Nines()),
+	doc := &availabilityDoc{PerNode: perNode, Ensemble: a.Up(), Unavailability: digits(a.Down()), Nines: finite(a.Nines()),
 		Downtime: digits(a.DowntimePerYear()), exact: a}
 	if doc.Nines != nil {
 		*doc.Nines = digits(*doc.Nines)

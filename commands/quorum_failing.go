@@ -128,7 +128,7 @@ func (o *quorumOptions) addRepair(d *ensembleDoc, s *subject) error {
 	if err != nil {
 		return err
 	}
-	d.Repair = &repairDoc{MTTF: mttf, MTTR: mttr, Crew: crew.String(), Availability: digits(r.Availability.Up()),
+	d.Repair = &repairDoc{MTTF: mttf, MTTR: mttr, Crew: crew.String(), Availability: r.Availability.Up(),
 		Losses: digits(r.LossesPerTime * quorum.SecondsPerYear), MeanOutage: finite(digits(r.MeanOutage)), exact: r.Availability}
 	if crew == quorum.OneCrew && len(o.availability) == 0 { // servers wait for each other: the chain says how they are
 		d.Availability = newAvailabilityDoc(r.Availability, r.Server)

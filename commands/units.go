@@ -106,10 +106,10 @@ func powerOfTen(x float64) string {
 // niceNumber writes a number without an exponent where that is short.
 func niceNumber(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
 
-// digits rounds to 15 significant digits: the sixteenth is noise, and makes
-// 0.01 read as 0.009999999999999995.
+// digits rounds a computed number to 13 significant digits: what comes after them is
+// noise, and makes 0.000298 read as 0.000297999999999999.
 func digits(x float64) float64 {
-	rounded, err := strconv.ParseFloat(strconv.FormatFloat(x, 'g', 15, 64), 64)
+	rounded, err := strconv.ParseFloat(strconv.FormatFloat(x, 'g', 13, 64), 64)
 	if err != nil { // it was not a number to begin with
 		return x
 	}
