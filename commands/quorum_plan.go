@@ -210,10 +210,10 @@ func planNotes(from, to *subject, plan quorum.Plan) []string {
 	return notes
 }
 
-// restartNote says whether the steps may be made without reconfig, by restarting servers with new files. Then
-// servers of the old and of the new configuration decide side by side, each by its own rule, and that is
-// safe only while any two of their quorums share a server. One vote more or less under a
-// majority always is.
+// restartNote says whether the steps may be made without reconfig, by restarting servers
+// with new files. Then servers of the old and of the new configuration decide side by
+// side, each by its own rule, and that is safe only while any two of their quorums share a
+// server. One vote more or less under a majority always is.
 func restartNote(from quorum.System, plan quorum.Plan, hierarchical bool) string {
 	before := from
 	for i, s := range plan.Steps {

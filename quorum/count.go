@@ -9,11 +9,12 @@ import (
 // CountMinimalQuorums returns how many quorums there are of which no member can
 // be spared. Zero when there is no quorum at all.
 //
-// Algorithm: within a group, a minimal set is counted at its lightest member, by
-// how many sets of heavier ones fall just short; O(n·W) additions of n-bit
-// integers, W the needed weight (a binomial coefficient when all weigh the
-// same). Source: counting knapsacks. Across groups, the elementary symmetric polynomial. Two majorities at
-// once: O(n²) words. ErrTooLarge when n·W is beyond a tenth of a second, or beyond 20 voters for other systems.
+// Algorithm: within a group, a minimal set is counted at its lightest member, by how many
+// sets of heavier ones fall just short; O(n·W) additions of n-bit integers, W the needed
+// weight (a binomial coefficient when all weigh the same). Source: counting knapsacks.
+// Across groups, the elementary symmetric polynomial. Two majorities at once: O(n²) words.
+// ErrTooLarge when n·W is beyond a tenth of a second, or beyond 20 voters for other
+// systems.
 func CountMinimalQuorums(s System) (*big.Int, error) {
 	return countMinimalQuorums(budgetFor(s, "the number of minimal quorums", aGlance), s)
 }
@@ -32,9 +33,10 @@ func countMinimalQuorums(b *budget, s System) (*big.Int, error) {
 	return big.NewInt(int64(len(t.minimal(t.isQuorum)))), nil
 }
 
-// CountMinimalBlocking returns how many blocking sets there are of which no
-// member can be spared; 1, the empty one, when there is no quorum anyway. The
-// algorithm is that of CountMinimalQuorums on the weight that must fail.
+// CountMinimalBlocking returns how many blocking sets there are of which no member can be
+// spared; 1, the empty one, when there is no quorum anyway. Algorithm, complexity, errors
+// and source are those of CountMinimalQuorums, on the weight that must fail; but two
+// majorities at once are enumerated, up to 20 voters.
 func CountMinimalBlocking(s System) (*big.Int, error) {
 	b := budgetFor(s, "the number of minimal blocking sets", aGlance)
 	if f, ok := single(s); ok {

@@ -51,13 +51,13 @@
 //
 // # Exactness
 //
-// Every one of these systems but a Joint has the same shape: groups that need
-// some weight, and a number of groups that must have it (form.go). On that shape the questions have
-// polynomial algorithms, good for thousands of voters. Whatever else implements
-// System is enumerated up to 20 voters. Each question has a budget of steps (budget.go): what is inherently
-// exponential and too large returns ErrTooLarge before the work, and
-// nothing is ever estimated silently. Counts are exact integers of any size,
-// probabilities carry about twelve correct digits, on whichever side they are small.
+// Every one of these systems but a Joint has the same shape: groups that need some weight,
+// and a number of groups that must have it (form.go). On that shape the questions have
+// polynomial algorithms, good for thousands of voters. Whatever else implements System is
+// enumerated up to 20 voters. Each question has a budget of steps (budget.go): what is
+// inherently exponential and too large returns ErrTooLarge before the work, and nothing is
+// ever estimated silently. Counts are exact integers of any size, probabilities carry
+// about twelve correct digits, on whichever side they are small.
 //
 // The package is pure: no clock, no files, no network, no randomness, no
 // goroutines. The same question has the same answer, to the last bit.

@@ -9,14 +9,16 @@ import (
 // moment without a quorum, in the unit of mttf and mttr; servers fail and are repaired as for
 // Repairable. Positive infinity when it exceeds floating point.
 //
-// Algorithm: equal voters under a threshold are a birth-death chain on the
-// number of failed ones; T_j = (1 + μ_j·T_{j-1}) / λ_j is the time from j to j+1
-// failures, and everything is a sum of positive terms: O(n). Other systems are
-// lumped: voters that are alike, and groups that are alike, may be exchanged, and only states that have
-// a quorum count. Levels of equally many failures are eliminated from the top, without
-// subtractions (Grassmann, Taksar, Heyman 1985): O(Σ states³) over the levels. That is exponential in the
-// number of different voters: a dozen of different weights, or a hundred in a few groups, are a
-// second's work, and ErrTooLarge comes beyond. Errors as Repairable.
+// Algorithm: equal voters under a threshold are a birth-death chain on the number of
+// failed ones; T_j = (1 + μ_j·T_{j-1}) / λ_j is the time from j to j+1 failures, and
+// everything is a sum of positive terms: O(n). Other systems are lumped: voters that are
+// alike, and groups that are alike, may be exchanged, and only states that have a quorum
+// count. Levels of equally many failures are eliminated from the top, without subtractions
+// (Grassmann, Taksar, Heyman 1985): O(Σ states³) over the levels. That is exponential in
+// the number of different voters: a dozen of different weights, or a hundred in a few
+// groups, are a second's work, and ErrTooLarge comes beyond. Errors as Repairable. Source:
+// first passage times of birth-death processes; lumping of Markov chains (Kemeny and Snell
+// 1960).
 func MeanTimeToLoss(s System, mttf, mttr float64, crew Crew) (float64, error) {
 	if err := checkRepair(s, mttf, mttr); err != nil {
 		return 0, err

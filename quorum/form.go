@@ -116,8 +116,8 @@ func (h *Hierarchical) forms() []form {
 // Without returns what is left of a system when some of its voters have failed:
 // the others are its voters, and the thresholds stay where they were, because a
 // failed server is still a member. It answers "and then?": Tolerance(Without(s,
-// 1)) is what s tolerates once server 1 is gone. Ids that are no voters of s
-// are an error.
+// 1)) is what s tolerates once server 1 is gone. Errors wrap ErrInvalid: ids that are no voters of s.
+// O(n). Source: the thresholds of QuorumMaj and QuorumHierarchical do not look at who is up.
 func Without(s System, failed ...int64) (System, error) {
 	down := make(map[int64]bool, len(failed))
 	for _, id := range failed {

@@ -22,8 +22,6 @@ type golden struct {
 			Nines    float64 `json:"nines"`
 			Downtime float64 `json:"downtime_seconds_per_year"`
 		} `json:"availability"`
-		Load     string  `json:"load"`
-		Capacity float64 `json:"capacity"`
 	} `json:"majority"`
 	Targets []struct {
 		P      string `json:"p"`

@@ -55,10 +55,11 @@ type weighted struct {
 // ZooKeeper accepts that, and their weight raises the group's threshold though
 // they never acknowledge (Lint warns of it).
 //
-// Errors wrap ErrRefused where ZooKeeper refuses to start (a voter in no group
-// or in two, a non-voter in a group without a weight, no voter at all), and only ErrInvalid
-// for what ZooKeeper would compute nonsense with: negative weights, a group
-// whose weights add up beyond 64 bits, an id or a group listed twice.
+// Errors wrap ErrRefused where ZooKeeper refuses to start (a voter in no group or in two,
+// a non-voter in a group without a weight, no voter at all), and only ErrInvalid for what
+// ZooKeeper would compute nonsense with: negative weights, a group whose weights add up
+// beyond 64 bits, an id or a group listed twice. They are *ConfigErrors where a key is to
+// blame. O(n log n). Source: QuorumHierarchical.parse and computeGroupWeight.
 func NewHierarchical(voters []int64, groups []Group, weights map[int64]int64) (*Hierarchical, error) {
 	sorted, err := voterSet(voters)
 	if err != nil {

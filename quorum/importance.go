@@ -12,7 +12,7 @@ import "math"
 // others is just below the bar, and exactly one standing group is missing; both
 // are sums of positive terms, found for all members together by halving (see
 // leaveout.go): O(n·W), W the weight that must fail, O(n²·log n) for a majority.
-// A reconfiguration between two majorities: O(n²), see pairup.go. Other systems are
+// A reconfiguration between two majorities: O(n²), see pairchance.go. Other systems are
 // enumerated up to 20 voters. Errors as Available. Source: Birnbaum
 // 1969, Banzhaf 1965.
 func Importance(s System, up func(id int64) Probability) ([]float64, error) {

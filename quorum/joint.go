@@ -13,7 +13,7 @@ type Joint struct {
 	ids      []int64
 }
 
-// NewJoint combines the old and the new configuration.
+// NewJoint combines the old and the new configuration. O(n log n).
 func NewJoint(old, new System) *Joint {
 	ids := append(old.Voters(), new.Voters()...)
 	slices.Sort(ids)
@@ -109,7 +109,9 @@ type Threshold struct {
 	size int
 }
 
-// NewThreshold builds the system in which any size of the voters are a quorum.
+// NewThreshold builds the system in which any size of the voters are a quorum. Errors wrap
+// ErrInvalid: a size below 1 or above the number of voters, and voters as for NewMajority.
+// O(n log n).
 func NewThreshold(size int, ids ...int64) (*Threshold, error) {
 	sorted, err := voterSet(ids)
 	if err != nil {
@@ -142,7 +144,7 @@ func (t *Threshold) forms() []form { return []form{thresholdForm(t.ids, int64(t.
 // Flexible returns the two systems of Flexible Paxos (Howard et al., 2016) over
 // the voters 1..n: commits need any commit voters, and elections as many as it takes
 // to meet every commit quorum, n+1-commit. ZooKeeper cannot be configured like
-// that; the pair shows what a choice would cost.
+// that; the pair shows what a choice would cost. Errors as NewThreshold. O(n).
 func Flexible(n, commit int) (commits, elections *Threshold, err error) {
 	m, err := MajorityOf(n)
 	if err != nil {

@@ -28,7 +28,9 @@ type Warning struct {
 	Text string `json:"text"`
 }
 
-// Lint returns what is unwise about a system, the gravest first. O(n log n).
+// Lint returns what is unwise about a system, the gravest first. Errors as
+// GuaranteedTolerance. O(n log n). Source: what ZooKeeper warns of itself (even sizes, two
+// voters), and what the other functions of this package find.
 func Lint(s System) ([]Warning, error) {
 	t, err := GuaranteedTolerance(s)
 	if err != nil {
@@ -98,7 +100,7 @@ func (h *Hierarchical) lint(warn func(c Code, format string, args ...any)) {
 	}
 }
 
-// LintZones warns of zones that a quorum does not survive.
+// LintZones warns of zones that a quorum does not survive, from the report that Zones made of them.
 func LintZones(zones []Zone, r ZoneReport) []Warning {
 	var ws []Warning
 	for i, z := range zones {

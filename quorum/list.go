@@ -7,8 +7,13 @@ import (
 )
 
 // MinimalQuorums lists the quorums of which no member can be spared, each
-// ascending, in lexicographic order. ErrTooLarge when there are more than limit;
-// CountMinimalQuorums tells how many.
+// ascending, in lexicographic order. ErrTooLarge when there are more than limit
+// (CountMinimalQuorums tells how many), and beyond 20 voters for systems other than majority, weighted
+// and hierarchical.
+//
+// Algorithm: in each group, members heaviest first, so that the one which completes the
+// majority is the lightest and cannot be spared; then the choices of groups. O(n) a
+// set. Source: backtracking over the definition.
 func MinimalQuorums(s System, limit int) ([][]int64, error) {
 	return minimalFamily(s, limit, "minimal quorums", (*table).isQuorum, func(f form) ([][]int, bool) {
 		return f.minimalSets(f.need, limit, func(g formGroup) int64 { return g.need })
@@ -16,7 +21,8 @@ func MinimalQuorums(s System, limit int) ([][]int64, error) {
 }
 
 // MinimalBlocking lists the blocking sets of which no member can be spared, as
-// MinimalQuorums does; none when there is no quorum anyway.
+// MinimalQuorums does and with its errors, on the weight that must fail; none when there
+// is no quorum anyway.
 func MinimalBlocking(s System, limit int) ([][]int64, error) {
 	return minimalFamily(s, limit, "minimal blocking sets", (*table).isBlocking, func(f form) ([][]int, bool) {
 		if f.toBlock() <= 0 {

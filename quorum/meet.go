@@ -8,11 +8,12 @@ import "fmt"
 // own reconfiguration asks for both quorums at once and is safe either way. Every
 // sane system meets itself.
 //
-// Algorithm: two majorities by their numbers, O(n). Two systems that put the voters they share into the
-// same groups: in each group, whether both can have their majority without sharing anybody (a
-// knapsack: as little as the old one needs, as much as possible left for the new one, O(n·W)); then
-// whether there are groups enough. Others are enumerated, up to 20 voters together.
-// ErrTooLarge beyond, and for weights without a small common scale. Source: the definition of a quorum system.
+// Algorithm: two majorities by their numbers, O(n). Two systems that put the voters they
+// share into the same groups: in each group, whether both can have their majority without
+// sharing anybody (a knapsack: as little as the old one needs, as much as possible left
+// for the new one, O(n·W)); then whether there are groups enough. Others are enumerated,
+// up to 20 voters together. ErrTooLarge beyond, and for weights without a small common
+// scale. Source: the definition of a quorum system.
 func QuorumsMeet(a, b System) (bool, error) {
 	j := NewJoint(a, b)
 	if p, ok := asPair(j); ok {

@@ -153,9 +153,9 @@ func (j pair) dummies(ids []int64) []int64 {
 	return dummies
 }
 
-// surviving counts the sets of m failures that leave a quorum, for each m, of the
-// voters that count: for each number of common ones that fail, as many as each side can then spare. O(c·a·b)
-// products of integers.
+// surviving counts the sets of m failures that leave a quorum, for each m, of the voters
+// that count: for each number of common ones that fail, as many as each side can then
+// spare. O(c·a·b) products of integers.
 func (j pair) surviving(budget *budget) ([]*big.Int, error) {
 	a, c, b := j.sizes()
 	n := a + c + b

@@ -23,11 +23,11 @@ const maxPlacements = 100_000
 // are permutations of each other are listed once, largest first. Members of the zones are
 // ignored.
 //
-// Algorithm: all partitions (or, when the zones differ, all distributions). Which zones are lost
-// decides how many voters are left, and that how likely a majority of all is among
-// them, a binomial tail: O(n²) for the tails, O(2^zones) a placement. Source: enumeration,
-// conditioned on the zones as AvailableWithZones. ErrTooLarge beyond 100,000 placements; ErrInvalid for n < 1, no
-// zones or a missing probability.
+// Algorithm: all partitions (or, when the zones differ, all distributions). Which zones
+// are lost decides how many voters are left, and that how likely a majority of all is
+// among them, a binomial tail: O(n²) for the tails, O(2^zones) a placement. Source:
+// enumeration, conditioned on the zones as AvailableWithZones. ErrTooLarge beyond 100,000
+// placements; ErrInvalid for n < 1, no zones or a missing probability.
 func Place(n int, zones []Zone, p Probability) ([]Placement, error) {
 	if err := checkZones(zones); err != nil {
 		return nil, err

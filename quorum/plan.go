@@ -13,7 +13,8 @@ type Membership struct {
 	Addresses map[int64]string // optional; a difference is a move
 }
 
-// System builds the quorum system of a membership; errors as the constructors.
+// System builds the quorum system of a membership: NewMajority without groups and weights, else
+// NewHierarchical, with their errors.
 func (m Membership) System() (System, error) {
 	if len(m.Groups) == 0 && len(m.Weights) == 0 {
 		s, err := NewMajority(m.Voters...)

@@ -152,8 +152,8 @@ func TestGroupedPlansAreWhatTheyClaim(t *testing.T) {
 	}
 }
 
-// TestMeetingOfNeighbours changes one thing about a random configuration: a vote, a weight, or a group. Then groups
-// correspond, and the polynomial rule is asked.
+// TestMeetingOfNeighbours changes one thing about a random configuration: a vote, a
+// weight, or a group. Then groups correspond, and the polynomial rule is asked.
 func TestMeetingOfNeighbours(t *testing.T) {
 	r := rand.New(rand.NewPCG(17, 18))
 	meetings, partings := 0, 0

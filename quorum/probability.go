@@ -67,9 +67,9 @@ func ParseProbability(text string) (Probability, error) {
 	return Probability{up: up, down: down}, nil
 }
 
-// FromRepair is the share of time a server is up that fails every mttf on
-// average and is back after mttr on average, both in the same unit:
-// mttf/(mttf+mttr). Errors wrap ErrInvalid: mttf not above zero, mttr below zero.
+// FromRepair is the share of time a server is up that fails every mttf on average and is
+// back after mttr on average, both in the same unit: mttf/(mttf+mttr). Errors wrap
+// ErrInvalid: mttf not above zero, mttr below zero. Source: renewal theory.
 func FromRepair(mttf, mttr float64) (Probability, error) {
 	if !(mttf > 0) || math.IsInf(mttf, 0) {
 		return Probability{}, invalidf("mean time to failure %v is not above zero", mttf)

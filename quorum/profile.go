@@ -18,13 +18,14 @@ type Fatal struct {
 // are fatal. The first row with a fatal set is one above the guaranteed
 // tolerance, and its count is that of the smallest blocking sets.
 //
-// Algorithm: for each group the polynomials of its sets of m failures that do
-// and do not take its majority away, by classes of members that weigh the same; then
-// their product over the groups, by how many keep their majority, from its values modulo
-// primes (see residues.go). For members that weigh the same in each group:
-// O(n²) words and O(n²·G) steps at most, G different groups; with several weights in one
-// group, the states "so many failed, of so much weight" are counted, and ErrTooLarge comes
-// beyond some seconds' work. Two majorities at once: O(c·a·b) for a, b voters of one only and c of both. Source: generating functions; counting knapsacks.
+// Algorithm: for each group the polynomials of its sets of m failures that do and do not
+// take its majority away, by classes of members that weigh the same; then their product
+// over the groups, by how many keep their majority, from its values modulo primes (see
+// residues.go). For members that weigh the same in each group: O(n²) words and O(n²·G)
+// steps at most, G different groups; with several weights in one group, the states "so
+// many failed, of so much weight" are counted, and ErrTooLarge comes beyond some seconds'
+// work. Two majorities at once: O(c·a·b) for a, b voters of one only and c of both.
+// Source: generating functions; counting knapsacks.
 func FailureProfile(s System) ([]Fatal, error) {
 	return failureProfile(budgetFor(s, "the failure profile", aQuestion), s)
 }

@@ -51,7 +51,7 @@ type Majority struct {
 
 // NewMajority builds the majority system over the given voters, in any order.
 // It refuses an empty list, a negative id (ZooKeeper uses those for observers
-// that were configured without one) and an id given twice.
+// that were configured without one) and an id given twice: errors wrap ErrInvalid. O(n log n).
 func NewMajority(ids ...int64) (*Majority, error) {
 	sorted, err := voterSet(ids)
 	if err != nil {
@@ -60,7 +60,8 @@ func NewMajority(ids ...int64) (*Majority, error) {
 	return &Majority{ids: sorted}, nil
 }
 
-// MajorityOf returns the majority system over the voters 1..n, for 1 <= n.
+// MajorityOf returns the majority system over the voters 1..n; errors wrap ErrInvalid for
+// n below 1. O(n).
 func MajorityOf(n int) (*Majority, error) {
 	if n < 1 {
 		return nil, invalidf("%d voters: an ensemble needs at least one", n)

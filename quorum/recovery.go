@@ -64,7 +64,8 @@ const finalizeWait = 200 * time.Millisecond
 // LearnerHandler; Leader.lead, which pings every half tick and checks its quorum every tick.
 //
 // Errors wrap ErrInvalid for a tick, limit or session that is not above zero (ZooKeeper
-// requires initLimit and syncLimit of an ensemble), and for a smallest session timeout above the largest.
+// requires initLimit and syncLimit of an ensemble), and for a smallest session timeout
+// above the largest.
 func RecoveryBudget(t Timing, session time.Duration) (Budgets, error) {
 	if t.Tick <= 0 {
 		return Budgets{}, invalidf("tickTime %v is not above zero", t.Tick)

@@ -42,14 +42,15 @@ type Repair struct {
 // both exponentially distributed. The servers run on without a quorum, too. For
 // how long a quorum lasts from the start, see MeanTimeToLoss.
 //
-// Algorithm: equal voters under a threshold are a birth-death chain on the
-// number of failed ones: O(n). Repaired in parallel, servers are independent: a quorum is lost when a
-// server fails that makes the difference, so losses are Σ_i P(i up)·importance_i/mttf, at the cost of
-// Importance. With one crew, how many have failed is a birth-death chain all the same, and any
-// servers are as likely as any others to be those: the failure profile says how many such sets are
-// fatal, at the cost of FailureProfile. ErrTooLarge where these are. Errors wrap ErrInvalid for times that are not above
-// zero, and for a system that has no quorum even with all servers up. Source: Birnbaum's
-// failure frequency formula; exchangeability.
+// Algorithm: equal voters under a threshold are a birth-death chain on the number of
+// failed ones: O(n). Repaired in parallel, servers are independent: a quorum is lost when
+// a server fails that makes the difference, so losses are Σ_i P(i up)·importance_i/mttf,
+// at the cost of Importance. With one crew, how many have failed is a birth-death chain
+// all the same, and any servers are as likely as any others to be those: the failure
+// profile says how many such sets are fatal, at the cost of FailureProfile. ErrTooLarge
+// where these are. Errors wrap ErrInvalid for times that are not above zero, and for a
+// system that has no quorum even with all servers up. Source: Birnbaum's failure frequency
+// formula; exchangeability.
 func Repairable(s System, mttf, mttr float64, crew Crew) (Repair, error) {
 	if err := checkRepair(s, mttf, mttr); err != nil {
 		return Repair{}, err

@@ -14,14 +14,14 @@ type Tolerances struct {
 
 // Tolerance computes the smallest quorum and the tolerances of a system.
 //
-// Algorithm: the cheapest way to satisfy a group is its heaviest members first,
-// and the cheapest way to break it, too; the cheapest groups then make the
-// smallest quorum or the smallest blocking set. Exact for majority, weighted and
-// hierarchical systems in O(n log n) (quoracle computes the latter the same way,
-// for disjoint groups). A blocking set of two systems at
-// once blocks one of them, so the guaranteed tolerance of a Joint is the lesser;
-// its smallest quorum is closed-form for two majorities. Everything else is
-// enumerated up to 20 voters, and ErrTooLarge beyond.
+// Algorithm: the cheapest way to satisfy a group is its heaviest members first, and the
+// cheapest way to break it, too; the cheapest groups then make the smallest quorum or the
+// smallest blocking set. Exact for majority, weighted and hierarchical systems in O(n log
+// n) (quoracle computes the latter the same way, for disjoint groups). A blocking set of
+// two systems at once blocks one of them, so the guaranteed tolerance of a Joint is the
+// lesser; its smallest quorum is closed-form for two majorities. Everything else is
+// enumerated up to 20 voters, and ErrTooLarge beyond. Source: quoracle's
+// dup_free_min_failures (Whittaker et al. 2021).
 func Tolerance(s System) (Tolerances, error) {
 	n := len(s.Voters())
 	if f, ok := single(s); ok {
@@ -39,7 +39,7 @@ func Tolerance(s System) (Tolerances, error) {
 
 // GuaranteedTolerance is the Guaranteed part of Tolerance. It is polynomial for
 // every system of this package, reconfigurations between any two of them
-// included: O(n log n).
+// included: O(n log n). Errors and source as Tolerance.
 func GuaranteedTolerance(s System) (int, error) {
 	if f, ok := s.(former); ok {
 		if forms := f.forms(); len(forms) > 0 {
@@ -115,9 +115,10 @@ func sumOfSmallest(costs []int, k int) int {
 // others are no quorum. There are none when not even all voters are a quorum.
 // Ascending.
 //
-// Algorithm: a voter is one when the loss of one group is the loss of the quorum, and the voter's
-// weight is all that its group can spare, or more; of two systems at once, in either. O(n log n). Other
-// systems are asked without each voter, O(n²) calls of up. Source: the definition.
+// Algorithm: a voter is one when the loss of one group is the loss of the quorum, and the
+// voter's weight is all that its group can spare, or more; of two systems at once, in
+// either. O(n log n). Other systems are asked without each voter, O(n²) calls of up.
+// Source: the definition.
 func SinglePoints(s System) []int64 {
 	if !s.IsQuorum(func(int64) bool { return true }) {
 		return nil
@@ -155,12 +156,13 @@ func SinglePoints(s System) []int64 {
 // own vote changes nothing. Ascending; none when not even all voters are a
 // quorum.
 //
-// Algorithm: a member matters when the others of its group can weigh just less
-// than what is missing, a subset-sum over the group's weights; whoever weighs
-// more than somebody who matters, matters too, so a binary search over the
-// distinct weights suffices. O(n·W/64·log n) with W the needed weight. The question is
-// coNP-hard in general: ErrTooLarge when the weights have no small common scale and there
-// are more than some twenty of them. Two majorities at once: O(n). Source: the theory of weighted voting games (desirability is complete).
+// Algorithm: a member matters when the others of its group can weigh just less than what
+// is missing, a subset-sum over the group's weights; whoever weighs more than somebody who
+// matters, matters too, so a binary search over the distinct weights suffices.
+// O(n·W/64·log n) with W the needed weight. The question is coNP-hard in general:
+// ErrTooLarge when the weights have no small common scale and there are more than some
+// twenty of them. Two majorities at once: O(n). Source: the theory of weighted voting
+// games (desirability is complete).
 func Dummies(s System) ([]int64, error) {
 	return dummies(budgetFor(s, "the list of members that ever matter", aGlance), s)
 }

@@ -21,13 +21,12 @@ const maxWeightings = 200_000
 // BestWeights finds the weights 0..limit, in one group, that make the ensemble
 // most available; among equally good ones those with the smallest sum.
 //
-// Without rounding, the best weights are proportional to ln(p/(1-p)) (Shapley
-// and Grofman 1984, Nitzan and Paroush 1982).
-// Rounded to small integers that is a guide only, so every vector is tried that gives
-// a likelier server no less than an unlikelier one (an exchange argument shows
-// that the others cannot win). C(n+limit, limit) vectors: ErrTooLarge beyond
-// 200,000, which allows 15 servers at limit 5. Errors wrap ErrInvalid for a
-// limit below 1, or a missing probability.
+// Without rounding, the best weights are proportional to ln(p/(1-p)) (Shapley and Grofman
+// 1984, Nitzan and Paroush 1982). Rounded to small integers that is a guide only, so every
+// vector is tried that gives a likelier server no less than an unlikelier one (an exchange
+// argument shows that the others cannot win). C(n+limit, limit) vectors, O(n²·limit) each:
+// ErrTooLarge beyond 200,000, which allows 15 servers at limit 5. Errors wrap ErrInvalid
+// for a limit below 1, or a missing probability.
 func BestWeights(ids []int64, up func(id int64) Probability, limit int) (Weighting, error) {
 	sorted, err := voterSet(ids)
 	if err != nil {

@@ -26,11 +26,11 @@ type ZoneReport struct {
 
 // Zones answers what the loss of each zone, and of several, does to a quorum.
 //
-// Algorithm: tolerance of what is left, for each zone; for the fewest that
-// block, the reachable states of "which classes of equal voters are left",
-// zone by zone, which stay few unless zones overlap wildly (2^zones at worst;
-// ErrTooLarge beyond 65,536 states). Errors wrap ErrInvalid for no zone, a name
-// twice, a member twice in one zone.
+// Algorithm: tolerance of what is left, for each zone; for the fewest that block, the
+// reachable states of "which classes of equal voters are left", zone by zone, which stay
+// few unless zones overlap wildly (2^zones at worst; ErrTooLarge beyond 65,536 states).
+// O(n log n) a zone, O(n) a state. Errors wrap ErrInvalid for no zone, a name twice, a
+// member twice in one zone. Source: conditioning on common causes.
 func Zones(s System, zones []Zone) (ZoneReport, error) {
 	r := ZoneReport{SurvivesAny: true, Worst: math.MaxInt, ToBlock: -1}
 	if err := checkZones(zones); err != nil {
@@ -67,8 +67,8 @@ func Zones(s System, zones []Zone) (ZoneReport, error) {
 // AvailableWithZones is Available when whole zones fail, too: independently of
 // each other, of the servers, and with their own probability.
 //
-// Algorithm: conditioned on the states of Zones, Available for each.
-// Errors as Available and Zones.
+// Algorithm: conditioned on the states of Zones, Available for each; its complexity times
+// their number. Errors as Available and Zones. Source: conditioning on common causes.
 func AvailableWithZones(s System, up func(id int64) Probability, zones []Zone) (Availability, error) {
 	if err := checkZones(zones); err != nil {
 		return Availability{}, err
@@ -241,9 +241,10 @@ func exchange(dead []bool, classOf []int, settled func(i int) bool) string {
 	return string(name)
 }
 
-// classes numbers the class of each voter, below the number of voters: those of one class can be exchanged
-// without changing which sets are quorums, or how likely (without chances: all
-// are equally likely). Voters of systems without a form are in classes of their own.
+// classes numbers the class of each voter, below the number of voters: those of one class
+// can be exchanged without changing which sets are quorums, or how likely (without
+// chances: all are equally likely). Voters of systems without a form are in classes of
+// their own.
 func classes(s System, chances []chance) []int {
 	ids := s.Voters()
 	names := make([][]byte, len(ids))

@@ -25,11 +25,11 @@ var (
 	}
 )
 
-// Check refuses the values that ZooKeeper's QuorumPeerConfig refuses, whoever the
-// servers are: numbers and booleans that are none, ports that are none, an
-// election algorithm other than 3, an unknown peerType, and values that
-// exclude each other. Keys that are absent are fine (see CheckStart), and so are keys it does not know.
-// The first offending line is named; errors wrap quorum.ErrRefused.
+// Check refuses the values that ZooKeeper's QuorumPeerConfig refuses, whoever the servers
+// are: numbers and booleans that are none, ports that are none, an election algorithm
+// other than 3, an unknown peerType, and values that exclude each other. Keys that are
+// absent are fine (see CheckStart), and so are keys it does not know. The first offending
+// line is named; errors wrap quorum.ErrRefused.
 //
 // What depends on the machine is not looked at: whether names resolve, folders
 // exist, the classes of a metrics provider are there, and what myid says.

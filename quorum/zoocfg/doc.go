@@ -16,15 +16,15 @@
 //
 // # What is refused
 //
-// Whatever ZooKeeper's QuorumPeerConfig refuses is refused, as an *Error that
-// carries the line number and wraps quorum.ErrRefused: unreadable values and values that exclude each other
-// (Check), members that are no ensemble (Ensemble, System), and what a complete zoo.cfg must have besides
-// (CheckStart). A text without dataDir is a part of a zoo.cfg, a dynamic configuration or a template,
-// and is judged by what it has. What depends on the machine is left out: names, folders, classes, myid.
+// Whatever ZooKeeper's QuorumPeerConfig refuses is refused, as an *Error that carries the
+// line number and wraps quorum.ErrRefused: unreadable values and values that exclude each
+// other (Check), members that are no ensemble (Ensemble, System), and what a complete
+// zoo.cfg must have besides (CheckStart). A text without dataDir is a part of a zoo.cfg, a
+// dynamic configuration or a template, and is judged by what it has. What depends on the
+// machine is left out: names, folders, classes, myid.
 //
-// ZooKeeper trims trailing
-// white space from most values, but not from server.N, group.N and
-// weight.N, where a stray blank stops it at start; so it stops here, too.
+// ZooKeeper trims trailing white space from most values, but not from server.N, group.N
+// and weight.N, where a stray blank stops it at start; so it stops here, too.
 //
 // A key that is given twice with different values is a special case: Java takes
 // the last one silently. Ensemble refuses it for the keys that decide quorums,

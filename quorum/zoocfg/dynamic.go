@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// WithDynamic returns the configuration that ZooKeeper assembles from a zoo.cfg
-// and the dynamic file it names. The version of the result comes from
-// the dynamic file's name, as in zoo.cfg.dynamic.100000000 (hexadecimal). It refuses what ZooKeeper refuses: keys
-// other than server.N, group.N and weight.N in the dynamic file, a version in
-// it, and server, group or weight lines left in the static one.
+// WithDynamic returns the configuration that ZooKeeper assembles from a zoo.cfg and the
+// dynamic file it names. The version of the result comes from the dynamic file's name, as
+// in zoo.cfg.dynamic.100000000 (hexadecimal). It refuses what ZooKeeper refuses: keys
+// other than server.N, group.N and weight.N in the dynamic file, a version in it, and
+// server, group or weight lines left in the static one.
 func (c *Config) WithDynamic(dynamic *Config, filename string) (*Config, error) {
 	if err := c.checkStatic(); err != nil {
 		return nil, err

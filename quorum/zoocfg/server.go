@@ -81,9 +81,9 @@ func (s Server) String() string {
 	return b.String()
 }
 
-// ParseServer reads the value of a server.N line. It is as strict as ZooKeeper,
-// blanks included; errors wrap quorum.ErrRefused. Two things it refuses that
-// ZooKeeper only stumbles over later, with an error that wraps nothing: a line without any address, and
+// ParseServer reads the value of a server.N line. It is as strict as ZooKeeper, blanks
+// included; errors wrap quorum.ErrRefused. Two things it refuses that ZooKeeper only
+// stumbles over later, with an error that wraps nothing: a line without any address, and
 // host names that cannot exist. It reads a second client address, for TLS, which servers
 // after 3.9 have.
 func ParseServer(id int64, value string) (Server, error) {
@@ -241,12 +241,14 @@ func javaSplit(s, sep string) []string {
 	return parts
 }
 
-// checkServers refuses in a file what only running servers of another version, or
-// with other switches, can tell of themselves: a second client address, for TLS, which ZooKeeper 3.8 and 3.9
-// refuse; and several addresses for one server, unless the feature is on.
+// checkServers refuses in a file what only running servers of another version, or with
+// other switches, can tell of themselves: a second client address, for TLS, which
+// ZooKeeper 3.8 and 3.9 refuse; and several addresses for one server, unless the feature
+// is on.
 //
 // (ZooKeeper takes multiAddress.enabled for that from its command line alone, as
-// -Dzookeeper.multiAddress.enabled=true. Here, where there is no such line, the key in the file stands for it.)
+// -Dzookeeper.multiAddress.enabled=true. Here, where there is no such line, the key in the
+// file stands for it.)
 func (c *Config) checkServers(servers []Server) error {
 	on, _ := c.Get("multiAddress.enabled")
 	for _, s := range servers {

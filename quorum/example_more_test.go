@@ -1,0 +1,109 @@
+package quorum_test
+
+import (
+	"errors"
+	"fmt"
+
+	"zkctl/quorum"
+)
+
+// Of nine servers in three groups, any three may fail; of the sets of four, 27 of 126 are
+// fatal: two servers in each of two groups.
+func ExampleFailureProfile() {
+	groups := []quorum.Group{{ID: 1, Members: []int64{1, 2, 3}}, {ID: 2, Members: []int64{4, 5, 6}}, {ID: 3, Members: []int64{7, 8, 9}}}
+	s := must(quorum.NewHierarchical([]int64{1, 2, 3, 4, 5, 6, 7, 8, 9}, groups, nil))
+	for _, row := range must(quorum.FailureProfile(s))[3:6] {
+		fmt.Printf("%d failures: %v of %v sets are fatal\n", row.Failures, row.Fatal, row.Total)
+	}
+	// Output:
+	// 3 failures: 0 of 84 sets are fatal
+	// 4 failures: 27 of 126 sets are fatal
+	// 5 failures: 99 of 126 sets are fatal
+}
+
+// A server that weighs as much as all others together decides alone, and the
+// others never matter.
+func ExampleDummies() {
+	s := must(quorum.NewHierarchical([]int64{1, 2, 3}, []quorum.Group{{ID: 1, Members: []int64{1, 2, 3}}}, map[int64]int64{1: 3}))
+	fmt.Println("minimal quorums", must(quorum.MinimalQuorums(s, 10)))
+	fmt.Println("never matter", must(quorum.Dummies(s)))
+	// Output:
+	// minimal quorums [[1]]
+	// never matter [2 3]
+}
+
+// Counting is exact, however many there are; listing them is not done beyond a limit.
+func ExampleCountMinimalQuorums() {
+	s := must(quorum.MajorityOf(101))
+	fmt.Println(must(quorum.CountMinimalQuorums(s)))
+	_, err := quorum.MinimalQuorums(s, 1000)
+	fmt.Println(errors.Is(err, quorum.ErrTooLarge), err)
+	// Output:
+	// 199804427433372226016001220056
+	// true too large to compute exactly: more than 1000 minimal quorums
+}
+
+// Servers that fail every 1,000 hours and are back after one: three of them lose their
+// quorum every 19 years, for half an hour.
+func ExampleRepairable() {
+	const hoursPerYear = quorum.SecondsPerYear / 3600
+	r := must(quorum.Repairable(must(quorum.MajorityOf(3)), 1000, 1, quorum.Parallel)) // hours
+	fmt.Printf("lost %.4f times a year, for %.2f h\n", r.LossesPerTime*hoursPerYear, r.MeanOutage)
+	// Output:
+	// lost 0.0524 times a year, for 0.50 h
+}
+
+// Two feeds that cross three racks: each rack can be lost, feed x cannot.
+func ExampleAvailableWithZones() {
+	server, rack, feed := must(quorum.ParseProbability("99%")), must(quorum.ParseProbability("99.9%")), must(quorum.ParseProbability("99.95%"))
+	zones := []quorum.Zone{
+		{Name: "rack a", Members: []int64{1, 2}, Up: rack}, {Name: "rack b", Members: []int64{3, 4}, Up: rack}, {Name: "rack c", Members: []int64{5}, Up: rack},
+		{Name: "feed x", Members: []int64{1, 3, 5}, Up: feed}, {Name: "feed y", Members: []int64{2, 4}, Up: feed},
+	}
+	s := must(quorum.MajorityOf(5))
+	fmt.Println("survives", must(quorum.Zones(s, zones)).Survives)
+	fmt.Printf("unavailable %.4e\n", must(quorum.AvailableWithZones(s, quorum.Uniform(server), zones)).Down())
+	// Output:
+	// survives [true true true false true]
+	// unavailable 5.8892e-04
+}
+
+// Five unequal servers are up 99.9879 % of the time by majority. Give the reliable ones more
+// weight, and it is 99.9961 %.
+func ExampleBestWeights() {
+	up := map[int64]quorum.Probability{}
+	for id, text := range map[int64]string{1: "0.999", 2: "0.99", 3: "0.99", 4: "0.95", 5: "0.9"} {
+		up[id] = must(quorum.ParseProbability(text))
+	}
+	w := must(quorum.BestWeights([]int64{1, 2, 3, 4, 5}, func(id int64) quorum.Probability { return up[id] }, 5))
+	fmt.Println(w.Weights)
+	fmt.Printf("%.9f\n", w.Availability.Up())
+	// Output:
+	// [3 2 2 1 1]
+	// 0.999960714
+}
+
+// Restarting servers one by one with a new file is safe from three to four servers,
+// and not from three to five.
+func ExampleQuorumsMeet() {
+	three, four, five := must(quorum.MajorityOf(3)), must(quorum.MajorityOf(4)), must(quorum.MajorityOf(5))
+	fmt.Println("3 and 4:", must(quorum.QuorumsMeet(three, four)))
+	fmt.Println("3 and 5:", must(quorum.QuorumsMeet(three, five)))
+	// Output:
+	// 3 and 4: true
+	// 3 and 5: false
+}
+
+// Reads scale with the servers and writes do not: which size is faster depends on the mix.
+func ExampleCrossover() {
+	for _, n := range []int{3, 5} {
+		t := must(quorum.EstimateThroughput(n, 0.7))
+		fmt.Printf("%d servers: %.0f ops/s at 70 %% reads (%s)\n", n, t.Ops, t.Basis)
+	}
+	r, _ := quorum.Crossover(3, 5)
+	fmt.Printf("5 are faster than 3 above %.1f %% reads\n", 100*r)
+	// Output:
+	// 3 servers: 44779 ops/s at 70 % reads (measured)
+	// 5 servers: 47826 ops/s at 70 % reads (measured)
+	// 5 are faster than 3 above 59.4 % reads
+}
