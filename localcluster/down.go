@@ -85,13 +85,9 @@ func stopSupervisor(ctx context.Context, folder Folder) error {
 func awaitLock(ctx context.Context, folder Folder, patience time.Duration) error {
 	deadline := time.Now().Add(patience)
 	for {
-		lock, ok, err := lockFile(folder.LockFile(), false)
-		if err != nil {
+		held, err := lockHeld(folder.LockFile())
+		if err != nil || !held {
 			return err
-		}
-		if ok {
-			lock.unlock()
-			return nil
 		}
 		if time.Now().After(deadline) {
 			return fail(CodeFailed, "", "the supervisor of %s does not end", folder)
@@ -106,13 +102,9 @@ func awaitLock(ctx context.Context, folder Folder, patience time.Duration) error
 
 // killSupervisor kills the process that holds the lock.
 func killSupervisor(folder Folder) error {
-	lock, ok, err := lockFile(folder.LockFile(), false)
-	if err != nil {
-		return err
-	}
-	if ok {
-		lock.unlock()
-		return nil // it has ended
+	held, err := lockHeld(folder.LockFile())
+	if err != nil || !held {
+		return err // it has ended
 	}
 	text, err := os.ReadFile(folder.LockFile())
 	if err != nil {

@@ -3,8 +3,10 @@
 package localcluster
 
 import (
+	"errors"
 	"fmt"
 	"hash/fnv"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -62,14 +64,36 @@ type fileLock struct{ file *os.File }
 
 // lockFile takes the lock, waiting for it when wait is set; otherwise ok is false when another holds it.
 func lockFile(path string, wait bool) (lock *fileLock, ok bool, err error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, false, err
-	}
 	how := syscall.LOCK_EX
 	if !wait {
 		how |= syscall.LOCK_NB
 	}
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, false, err
+	}
+	return flock(file, how)
+}
+
+// lockHeld tells whether somebody holds the lock. Those who only look are not in each other's way, and
+// leave nothing behind.
+func lockHeld(path string) (bool, error) {
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	lock, ok, err := flock(file, syscall.LOCK_SH|syscall.LOCK_NB)
+	if ok {
+		lock.unlock()
+	}
+	return !ok, err
+}
+
+// flock locks an open file, or closes it.
+func flock(file *os.File, how int) (lock *fileLock, ok bool, err error) {
 	for {
 		err = syscall.Flock(int(file.Fd()), how)
 		if err != syscall.EINTR {
@@ -82,7 +106,7 @@ func lockFile(path string, wait bool) (lock *fileLock, ok bool, err error) {
 	}
 	if err != nil {
 		file.Close()
-		return nil, false, fmt.Errorf("lock %s: %w", path, err)
+		return nil, false, fmt.Errorf("lock %s: %w", file.Name(), err)
 	}
 	return &fileLock{file}, true, nil
 }

@@ -130,8 +130,9 @@ func takeFreeLock(path string) (*fileLock, error) {
 var errRunning = errors.New("the ensemble is running already")
 
 func (s *Supervisor) dropLock() error {
+	err := s.lock.file.Truncate(0) // the number will be another process's one day
 	s.lock.unlock()
-	return nil
+	return err
 }
 
 func (s *Supervisor) findEngines() (err error) {

@@ -70,8 +70,9 @@ func openGrowing(ctx context.Context, path string, more func() bool) (*os.File, 
 	}
 }
 
-// Running tells whether the ensemble has a supervisor that answers.
+// Running tells whether the ensemble has a supervisor. One that is ending counts until it has written
+// its last line, though it answers nobody any more.
 func (f Folder) Running() bool {
-	_, err := Dial(f)
-	return err == nil
+	held, err := lockHeld(f.LockFile())
+	return held && err == nil
 }
