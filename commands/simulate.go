@@ -6,7 +6,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -113,11 +112,6 @@ func (o *simulateOptions) check(c *cli.Context) error {
 }
 
 func (o *simulateOptions) campaign(ctx context.Context) error {
-	if os.Getenv("GOGC") == "" {
-		// Each run leaves little behind, and much that was: with the usual setting half of
-		// the time would go into collecting it.
-		debug.SetGCPercent(800)
-	}
 	limited := ctx
 	if o.runs == 0 {
 		var cancel context.CancelFunc

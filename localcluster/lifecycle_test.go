@@ -238,7 +238,11 @@ func TestUpAtOnce(t *testing.T) {
 func TestNobodySeesAMemberBeforeItsStart(t *testing.T) {
 	t.Parallel()
 	e := start(t, localcluster.Request{})
-	for range 5 {
+	times := 5
+	if testing.Short() {
+		times = 1
+	}
+	for range times {
 		if _, err := localcluster.Down(e.ctx, e.home, "test", false, false); err != nil {
 			t.Fatal(err)
 		}

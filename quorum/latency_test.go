@@ -46,6 +46,9 @@ func TestGoldenCommitLatency(t *testing.T) {
 // The expectation, integrated from it, meets the known order statistics of
 // exponential times.
 func TestLatencyIsAvailability(t *testing.T) {
+	if testing.Short() {
+		t.Skip("integrates over a hundred thousand availabilities; left out by -short")
+	}
 	expected := func(s System) float64 {
 		const step = 1.0 / 1024
 		integral := 0.0

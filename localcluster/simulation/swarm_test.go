@@ -18,7 +18,7 @@ var (
 func TestSwarm(t *testing.T) {
 	d := *swarmFor
 	if testing.Short() {
-		d = min(d, 2*time.Second)
+		d = min(d, time.Second/2)
 	}
 	ctx := context.Background()
 	if *swarmRuns == 0 {

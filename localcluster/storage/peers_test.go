@@ -151,6 +151,9 @@ func TestJavaReadsOurSnapshot(t *testing.T) {
 // A Java server starts on a folder of ours, finds every digest right, goes on, is killed, and we start on
 // what it has left.
 func TestJavaServesOurFolder(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a server in a JVM; left out by -short")
+	}
 	dir := t.TempDir()
 	st := forJava(t, dir)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
