@@ -253,8 +253,8 @@ func (c *Config) checkServers(servers []Server) error {
 	on, _ := c.Get("multiAddress.enabled")
 	for _, s := range servers {
 		if s.Secure != nil {
-			return refuse(s.Line, "server.%d=%s has two client addresses: zookeeper 3.8 and 3.9 take one, as in host:port:port;2181, "+
-				"and secureClientPort in a line of its own", s.ID, s)
+			return refuse(s.Line, "server.%d has a client address behind a second ';', port %d: zookeeper 3.8 and 3.9 take one, "+
+				"as in host:port:port;2181, and secureClientPort in a line of its own", s.ID, s.Secure.Port)
 		}
 		if len(s.Addresses) > 1 && !strings.EqualFold(on, "true") {
 			return refuse(s.Line, "server.%d has %d addresses, but multiAddress.enabled is not true", s.ID, len(s.Addresses))
