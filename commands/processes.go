@@ -100,6 +100,9 @@ func (o *processOptions) run(ctx context.Context, verb string) error {
 		return err
 	}
 	o.tellSeed(report.Seed)
+	if o.selector == "all" {
+		o.tellOfObservers(verb)
+	}
 	return o.print(report, func(pg *page) {
 		pg.para("%s matched %s.", report.Selector, idList(report.Members))
 		for _, d := range report.Deeds {
@@ -109,6 +112,23 @@ func (o *processOptions) run(ctx context.Context, verb string) error {
 			pg.line("- fault %s, %s", report.Fault.ID, untilText(*report.Fault))
 		}
 	})
+}
+
+// tellOfObservers says what "all" leaves out, to whoever has just said it and may not know.
+func (o *processOptions) tellOfObservers(verb string) {
+	_, spec, err := o.folder()
+	if err != nil {
+		return
+	}
+	var observers []int64
+	for _, m := range spec.Members {
+		if m.Observer {
+			observers = append(observers, m.ID)
+		}
+	}
+	if len(observers) > 0 {
+		o.hint("all means every voter; for observers (%s): zkctl %s observers", idList(observers), verb)
+	}
 }
 
 func checkLease(lease time.Duration) error {
