@@ -48,7 +48,7 @@
 //	                          so all histories are prefixes of one another
 //	local primary order       in an epoch zxids grow by one, from 1
 //	primary integrity         a new leader has all that was ever committed
-//	one leader an epoch       established, that is
+//	at most one established leader an epoch
 //
 // What an implementation must add to them:
 //
@@ -56,6 +56,8 @@
 //	                          has after every crash
 //	a quorum has it on disk   really, synced, before anybody calls it committed
 //	committed <= applied <= logged, and the tree is where the core says
+//	nobody breaks the protocol, since everybody here keeps to it
+//	no panic
 //
 // Of ZooKeeper:
 //
@@ -64,6 +66,7 @@
 //	single system image                 sessions expire neither early nor never
 //	no ephemeral survives its session   watches fire as promised
 //	a snapshot is whole or nothing      a crash leaves what can be recovered
+//	a sync brings its server up to date
 //	healed, hence live
 //
 // Beside the swarm there are scripts, one exact sequence of events each: the known
