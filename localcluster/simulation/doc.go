@@ -93,8 +93,7 @@
 // first claim that was not true; it was made before it was noticed, here in the
 // ACK of server 3. When the defect is mended, with a test of the package that had
 // it, the file goes to testdata/corpus with a comment on top (TestCorpus), and the
-// mending undone becomes a mutant that the case must notice. Until then it stands in
-// testdata/open.
+// mending undone becomes a mutant that the case must notice.
 //
 // # An invariant, a fault, a mutant more
 //

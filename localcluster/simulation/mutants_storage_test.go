@@ -13,17 +13,19 @@ var storageMutants = []mutant{
 		file: "storage/store.go", runs: 500,
 		tests: []string{"TestCorpus/unsynced-log", "TestCorpus/unsynced-log-across-epochs"},
 		old: `	if !s.options.NoSync {
-		if err := r.harden(f); err != nil {`,
+		if err := s.begin(f); err != nil {`,
 		new: `	if false {
-		if err := r.harden(f); err != nil {`,
+		if err := s.begin(f); err != nil {`,
 	},
 	{
-		name:  "failed-repair-leaves-no-mark",
+		name:  "store-is-not-marked-as-open",
 		file:  "storage/store.go",
-		tests: []string{"TestCorpus/failed-repair"},
-		old: `	if err := f.apply(s.dataDir); err != nil {
-		s.markSuspect(err)`,
-		new: `	if err := f.apply(s.dataDir); err != nil {`,
+		tests: []string{"TestCorpus/failed-repair", "TestCorpus/full-disk-hides-a-failed-sync"},
+		old: `		if err := s.begin(f); err != nil {
+			return nil, err
+		}
+`,
+		new: "",
 	},
 	{
 		name: "a-second-sync-makes-up-for-one-that-failed",

@@ -63,7 +63,7 @@ func (l *life) reopen(disk *MemFS) error {
 			again.AcceptedEpoch, again.CurrentEpoch, r.AcceptedEpoch, r.CurrentEpoch, again.Notes)
 	}
 	for _, path := range disk.Files() {
-		if strings.Contains(path, "tmp") || strings.Contains(path, suspectName) || strings.Contains(path, installPrefix) {
+		if strings.Contains(path, "tmp") || strings.Contains(path, installPrefix) {
 			return fmt.Errorf("%s is still there", path)
 		}
 	}
@@ -138,7 +138,10 @@ func (l *life) crashRecovery(left *MemFS, how Survival) error {
 		disk.StopAt(at)
 		s, _, err := Open(l.options(disk))
 		if err == nil {
-			return s.Close()
+			if err := s.Close(); !errors.Is(err, ErrPowerLost) {
+				return err
+			}
+			return nil
 		}
 		if !errors.Is(err, ErrPowerLost) {
 			return fmt.Errorf("recovery: %w", err)

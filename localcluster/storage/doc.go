@@ -51,7 +51,7 @@
 //	a snapshot half installed                       finished (install.go)
 //	a snapshot that is damaged or unfinished        the one before it is used, if the log makes up for it
 //	writes and names in the page cache only         synced before they are counted on (repair.go)
-//	the same after an fsync had failed              the logs are written anew, as another fsync would do nothing
+//	the same, and the Store was not closed          the logs are written anew: had an fsync failed, another would do nothing
 //
 // Everything else is damage, and Open refuses it: a wrong checksum, a hole, a log without a snapshot, epochs
 // in the wrong order, a tree with another digest than its leader had. Repairing by guess would mean to

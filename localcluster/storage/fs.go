@@ -110,19 +110,6 @@ func publish(fsys FS, tmp, path string) error {
 	return fsys.SyncDir(filepath.Dir(path))
 }
 
-// syncFailure marks the error of a file that may not have been written, whatever later syncs say.
-type syncFailure struct{ error }
-
-func (f syncFailure) Unwrap() error { return f.error }
-
-// syncFile is File.Sync with its error marked.
-func syncFile(f File) error {
-	if err := f.Sync(); err != nil {
-		return syncFailure{err}
-	}
-	return nil
-}
-
 // removeDurably removes a file so that no crash brings it back.
 func removeDurably(fsys FS, path string) error {
 	if err := fsys.Remove(path); err != nil {

@@ -101,7 +101,7 @@ func (w *logWriter) sync() error {
 		return nil
 	}
 	if !w.noSync {
-		if err := syncFile(w.file); err != nil {
+		if err := w.file.Sync(); err != nil {
 			return explain("sync", w.path, err)
 		}
 	}

@@ -29,8 +29,8 @@ const (
 	installTemp  = "tmp.install"
 	logTemp      = "tmp.log"
 
-	// suspectName is left in the folder of the logs by a server whose disk has failed; see harden.
-	suspectName = "suspect"
+	// inUseName is in the folder of the logs from Open to Close; see harden.
+	inUseName = "in-use"
 
 	acceptedEpochName = "acceptedEpoch"
 	currentEpochName  = "currentEpoch"
@@ -95,7 +95,7 @@ type listing struct {
 	snapshots []numbered
 	installs  []numbered // at most one, unless somebody copied files about
 	stray     []string   // paths of temporary files that a crash has left
-	suspect   bool       // the server before this one had a failing disk
+	inUse     bool       // the server before this one has not closed them
 }
 
 // list reads both folders. A folder that does not exist holds nothing.
@@ -129,7 +129,7 @@ func (l layout) list() (listing, error) {
 		} else if name == logTemp {
 			found.stray = append(found.stray, filepath.Join(l.logDir, name))
 		}
-		found.suspect = found.suspect || name == suspectName
+		found.inUse = found.inUse || name == inUseName
 	}
 	byZxid := func(a, b numbered) int { return cmp.Compare(a.zxid, b.zxid) }
 	slices.SortStableFunc(found.logs, byZxid)

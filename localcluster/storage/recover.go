@@ -46,7 +46,7 @@ func (r *reader) read(limit wire.Zxid) (*found, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &found{suspect: files.suspect}
+	f := &found{suspect: files.inUse}
 	if len(files.installs) > 0 {
 		err = r.readInstall(f, &files)
 	} else {

@@ -15,7 +15,7 @@ import (
 type found struct {
 	Recovered
 	read    []string // the files that it was found in
-	suspect bool     // what they hold may not be on the disk, whatever it says
+	suspect bool     // what the page cache shows of the logs may not be on the disk, whatever syncs say
 	repairs []repair
 }
 
@@ -39,8 +39,10 @@ func (f *found) repair(note string, do func() error) {
 // and all logs but the last were durable before they counted; Java's need not be.
 //
 // After an fsync that failed, another one is not enough: the page cache may show what it could not write, and
-// have forgotten that it could not. So a Store that fails leaves a mark, and the logs are then written anew.
-// The mark need not be durable: when the power goes, so does the page cache.
+// have forgotten that it could not. So the logs that a process has not closed are written anew. That must not
+// depend on what the process could still say when its disk failed, be it full or broken (found by the
+// simulation, seed 179535590804577): a mark is there as long as a Store is open, and before its first sync. The
+// mark need not be durable: when the power goes, so does the page cache.
 func (l layout) harden(f *found) error {
 	for _, path := range f.read {
 		harden := syncPath
@@ -48,7 +50,6 @@ func (l layout) harden(f *found) error {
 			harden = l.rewriteLog
 		}
 		if err := harden(l.fs, path); err != nil {
-			l.markSuspect(err)
 			return explain("make durable", path, err)
 		}
 	}
@@ -61,26 +62,21 @@ func (l layout) harden(f *found) error {
 			return fmt.Errorf("sync the folder %s: %w", dir, err)
 		}
 	}
-	if !f.suspect {
-		return nil
-	}
-	f.Notes = append(f.Notes, l.suspect()+": the disk had failed before the server stopped: the logs were written anew")
-	return removeDurably(l.fs, l.suspect())
+	return nil
 }
 
-func (l layout) suspect() string { return filepath.Join(l.logDir, suspectName) }
+func (l layout) inUse() string { return filepath.Join(l.logDir, inUseName) }
 
-// markSuspect leaves the mark if a sync has failed, as well as it can: the disk may be in any state.
-func (l layout) markSuspect(reason error) {
-	if !errors.As(reason, new(syncFailure)) {
-		return
+// markInUse makes the mark, unless a process that has not closed its Store has left it.
+func (l layout) markInUse(there bool) error {
+	if there {
+		return nil
 	}
-	f, err := l.fs.Open(l.suspect(), CreateNew)
+	f, err := l.fs.Open(l.inUse(), CreateNew)
 	if err != nil {
-		return
+		return explain("create", l.inUse(), err)
 	}
-	_, _ = f.WriteAt([]byte(reason.Error()+"\n"), 0)
-	_ = f.Close()
+	return f.Close()
 }
 
 func syncPath(fsys FS, path string) error {
@@ -88,7 +84,7 @@ func syncPath(fsys FS, path string) error {
 	if err != nil {
 		return err
 	}
-	err = syncFile(f)
+	err = f.Sync()
 	if closeErr := f.Close(); err == nil {
 		err = closeErr
 	}
@@ -140,7 +136,7 @@ func cutFile(fsys FS, path string, size int64) error {
 		return err
 	}
 	if err = f.Truncate(size); err == nil {
-		err = syncFile(f)
+		err = f.Sync()
 	}
 	if closeErr := f.Close(); err == nil {
 		err = closeErr

@@ -50,6 +50,7 @@ type Store struct {
 	layout
 	options Options
 	lock    io.Closer // of the folders; nil if the FS has none
+	begun   bool      // the mark is there that says that they are in use
 
 	saving  sync.Mutex   // held while snapshots come and go; taken before mu
 	waiting atomic.Int32 // how many want to end the history, for which SaveSnapshot gives up
@@ -99,16 +100,28 @@ func (s *Store) recover(limit wire.Zxid) (*Recovered, error) {
 		return nil, err
 	}
 	if !s.options.NoSync {
+		if err := s.begin(f); err != nil {
+			return nil, err
+		}
 		if err := r.harden(f); err != nil {
 			return nil, err
 		}
 	}
 	if err := f.apply(s.dataDir); err != nil {
-		s.markSuspect(err)
 		return nil, err
 	}
 	f.History = s.history
 	return &f.Recovered, nil
+}
+
+// begin marks the folders as in use the first time. After that the mark says nothing of the logs.
+func (s *Store) begin(f *found) error {
+	if s.begun {
+		f.suspect = false
+		return nil
+	}
+	s.begun = true
+	return s.markInUse(f.suspect)
 }
 
 // Check reads what Open would, and repairs nothing: Notes say what it would repair. It is for looking at the
@@ -140,7 +153,6 @@ func (s *Store) usable() error { return s.failure }
 func (s *Store) fail(err error) error {
 	if s.failure == nil {
 		s.failure = fmt.Errorf("%w: %w", ErrFailed, err)
-		s.markSuspect(err)
 	}
 	return s.failure
 }
@@ -297,6 +309,9 @@ func (s *Store) Close() error {
 		}
 	}
 	s.log.abandon()
+	if err == nil && s.begun {
+		err = removeIfThere(s.fs, s.inUse()) // a mark that stays says less than is true, and does no harm
+	}
 	s.failure = ErrClosed
 	s.unlockFolders()
 	return err
