@@ -38,7 +38,7 @@ func newSimulateCommand(p *program) *cli.Command {
 		Flags: []cli.Flag{
 			&cli.Uint64Flag{Name: "seed", Usage: "seed of the first run; the next run has the next (default: random)", Destination: &o.seed},
 			&cli.IntFlag{Name: "runs", Usage: "how many runs (default: as many as --for allows)", Destination: &o.runs},
-			&cli.DurationFlag{Name: "for", Usage: "how long to go on, when --runs is not given", Value: 60 * time.Second, Destination: &o.duration},
+			&cli.DurationFlag{Name: "for", Usage: "how long to go on, with --runs at most (default: 1m0s without --runs)", Destination: &o.duration},
 			&cli.IntFlag{Name: "nodes", Usage: "voters, 1 to 7 (default: drawn for each run)", Destination: &o.nodes},
 			&cli.StringFlag{Name: "schedule", Usage: "run the schedule in this file instead", Destination: &o.schedule},
 			&cli.BoolFlag{Name: "trace", Usage: "with --schedule or --runs 1: print the whole story of the run on stderr", Destination: &o.trace},
@@ -94,7 +94,7 @@ func (o *simulateOptions) check(c *cli.Context) error {
 	switch {
 	case o.runs < 0:
 		return usagef("--runs %d: expected a number of runs, or 0 to go by --for", o.runs)
-	case o.duration <= 0:
+	case c.IsSet("for") && o.duration <= 0:
 		return usagef("--for %v: expected a duration above zero", o.duration)
 	case c.IsSet("nodes") && (o.nodes < 1 || o.nodes > simulation.MaxVoters):
 		return usagef("--nodes %d: expected 1 to %d", o.nodes, simulation.MaxVoters)
@@ -113,7 +113,10 @@ func (o *simulateOptions) check(c *cli.Context) error {
 
 func (o *simulateOptions) campaign(ctx context.Context) error {
 	limited := ctx
-	if o.runs == 0 {
+	if o.runs == 0 && o.duration == 0 {
+		o.duration = time.Minute
+	}
+	if o.duration > 0 {
 		var cancel context.CancelFunc
 		limited, cancel = context.WithTimeout(ctx, o.duration)
 		defer cancel()
@@ -200,7 +203,8 @@ func document(first uint64, t simulation.Tally) simulated {
 		c.Moments[m], c.Deaths[m] = t.Census.Moments[i], t.Census.Deaths[i]
 	}
 	return simulated{
-		Runs: t.Runs, Steps: t.Steps, SimulatedSeconds: t.Simulated.Seconds(), Commits: t.Commits, Leaders: t.Leaders,
+		// One division: Duration.Seconds makes two roundings, and 1.7307612890000001 of 1.730761289.
+		Runs: t.Runs, Steps: t.Steps, SimulatedSeconds: float64(t.Simulated) / float64(time.Second), Commits: t.Commits, Leaders: t.Leaders,
 		FirstSeed: first, Census: c,
 	}
 }
