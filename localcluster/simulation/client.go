@@ -39,7 +39,6 @@ type client struct {
 
 	watches watchBook
 	last    *clientOp // of a calm run: what must succeed
-	expired int
 }
 
 // clientOp is a request, as its client sees it.
@@ -49,6 +48,7 @@ type clientOp struct {
 	path  string
 	watch bool
 	body  []byte
+	asked int // how often
 	done  bool
 	err   wire.ErrCode
 	at    time.Duration
@@ -186,7 +186,11 @@ func (c *client) send(xid int32, op wire.OpCode, body []byte) {
 func (c *client) ask(op *clientOp) {
 	c.xid++
 	op.xid, op.at = c.xid, c.w.now
-	if op.op == wire.OpSync {
+	op.asked++
+	switch op.op {
+	case wire.OpCloseSession:
+		c.w.oracle.endings.asked[c.session] = true
+	case wire.OpSync:
 		op.floor, op.epoch = c.w.oracle.tip, c.w.oracle.newest
 	}
 	c.under = append(c.under, op)
@@ -233,7 +237,7 @@ func (c *client) take(conn *clientConn, r reply) {
 		conn.over = true
 		c.lost()
 	case r.connect != nil:
-		c.welcomed(r.connect)
+		c.welcomed(r.connect, r.epoch)
 	case r.event != nil:
 		c.watches.event(c, r)
 	default:
@@ -241,10 +245,10 @@ func (c *client) take(conn *clientConn, r reply) {
 	}
 }
 
-func (c *client) welcomed(r *wire.ConnectResponse) {
+func (c *client) welcomed(r *wire.ConnectResponse, epoch int64) {
 	if r.SessionID == 0 {
 		c.w.note("client %d: session %x is over", c.id, uint64(c.session))
-		c.expired++
+		c.w.oracle.refusedSession(c, epoch)
 		c.conn.over = true
 		c.lost()
 		c.forget()
@@ -281,6 +285,7 @@ func (c *client) answered(r reply) {
 		case wire.OK:
 			c.watches.restored(c, h.Zxid)
 		case wire.ErrSessionExpired: // its own closeSession, from the connection before, was faster
+			c.w.oracle.refusedRequest(c, wire.OpSetWatches, r.epoch)
 		default:
 			c.w.fail(invWatch, "client %d cannot set its watches again: %v", c.id, h.Err)
 		}
@@ -301,9 +306,9 @@ func (c *client) answered(r reply) {
 	c.w.oracle.answered(c, op, r)
 	switch {
 	case op.op == wire.OpAddWatch:
-		c.watches.add(c, op, h)
+		c.watches.add(c, op, r)
 	case op.op == wire.OpRemoveWatches:
-		c.watches.remove(c, op, h)
+		c.watches.remove(c, op, r)
 	case op.watch:
 		c.watches.set(op, h)
 	}
@@ -311,6 +316,21 @@ func (c *client) answered(r reply) {
 		c.conn.over = true
 		c.lost()
 		c.forget()
+	}
+	if op == c.last {
+		c.wrote(op)
+	}
+}
+
+// wrote looks at what became of the write that must succeed.
+func (c *client) wrote(op *clientOp) {
+	switch {
+	case op.err == wire.OK, op.err == wire.ErrNodeExists && op.asked > 1:
+	case op.err == wire.ErrSessionExpired, op.err == wire.ErrSessionMoved:
+		op.done = false // to be asked again, by another session or through another server
+		c.leave()
+	default:
+		c.w.fail(invLiveness, "client %d asks in a healed ensemble for %v %s, and is answered %v", c.id, op.op, op.path, op.err)
 	}
 }
 

@@ -36,6 +36,7 @@ type reply struct {
 	body      []byte
 	event     *wire.WatcherEvent
 	eventZxid wire.Zxid // the oracle's: clients do not see it
+	epoch     int64     // the oracle's: of the server, when it said so
 	end       bool
 }
 
@@ -149,7 +150,7 @@ func (c *clientConn) toClient(r reply) {
 	if c.ended {
 		return
 	}
-	c.ended = r.end
+	c.ended, r.epoch = r.end, c.s.status.Epoch
 	w := c.s.w
 	c.downAt = max(c.downAt, w.now+c.delay())
 	w.queue.push(c.downAt, func() {

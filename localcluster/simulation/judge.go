@@ -45,7 +45,8 @@ func (o *oracle) writeAnswered(c *client, op *clientOp, r reply) {
 
 func (o *oracle) readAnswered(c *client, op *clientOp, r reply) {
 	if r.header.Err == wire.ErrSessionExpired {
-		return // the leader alone knows
+		o.refusedRequest(c, op.op, r.epoch)
+		return
 	}
 	var body wire.Record
 	code := wire.OK
@@ -75,16 +76,25 @@ func (o *oracle) syncAnswered(c *client, op *clientOp, z wire.Zxid) {
 // own account: not before the timeout, and not later than a tick after it.
 func (o *oracle) expired(s *server, sessions []int64, now time.Duration) {
 	for _, session := range sessions {
-		h, ok := s.ear.sessions[session]
-		if ok && now < h.at+h.timeout {
+		o.endings.closes[ending{session, s.status.Epoch}] = true
+		switch h, ok := s.ear.sessions[session]; {
+		case !ok:
+			o.w.fail(invSession, "leader %d lets session %x expire, of which it has never heard", s.id, uint64(session))
+		case now < h.at+h.timeout:
 			o.w.fail(invSession, "leader %d lets session %x expire %v after it was heard of, its timeout is %v", s.id, uint64(session), now-h.at, h.timeout)
 		}
 		delete(s.ear.sessions, session)
 	}
+	var late []int64
 	for session, h := range s.ear.sessions {
-		if s.core.Sessions().Alive(session) && now > h.at+h.timeout+2*s.w.setup.Tick {
-			o.w.fail(invSession, "leader %d keeps session %x alive %v after it was heard of, its timeout is %v", s.id, uint64(session), now-h.at, h.timeout)
+		if now > h.at+h.timeout+2*s.w.setup.Tick && s.core.Sessions().Alive(session) {
+			late = append(late, session)
 		}
+	}
+	if len(late) > 0 {
+		session := slices.Min(late)
+		h := s.ear.sessions[session]
+		o.w.fail(invSession, "leader %d keeps session %x alive %v after it was heard of, its timeout is %v", s.id, uint64(session), now-h.at, h.timeout)
 	}
 }
 

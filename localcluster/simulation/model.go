@@ -25,7 +25,8 @@ type model struct {
 
 	requests map[wire.Zxid]datatree.Request
 	replies  map[wire.Zxid]expected
-	closed   map[int64]wire.Zxid // sessions that were closed, and where
+	created  map[int64]wire.Zxid // sessions, and where they began
+	closed   map[int64]wire.Zxid // and where they were closed
 	at       wire.Zxid
 	now      int64 // time of the transaction
 
@@ -76,7 +77,8 @@ func newModel(o *oracle) *model {
 	m := &model{
 		o: o, nodes: map[string][]version{}, names: map[string][]string{}, changes: map[string][]change{},
 		sessions: map[int64]int32{}, owned: map[int64]map[string]bool{},
-		requests: map[wire.Zxid]datatree.Request{}, replies: map[wire.Zxid]expected{}, closed: map[int64]wire.Zxid{},
+		requests: map[wire.Zxid]datatree.Request{}, replies: map[wire.Zxid]expected{},
+		created: map[int64]wire.Zxid{}, closed: map[int64]wire.Zxid{},
 	}
 	m.nodes["/"] = []version{{0, &modelNode{data: []byte{}, cversion: -1, children: 1}}}
 	m.names["/"] = []string{"zookeeper"}
@@ -163,12 +165,14 @@ func (m *model) commit(z wire.Zxid, r *record) {
 	m.at, m.now, m.undo = z, txn.Header.Time, m.undo[:0]
 	e := expected{session: q.Session, cxid: q.Cxid, op: q.Op, body: q.Body}
 	if refused(txn) {
-		// The leader alone knows whose session has expired or moved.
+		// The leader alone knows whose session has moved.
 		e.err = txn.Body.(*wire.ErrorTxn).Err
+		m.refuses(q.Session, e.err)
 		m.replies[z] = e
 		return
 	}
 	if code := sessionError(txn); code != wire.OK {
+		m.refuses(q.Session, code)
 		e.reply = wire.Marshal(failedMulti(len(txn.Body.(*wire.MultiTxn).Txns), 0, code))
 		m.replies[z] = e
 		return
@@ -189,6 +193,13 @@ func (m *model) commit(z wire.Zxid, r *record) {
 	m.replies[z] = e
 	if got := outcome(txn); got != code {
 		m.o.w.fail(invResult, "%v at %v: the leader decided %v, and it should be %v", q.Op, z, got, code)
+	}
+}
+
+// refuses checks a transaction that says that its session has expired.
+func (m *model) refuses(session int64, code wire.ErrCode) {
+	if code == wire.ErrSessionExpired && !m.o.over(session, m.at.Epoch()) {
+		m.o.w.fail(invSession, "a request at %v is refused, because session %x has expired; it is alive", m.at, uint64(session))
 	}
 }
 

@@ -2,6 +2,8 @@ package simulation
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
 
 	"zkctl/localcluster/datatree"
@@ -49,10 +51,27 @@ func (m *model) readMany(ops []wire.MultiOp, z wire.Zxid) wire.Record {
 	return r
 }
 
+// missedBy is what a client may have missed that had seen zxid z and comes to a
+// server at zxid now, of one path: what one kind of watch or another waited for.
+func (m *model) missedBy(path string, z, now wire.Zxid) (kinds []wire.EventType) {
+	n := m.asOf(path, now)
+	if n == nil {
+		return []wire.EventType{wire.EventDeleted}
+	}
+	kinds = append(kinds, wire.EventCreated) // of who waited for a node that there was not
+	if n.mzxid > z {
+		kinds = append(kinds, wire.EventDataChanged)
+	}
+	if n.pzxid > z {
+		kinds = append(kinds, wire.EventChildrenChanged)
+	}
+	return kinds
+}
+
 // sameAs compares a whole tree with the model.
 func (m *model) sameAs(t *datatree.Tree) error {
 	nodes := 0
-	for path := range m.nodes {
+	for _, path := range slices.Sorted(maps.Keys(m.nodes)) {
 		n := m.get(path)
 		if n == nil {
 			continue
@@ -63,6 +82,9 @@ func (m *model) sameAs(t *datatree.Tree) error {
 			return fmt.Errorf("%s is missing", path)
 		}
 		data, _ := t.Data(path)
+		if r, _ := t.GetACL(path, datatree.Caller{SkipACL: true}); !slices.Equal(r.ACL, wire.OpenACL()) {
+			return fmt.Errorf("%s has the ACL %v, and should have %v", path, r.ACL, wire.OpenACL())
+		}
 		if path != "/zookeeper" && stat != n.stat() || string(data) != string(n.data) {
 			return fmt.Errorf("%s is %q %+v, and should be %q %+v", path, data, stat, n.data, n.stat())
 		}
@@ -70,9 +92,9 @@ func (m *model) sameAs(t *datatree.Tree) error {
 	if got := t.Counts().Nodes - 3; got != nodes { // the root counts twice, and quota and config are not modelled
 		return fmt.Errorf("%d nodes, and there should be %d", got, nodes)
 	}
-	for session := range m.sessions {
-		if _, ok := t.SessionTimeout(session); !ok {
-			return fmt.Errorf("session %x is missing", uint64(session))
+	for _, session := range slices.Sorted(maps.Keys(m.sessions)) {
+		if got, ok := t.SessionTimeout(session); !ok || got != m.sessions[session] {
+			return fmt.Errorf("session %x has the timeout %d, and should have %d", uint64(session), got, m.sessions[session])
 		}
 	}
 	if got := t.Counts().Sessions; got != len(m.sessions) {

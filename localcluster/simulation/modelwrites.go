@@ -14,6 +14,7 @@ func (m *model) carryOut(q *datatree.Request, txn *wire.Txn) (wire.Record, wire.
 	switch q.Op {
 	case wire.OpCreateSession:
 		m.sessions[q.Session] = wire.NewDecoder(q.Body).Int32()
+		m.created[q.Session] = m.at
 		return nil, wire.OK
 	case wire.OpCloseSession:
 		m.close(q.Session)

@@ -60,6 +60,7 @@ type oracle struct {
 	commits int
 	views   []view // of each server
 	model   *model
+	endings endings
 }
 
 // view is what the oracle knows about one server.
@@ -69,13 +70,14 @@ type view struct {
 	claimed           wire.Zxid
 	accepted, current int64
 
-	onDisk wire.Zxid // what really is, synced
+	onDisk  wire.Zxid // what really is, synced
+	invited int64     // to the epoch of some leader
 }
 
 func newOracle(w *World) *oracle {
 	o := &oracle{
 		w: w, records: map[wire.Zxid]*record{0: {applied: true, committed: true, digest: datatree.New().Digest().Digest}},
-		leaders: map[int64]zab.ServerID{}, views: make([]view, w.setup.Voters+w.setup.Observers+1),
+		leaders: map[int64]zab.ServerID{}, views: make([]view, w.setup.Voters+w.setup.Observers+1), endings: newEndings(),
 	}
 	o.model = newModel(o)
 	return o
@@ -144,13 +146,42 @@ func (o *oracle) claims(s *server, z wire.Zxid, accepted, current int64) {
 	v.claimed, v.accepted, v.current = z, max(v.accepted, accepted), max(v.current, current)
 }
 
+// says is told of every packet between servers before it leaves: what a server tells
+// others of itself is on its disk.
+func (o *oracle) says(s *server, p wire.QuorumPacket) {
+	v, store, epoch := o.view(s), s.disk.store, p.Zxid.Epoch()
+	switch {
+	case p.Type == wire.PacketLeaderInfo && store.AcceptedEpoch() < epoch,
+		p.Type == wire.PacketAckEpoch && store.AcceptedEpoch() < v.invited:
+		o.w.fail(invPromise, "server %d promises an epoch in %v, and epoch %d is on its disk", s.id, p.Type, store.AcceptedEpoch())
+	case p.Type == wire.PacketNewLeader && store.CurrentEpoch() < epoch,
+		p.Type == wire.PacketAck && p.Zxid.Counter() == 0 && store.CurrentEpoch() < epoch:
+		o.w.fail(invPromise, "server %d says %v of epoch %d, and epoch %d is on its disk", s.id, p.Type, epoch, store.CurrentEpoch())
+	case p.Type == wire.PacketAckEpoch && !o.contains(v.onDisk, p.Zxid),
+		p.Type == wire.PacketAck && p.Zxid.Counter() != 0 && !o.contains(v.onDisk, p.Zxid):
+		o.w.fail(invPromise, "server %d claims %v in %v, and has %v on its disk", s.id, p.Zxid, p.Type, v.onDisk)
+	}
+}
+
 // givesUp is told that a server is about to replace its history by one that
 // ends at to. Until that is done its disk may hold either, and surely has what
 // both have in common.
 func (o *oracle) givesUp(s *server, to wire.Zxid) {
 	v := o.view(s)
+	if known := s.status.Committed; !o.contains(to, known) {
+		o.w.fail(invPrimary, "server %d knows that %v is committed, and gives it up for a history up to %v", s.id, known, to)
+	}
+	had := o.common(v.onDisk, o.tip)
 	v.claimed = o.common(v.claimed, to)
 	v.onDisk = o.common(v.onDisk, to)
+	if !o.onQuorum(had) {
+		o.w.fail(invDurable, "server %d gives up %v, which is committed, and no quorum is left that has it on disk: %v", s.id, had, o.onDisk())
+	}
+}
+
+// onQuorum tells whether a quorum has z, and all before it, on disk.
+func (o *oracle) onQuorum(z wire.Zxid) bool {
+	return o.w.system.IsQuorum(func(id int64) bool { return o.contains(o.views[id].onDisk, z) })
 }
 
 // common is the end of what two histories have in common.
@@ -176,7 +207,7 @@ func (o *oracle) installed(s *server, z wire.Zxid) {
 	o.digest(s, z)
 }
 
-// rolledBack: what was cut off is no longer claimed; nothing committed may be.
+// rolledBack: what was cut off is no longer claimed.
 func (o *oracle) rolledBack(s *server, to wire.Zxid) {
 	at := s.tree.LastZxid()
 	o.givesUp(s, at)
@@ -233,6 +264,8 @@ func (o *oracle) afterStep(s *server, out *zab.Output) {
 		switch {
 		case e.Kind == zab.Established:
 			o.establishedLeader(s, e.Epoch)
+		case e.Kind == zab.EpochAccepted:
+			o.view(s).invited = e.Epoch
 		case e.Kind == zab.PeerMisbehaved && !excusable(e.Reason), e.Kind == zab.ProposalRefused:
 			o.w.fail(invProtocol, "server %d: %v", s.id, e)
 		}
@@ -303,8 +336,7 @@ func (o *oracle) commit(s *server, z wire.Zxid) {
 		o.w.fail(invTotalOrder, "server %d commits a history up to %v that leaves the committed one, which goes to %v, at %v", s.id, z, o.tip, at)
 		return
 	}
-	on := func(id int64) bool { return o.contains(o.views[id].onDisk, z) }
-	if !o.w.system.IsQuorum(on) {
+	if !o.onQuorum(z) {
 		o.w.fail(invDurable, "server %d commits %v, and no quorum has it on disk: %v", s.id, z, o.onDisk())
 		return
 	}

@@ -183,7 +183,7 @@ func (w *World) reopenDisks() {
 			w.fail(invDurable, "server %d has %v on its disk at the end, and should have %v", s.id, found.LastZxid, w.oracle.tip)
 		default:
 			s.tree = found.Tree
-			w.oracle.digest(s, found.LastZxid)
+			w.oracle.recovered(s, found)
 		}
 	}
 }

@@ -166,6 +166,7 @@ func (s *script) request(leader *server, op wire.OpCode, body wire.Record) wire.
 // endSession closes the session of the script.
 func (s *script) endSession(leader *server) wire.Zxid {
 	zxid := leader.status.NextZxid
+	s.oracle.endings.asked[scriptSession] = true
 	leader.core.Propose(datatree.Request{Session: scriptSession, Op: wire.OpCloseSession, Owner: replica.LocalOwner})
 	return zxid
 }

@@ -76,6 +76,7 @@ func (s *server) sendPacket(link zab.LinkID, p wire.QuorumPacket, body []byte) {
 	if s.w.tap != nil {
 		s.w.tap(s, p)
 	}
+	s.w.oracle.says(s, p)
 	if s.untold != nil && p.Type == wire.PacketPing {
 		s.w.oracle.told(s, p.Data)
 	}
@@ -131,8 +132,11 @@ func (s *server) Proposing(q datatree.Request, p wire.Proposal) {
 	if s.w.tracing() {
 		s.w.note("%d: proposes %v %v of session %x", s.id, p.Zxid, q.Op, uint64(q.Session))
 	}
-	if q.Op == wire.OpCreateSession {
+	switch q.Op {
+	case wire.OpCreateSession:
 		s.ear.begins(q.Session, wire.NewDecoder(q.Body).Int32(), s.Now())
+	case wire.OpCloseSession:
+		s.w.oracle.closing(s, q.Session)
 	}
 	s.w.moment(s, MomentProposed)
 }

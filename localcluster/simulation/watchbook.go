@@ -21,7 +21,10 @@ import (
 type watchBook struct {
 	data, exist, child map[string]wire.Zxid
 	standing           []*standing // sorted by path, the recursive one last
-	unset              bool        // on a new connection, until setWatches is answered
+
+	unset  bool                 // on a new connection, until setWatches is answered
+	seen   wire.Zxid            // what setWatches has told the server
+	missed []*wire.WatcherEvent // what it has been answered so far
 }
 
 func newWatchBook() watchBook {
@@ -43,7 +46,7 @@ func (b *watchBook) set(op *clientOp, h wire.ReplyHeader) {
 }
 
 // moved: a new connection knows no watches.
-func (b *watchBook) moved() { b.unset = b.len() > 0 }
+func (b *watchBook) moved() { b.unset, b.missed = b.len() > 0, nil }
 
 // restore is the request that sets all watches again; nil when there are none.
 func (b *watchBook) restore(seen wire.Zxid) *wire.SetWatches {
@@ -51,6 +54,7 @@ func (b *watchBook) restore(seen wire.Zxid) *wire.SetWatches {
 		b.unset = false
 		return nil
 	}
+	b.seen = seen
 	set := &wire.SetWatches{
 		RelativeZxid: seen, Data: slices.Sorted(maps.Keys(b.data)),
 		Exist: slices.Sorted(maps.Keys(b.exist)), Child: slices.Sorted(maps.Keys(b.child)),
@@ -69,6 +73,11 @@ func (b *watchBook) restore(seen wire.Zxid) *wire.SetWatches {
 // restored is the answer to that: everything missed has been reported.
 func (b *watchBook) restored(c *client, z wire.Zxid) {
 	b.unset = false
+	for _, e := range b.missed {
+		if kind := c.w.oracle.model.missedBy(e.Path, b.seen, z); !slices.Contains(kind, e.Type) {
+			c.w.fail(invWatch, "client %d, which had seen %v, is told at %v that it has missed %v %s; expected one of %v", c.id, b.seen, z, e.Type, e.Path, kind)
+		}
+	}
 	for path, since := range b.exist {
 		if c.w.oracle.model.asOf(path, z) == nil {
 			b.exist[path] = max(since, z)
@@ -110,11 +119,14 @@ func (b *watchBook) check(c *client, z wire.Zxid) {
 }
 
 // add notes a standing watch; one that is there already goes on.
-func (b *watchBook) add(c *client, op *clientOp, h wire.ReplyHeader) {
-	if h.Err != wire.OK {
-		if h.Err != wire.ErrSessionExpired {
-			c.w.fail(invWatch, "client %d cannot set a watch on %s: %v", c.id, op.path, h.Err)
-		}
+func (b *watchBook) add(c *client, op *clientOp, r reply) {
+	switch r.header.Err {
+	case wire.OK:
+	case wire.ErrSessionExpired:
+		c.w.oracle.refusedRequest(c, op.op, r.epoch)
+		return
+	default:
+		c.w.fail(invWatch, "client %d cannot set a watch on %s: %v", c.id, op.path, r.header.Err)
 		return
 	}
 	recursive := op.mode == wire.WatchPersistentRecursive
@@ -123,7 +135,7 @@ func (b *watchBook) add(c *client, op *clientOp, h wire.ReplyHeader) {
 		return
 	}
 	w := &standing{path: op.path, recursive: recursive}
-	w.set(c.w.oracle.model, h.Zxid)
+	w.set(c.w.oracle.model, r.header.Zxid)
 	b.standing = slices.Insert(b.standing, i, w)
 }
 
@@ -139,8 +151,9 @@ func rank(recursive bool) int {
 }
 
 // remove takes all watches of a path away, of whatever kind they are.
-func (b *watchBook) remove(c *client, op *clientOp, h wire.ReplyHeader) {
-	if h.Err == wire.ErrSessionExpired {
+func (b *watchBook) remove(c *client, op *clientOp, r reply) {
+	if r.header.Err == wire.ErrSessionExpired {
+		c.w.oracle.refusedRequest(c, op.op, r.epoch)
 		return
 	}
 	before := b.len()
@@ -152,8 +165,8 @@ func (b *watchBook) remove(c *client, op *clientOp, h wire.ReplyHeader) {
 	if b.len() == before {
 		want = wire.ErrNoWatcher
 	}
-	if h.Err != want {
-		c.w.fail(invWatch, "client %d takes its watches on %s back, is answered %v, and should be %v", c.id, op.path, h.Err, want)
+	if r.header.Err != want {
+		c.w.fail(invWatch, "client %d takes its watches on %s back, is answered %v, and should be %v", c.id, op.path, r.header.Err, want)
 	}
 }
 
@@ -173,8 +186,18 @@ func (b *watchBook) event(c *client, r reply) {
 		inData, inExist = false, false
 	}
 	stands := b.stands(c, r)
-	if !inData && !inExist && !inChild && e.Type == wire.EventDeleted && r.eventZxid == -1 {
-		return // setWatches reports a deletion for the data and the child watch each, as in ZooKeeper
+	if r.eventZxid == -1 {
+		if !b.unset {
+			c.w.fail(invWatch, "client %d is told that it has missed %v %s, and has been with its server all the time", c.id, e.Type, e.Path)
+			return
+		}
+		twice := slices.ContainsFunc(b.missed, func(m *wire.WatcherEvent) bool { return *m == *e })
+		b.missed = append(b.missed, e)
+		if twice && e.Type == wire.EventDeleted {
+			return // reported for the data and the child watch each, as in ZooKeeper
+		}
+		inData = inData && e.Type != wire.EventCreated
+		inExist = inExist && e.Type == wire.EventCreated
 	}
 	if !inData && !inExist && !inChild && !stands {
 		c.w.fail(invWatch, "client %d is told of %v %s, and waits for no such thing", c.id, e.Type, e.Path)
@@ -191,7 +214,7 @@ func (b *watchBook) event(c *client, r reply) {
 		}
 		delete(w.table, e.Path)
 		first, ok := c.w.oracle.model.firstChange(e.Path, w.child, w.since)
-		if !ok || r.eventZxid != -1 && first.zxid != r.eventZxid {
+		if !ok || r.eventZxid != -1 && (first.zxid != r.eventZxid || first.kind != e.Type) {
 			c.w.fail(invWatch, "client %d is told of %v %s at %v; behind %v, where it left its watch, the first change is %v at %v",
 				c.id, e.Type, e.Path, r.eventZxid, w.since, first.kind, first.zxid)
 		}

@@ -1,0 +1,56 @@
+package simulation
+
+import (
+	"zkctl/probe/wire"
+)
+
+// endings is why sessions may be over: their client has asked for that, or a leader
+// has not heard of them in time. Nobody may close one, or tell its client that it
+// is over, for any other reason.
+type endings struct {
+	asked  map[int64]bool  // by the client
+	closes map[ending]bool // a leader has let it expire, or has proposed its end
+}
+
+// ending is what one leader has decided. Another one may decide otherwise: what was
+// not committed is forgotten, and the session lives on.
+type ending struct{ session, epoch int64 }
+
+func newEndings() endings { return endings{map[int64]bool{}, map[ending]bool{}} }
+
+// closing is told of every closeSession that a leader proposes.
+func (o *oracle) closing(s *server, session int64) {
+	end := ending{session, s.status.Epoch}
+	if !o.endings.asked[session] && !o.endings.closes[end] {
+		o.w.fail(invSession, "leader %d closes session %x, for which nobody has asked, and which has not expired", s.id, uint64(session))
+	}
+	o.endings.closes[end] = true
+}
+
+// over tells whether servers of an epoch may say that a session is over.
+func (o *oracle) over(session, epoch int64) bool {
+	_, closed := o.model.closed[session]
+	return closed || o.endings.closes[ending{session, epoch}]
+}
+
+// refusedRequest checks that a request was answered SESSIONEXPIRED with reason.
+func (o *oracle) refusedRequest(c *client, op wire.OpCode, epoch int64) {
+	if !o.over(c.session, epoch) {
+		o.w.fail(invSession, "client %d: %v is answered %v, and session %x is alive", c.id, op, wire.ErrSessionExpired, uint64(c.session))
+	}
+}
+
+// refusedSession checks that a client which came back was sent away with reason.
+//
+// One such answer is wrong and cannot be helped: the answer to a ConnectRequest
+// carries no zxid, so a client that has got nothing but its session may come to a
+// server of an earlier epoch that does not know it, and neither of them can tell.
+// ZooKeeper's clients have the same.
+func (o *oracle) refusedSession(c *client, epoch int64) {
+	if c.lastZxid < o.model.created[c.session] && epoch < o.newest {
+		return
+	}
+	if !o.over(c.session, epoch) {
+		o.w.fail(invSession, "client %d comes back to server %d, and is told that session %x is over; it is alive", c.id, c.conn.s.id, uint64(c.session))
+	}
+}
