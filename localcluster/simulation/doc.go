@@ -52,9 +52,11 @@
 //
 // What an implementation must add to them:
 //
-//	promises are kept         what a server has claimed to have (epochs, transactions), it
-//	                          has after every crash
-//	a quorum has it on disk   really, synced, before anybody calls it committed
+//	promises are kept         what a server promises, acknowledges or claims (epochs,
+//	                          transactions) is on its disk when it says so, and it has
+//	                          that after every crash
+//	a quorum has it on disk   really, synced, before anybody calls it committed, and
+//	                          when servers truncate
 //	committed <= applied <= logged, and the tree is where the core says
 //	nobody breaks the protocol, since everybody here keeps to it
 //	no panic
@@ -118,6 +120,6 @@
 //	plan.go, moments.go, census.go    faults strike             shrink.go     fewer faults
 //	world.go, queue.go, log.go        clock, events, story
 //	server.go, shell.go, disk.go      a server                  oracle.go     invariants of Zab
-//	conn.go, client.go                a client                  judge.go, ear.go, model.go, watchbook.go
+//	conn.go, client.go                a client                  judge.go, ear.go, endings.go, model.go, watchbook.go
 //	cables.go, links.go, votes.go     between servers                         promises to clients
 package simulation

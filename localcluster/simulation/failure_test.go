@@ -18,7 +18,7 @@ func TestWhatAFailurePrints(t *testing.T) {
 	if testing.Short() || raceDetector {
 		t.Skip("builds zkctl")
 	}
-	m := mutantNamed(t, "ack-newleader-before-history")
+	m := mutantNamed(t, "no-fast-forward") // does no harm without a fault
 	zkctl := filepath.Join(t.TempDir(), "zkctl")
 	m.build(t, "build", "-o", zkctl, "zkctl/cmd/zkctl")
 

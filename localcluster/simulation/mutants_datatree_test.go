@@ -85,4 +85,36 @@ var datatreeMutants = []mutant{
 		old:   `	if op == wire.OpCreate2 {`,
 		new:   `	if false {`,
 	},
+	{
+		name: "all-sessions-have-expired",
+		file: "datatree/sessions.go", runs: 20,
+		old: `	case e == nil || e.closing:`,
+		new: `	case true:`,
+	},
+	{
+		name: "snapshot-changes-timeouts",
+		file: "datatree/decode.go", runs: 300,
+		old: `		t.sessions.Set(id, timeout)`,
+		new: `		t.sessions.Set(id, timeout+1)`,
+	},
+	{
+		name: "deletion-reported-as-a-change",
+		file: "datatree/watches.go", runs: 100,
+		old: `	out = appendEvents(out, told, c.Type, c.Path, c.Zxid, c.ACL)`,
+		new: `	kind := c.Type
+	if kind == wire.EventDeleted {
+		kind = wire.EventDataChanged
+	}
+	out = appendEvents(out, told, kind, c.Path, c.Zxid, c.ACL)`,
+	},
+	{
+		name: "missed-deletion-reported-as-a-change",
+		file: "datatree/watches.go", runs: 100,
+		old: `		case n == nil:
+			missed(wire.EventDeleted, path)
+		case n.stat.Mzxid`,
+		new: `		case n == nil:
+			missed(wire.EventDataChanged, path)
+		case n.stat.Mzxid`,
+	},
 }

@@ -169,4 +169,21 @@ var servingMutants = []mutant{
 		old:   `		if h.Type == wire.OpCloseSession && r.Op != wire.OpCloseSession {`,
 		new:   `		if false {`,
 	},
+	{
+		name: "who-comes-back-has-no-session",
+		file: "replica/leading.go", runs: 20,
+		old: `	return l.touch(session, timeout, now) && l.sessions.SetOwner(session, owner) == wire.OK`,
+		new: `	return l.touch(session, timeout, now) && l.sessions.SetOwner(session, owner) != wire.OK`,
+	},
+	{
+		name: "lost-connection-ends-the-session",
+		file: "replica/conn.go", runs: 20,
+		old: `		delete(s.bound, c.session)
+`,
+		new: `		delete(s.bound, c.session)
+		if s.leading != nil && c.session != 0 && s.leading.sessions.Alive(c.session) {
+			s.Propose(datatree.Request{Session: c.session, Op: wire.OpCloseSession})
+		}
+`,
+	},
 }

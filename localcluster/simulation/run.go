@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"fmt"
+	"regexp"
 	"runtime/debug"
 	"time"
 
@@ -49,7 +50,7 @@ func (w *World) live(s Schedule) {
 	defer func() {
 		if r := recover(); r != nil {
 			w.violation = nil // whatever came before has led to this
-			w.fail(invNoPanic, "%v\n%s", r, debug.Stack())
+			w.fail(invNoPanic, "%v\n%s", r, addresses.ReplaceAll(debug.Stack(), []byte("_")))
 		}
 	}()
 	w.begin(s.Faults)
@@ -59,6 +60,9 @@ func (w *World) live(s Schedule) {
 		w.prove()
 	}
 }
+
+// addresses are what is another in each run of the same seed.
+var addresses = regexp.MustCompile(`goroutine \d+|0x[0-9a-f]+\??`)
 
 // begin starts everything.
 func (w *World) begin(faults []Fault) {

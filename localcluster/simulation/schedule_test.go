@@ -111,3 +111,22 @@ func FuzzParseSchedule(f *testing.F) {
 		}
 	})
 }
+
+// Every size of ensemble is drawn, and groups where they can be.
+func TestDrawsEverySize(t *testing.T) {
+	voters, observers, groups := map[int]int{}, map[int]int{}, map[bool]int{}
+	for seed := range uint64(1000) {
+		setup := Draw(seed, 0).Setup
+		voters[setup.Voters]++
+		observers[setup.Observers]++
+		groups[setup.Groups]++
+	}
+	for n := 1; n <= MaxVoters; n++ {
+		if voters[n] < 50 {
+			t.Errorf("%d of 1000 ensembles have %d voters", voters[n], n)
+		}
+	}
+	if observers[0] < 50 || observers[1] < 50 || observers[2] < 50 || groups[true] < 50 {
+		t.Errorf("by observers %v, with groups %d", observers, groups[true])
+	}
+}

@@ -2,7 +2,9 @@ package simulation
 
 import (
 	"strings"
+	"sync"
 	"testing"
+	"time"
 )
 
 // The same seed tells the same story, byte for byte; another seed another one.
@@ -28,6 +30,28 @@ func TestSameSeedSameStory(t *testing.T) {
 			t.Errorf("seeds %d and %d tell the same story", seed, other)
 		}
 		stories[first] = seed
+	}
+}
+
+// A panic, too, is told in the same words, whatever goroutine meets it.
+func TestSamePanicSameStory(t *testing.T) {
+	tell := func() (story string) {
+		w, err := newWorld(1, base(1, 0), &eventLog{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.after(time.Millisecond, func() { panic("by design") })
+		var done sync.WaitGroup
+		done.Go(func() { w.live(Schedule{Seed: 1, Setup: base(1, 0)}) })
+		done.Wait()
+		return w.violation.Text
+	}
+	first := tell()
+	if !strings.HasPrefix(first, "by design\n") || !strings.Contains(first, "world_test.go:") {
+		t.Errorf("the story of a panic is\n%s", first)
+	}
+	if second := tell(); first != second {
+		t.Errorf("two stories:\n%s\n%s", first, second)
 	}
 }
 
