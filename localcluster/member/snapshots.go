@@ -30,11 +30,11 @@ type snapshotDone struct {
 // the one that the writer is in when it comes to the order: whatever is queued
 // behind, such as a truncation, makes the snapshot void.
 func (w *writer) save(order *saveOrder) {
-	history := w.history
+	history := w.files.history
 	w.saves.Go(func() {
 		m := snapshotDone{zxid: order.tree.Zxid()}
-		if m.err = w.store.SaveSnapshot(order.tree, history); m.err == nil && order.retain > 0 {
-			m.purged, m.err = w.store.Purge(order.retain)
+		if m.err = w.files.SaveSnapshot(order.tree, history); m.err == nil && order.retain > 0 {
+			m.purged, m.err = w.files.Purge(order.retain)
 		}
 		w.post(m)
 	})

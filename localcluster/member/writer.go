@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"zkctl/localcluster/datatree"
+	"zkctl/localcluster/replica"
 	"zkctl/localcluster/storage"
 	"zkctl/localcluster/zab"
 	"zkctl/probe/wire"
@@ -20,7 +21,7 @@ import (
 // has gathered goes into the next one (group commit). Nothing that the core
 // asked to be durable is ever reported before it is.
 type writer struct {
-	store  *storage.Store
+	files  files
 	post   mailbox
 	failed chan error // the first failure of the disk; the server ends with it
 
@@ -29,32 +30,20 @@ type writer struct {
 	durable  atomic.Uint64 // the Seq up to which Writes are on the disk
 	progress chan struct{} // cap 1: durable has grown
 
-	batch []writeOp // of the event loop, until flush
+	batch []replica.Entry // of the event loop, until flush
 
 	mu     sync.Mutex
 	wake   sync.Cond // on mu
-	queue  []writeOp
+	queue  []replica.Entry
 	closed bool
 	done   chan struct{}
 
-	history storage.History // of the writer goroutine; see storage
-	saves   sync.WaitGroup  // snapshots being written
-}
-
-// writeOp is a Write of the core, or something else that must keep its place
-// among them: exactly one of the three groups is set.
-type writeOp struct {
-	write    zab.Write
-	snapshot *datatree.Snapshot // of a WriteSnapshot
-
-	save *saveOrder // write a snapshot, in the background
-
-	do func() // run on the writer goroutine
+	saves sync.WaitGroup // snapshots being written
 }
 
 func startWriter(store *storage.Store, history storage.History, post mailbox) *writer {
 	w := &writer{
-		store: store, history: history, post: post,
+		files: files{store, history}, post: post,
 		failed: make(chan error, 1), progress: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	w.wake.L = &w.mu
@@ -66,11 +55,11 @@ func startWriter(store *storage.Store, history storage.History, post mailbox) *w
 // taken here, where the tree is what the core speaks of.
 func (w *writer) enqueue(writes []zab.Write, tree *datatree.Tree) {
 	for _, write := range writes {
-		op := writeOp{write: write}
+		entry := replica.Entry{Write: write}
 		if write.Kind == zab.WriteSnapshot {
-			op.snapshot = tree.Snapshot()
+			entry.Tree = tree.Snapshot()
 		}
-		w.batch = append(w.batch, op)
+		w.batch = append(w.batch, entry)
 	}
 }
 
@@ -93,17 +82,17 @@ func (w *writer) truncate(to wire.Zxid) (*datatree.Tree, []wire.Proposal, error)
 	var state *storage.Recovered
 	var err error
 	finished := make(chan struct{})
-	w.batch = append(w.batch, writeOp{do: func() {
+	w.batch = append(w.batch, replica.Entry{Do: func() {
 		defer close(finished)
-		if state, err = w.store.Truncate(to); err == nil {
-			w.history = state.History
+		if state, err = w.files.Truncate(to); err == nil {
+			w.files.history = state.History
 		}
 	}})
 	w.flush()
 	select {
 	case <-finished:
 	case <-w.done: // it failed on what came before
-		return nil, nil, w.store.Err()
+		return nil, nil, w.files.Err()
 	}
 	if err != nil {
 		return nil, nil, err
@@ -112,7 +101,7 @@ func (w *writer) truncate(to wire.Zxid) (*datatree.Tree, []wire.Proposal, error)
 }
 
 // take waits for something to do; nil says that the writer was closed.
-func (w *writer) take(spare []writeOp) []writeOp {
+func (w *writer) take(spare []replica.Entry) []replica.Entry {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for len(w.queue) == 0 && !w.closed {
@@ -125,7 +114,7 @@ func (w *writer) take(spare []writeOp) []writeOp {
 
 func (w *writer) run() {
 	defer close(w.done)
-	var ops []writeOp
+	var ops []replica.Entry
 	for {
 		clear(ops)
 		if ops = w.take(ops); len(ops) == 0 {
@@ -140,65 +129,31 @@ func (w *writer) run() {
 	}
 }
 
-// writeAll carries out a batch: appends share one fsync, everything else is
-// durable when its call returns.
-func (w *writer) writeAll(ops []writeOp) error {
-	var durable uint64
-	var appends []wire.Proposal
-	sync := func() error {
-		if len(appends) == 0 {
-			return nil
-		}
-		if err := w.store.Append(appends); err != nil {
-			return err
-		}
-		appends = appends[:0]
-		return w.store.Sync()
-	}
-	for i := range ops {
-		op := &ops[i]
-		if op.write.Kind == zab.WriteAppend {
-			appends = append(appends, op.write.Proposal)
-			durable = op.write.Seq
-			continue
-		}
-		if err := sync(); err != nil {
-			return err
-		}
-		if err := w.other(op); err != nil {
-			return err
-		}
-		if op.write.Kind != 0 {
-			durable = op.write.Seq
-		}
-	}
-	if err := sync(); err != nil {
+// writeAll carries out a batch and says what has become durable.
+func (w *writer) writeAll(batch []replica.Entry) error {
+	durable, err := replica.Write(&w.files, batch)
+	if err != nil || durable == 0 {
 		return err
 	}
-	if durable != 0 {
-		w.durable.Store(durable)
-		select {
-		case w.progress <- struct{}{}:
-		default:
-		}
+	w.durable.Store(durable)
+	select {
+	case w.progress <- struct{}{}:
+	default:
 	}
 	return nil
 }
 
-// other does what is not an append.
-func (w *writer) other(op *writeOp) (err error) {
-	switch {
-	case op.do != nil:
-		op.do()
-	case op.save != nil:
-		w.save(op.save)
-	case op.write.Kind == zab.WriteAcceptedEpoch:
-		err = w.store.SetAcceptedEpoch(op.write.Epoch)
-	case op.write.Kind == zab.WriteCurrentEpoch:
-		err = w.store.SetCurrentEpoch(op.write.Epoch)
-	case op.write.Kind == zab.WriteSnapshot:
-		w.history, err = w.store.InstallSnapshot(op.snapshot)
-	}
+// files is the store, and the history that it is in.
+type files struct {
+	*storage.Store
+	history storage.History // changes on the writer goroutine only; see storage
+}
+
+var _ replica.Files = (*files)(nil)
+
+// Install implements replica.Files.
+func (f *files) Install(tree *datatree.Snapshot) (err error) {
+	f.history, err = f.InstallSnapshot(tree)
 	return err
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"zkctl/localcluster/datatree"
+	"zkctl/localcluster/replica"
 	"zkctl/localcluster/storage"
 	"zkctl/localcluster/zab"
 	"zkctl/probe/wire"
@@ -27,9 +28,10 @@ type disk struct {
 	store   *storage.Store
 	history storage.History
 
-	queue  []diskOp
-	batch  []diskOp // under way
-	number int      // of the batch
+	began  []wire.Zxid // with which histories the epochs in the queue begin
+	queue  []replica.Entry
+	batch  []replica.Entry // under way
+	number int             // of the batch
 	busy   bool
 
 	idle  bool          // nothing of a batch happens before its end; for scripts
@@ -47,13 +49,6 @@ type disk struct {
 	survival   storage.Survival
 	afterError storage.Survival
 	downtime   time.Duration
-}
-
-// diskOp is a Write of the core, or a snapshot to be saved.
-type diskOp struct {
-	write    zab.Write
-	snapshot *datatree.Snapshot // of a WriteSnapshot
-	save     *datatree.Snapshot
 }
 
 func (d *disk) init(s *server) {
@@ -104,17 +99,20 @@ func (d *disk) suspect(err error) bool {
 
 func (d *disk) open(store *storage.Store, found *storage.Recovered) {
 	d.store, d.history = store, found.History
-	d.queue, d.batch, d.busy = nil, nil, false
+	d.began, d.queue, d.batch, d.busy = nil, nil, nil, false
 }
 
 func (d *disk) enqueue(writes []zab.Write) {
 	for _, w := range writes {
-		op := diskOp{write: w}
-		if w.Kind == zab.WriteSnapshot {
-			op.snapshot = d.s.tree.Snapshot()
+		entry := replica.Entry{Write: w}
+		switch w.Kind {
+		case zab.WriteSnapshot:
+			entry.Tree = d.s.tree.Snapshot()
 			d.s.w.oracle.givesUp(d.s, w.Zxid)
+		case zab.WriteCurrentEpoch:
+			d.began = append(d.began, d.s.status.LastLogged)
 		}
-		d.queue = append(d.queue, op)
+		d.queue = append(d.queue, entry)
 		d.s.w.writeMoment(d.s, w)
 	}
 	d.begin()
@@ -162,7 +160,7 @@ func (d *disk) finish() {
 	}
 	batch := d.batch
 	d.batch, d.busy = nil, false
-	durable, err := d.writeAll(batch)
+	durable, err := replica.Write(d, batch)
 	if err != nil {
 		d.s.crashed(err)
 		return
@@ -185,57 +183,42 @@ func (d *disk) report(seq uint64) {
 	})
 }
 
-// writeAll is member's writer.writeAll: appends share one fsync, everything
-// else is durable when its call returns.
-func (d *disk) writeAll(batch []diskOp) (durable uint64, err error) {
-	var appends []wire.Proposal
-	sync := func() error {
-		if len(appends) == 0 {
-			return nil
-		}
-		if err := d.store.Append(appends); err != nil {
-			return err
-		}
-		last := appends[len(appends)-1].Zxid
-		appends = appends[:0]
-		if err := d.store.Sync(); err != nil {
-			return err
-		}
-		d.s.w.oracle.durable(d.s, last)
-		return nil
+var _ replica.Files = (*disk)(nil)
+
+// Append implements replica.Files.
+func (d *disk) Append(batch []wire.Proposal) error { return d.store.Append(batch) }
+
+// Sync implements replica.Files.
+func (d *disk) Sync() error {
+	if err := d.store.Sync(); err != nil {
+		return err
 	}
-	for i := range batch {
-		op := &batch[i]
-		if op.write.Kind == zab.WriteAppend {
-			appends = append(appends, op.write.Proposal)
-			durable = op.write.Seq
-			continue
-		}
-		if err := sync(); err != nil {
-			return durable, err
-		}
-		if err := d.other(op); err != nil {
-			return durable, err
-		}
-		durable = max(durable, op.write.Seq)
-	}
-	return durable, sync()
+	d.s.w.oracle.durable(d.s, d.store.LastZxid())
+	return nil
 }
 
-func (d *disk) other(op *diskOp) (err error) {
-	switch {
-	case op.save != nil:
-		d.save(op.save)
-	case op.write.Kind == zab.WriteAcceptedEpoch:
-		err = d.store.SetAcceptedEpoch(op.write.Epoch)
-	case op.write.Kind == zab.WriteCurrentEpoch:
-		err = d.store.SetCurrentEpoch(op.write.Epoch)
-	case op.write.Kind == zab.WriteSnapshot:
-		if d.history, err = d.store.InstallSnapshot(op.snapshot); err == nil {
-			d.s.w.oracle.durable(d.s, op.write.Zxid)
-		}
+// SetAcceptedEpoch implements replica.Files.
+func (d *disk) SetAcceptedEpoch(epoch int64) error { return d.store.SetAcceptedEpoch(epoch) }
+
+// SetCurrentEpoch implements replica.Files.
+func (d *disk) SetCurrentEpoch(epoch int64) error {
+	if err := d.store.SetCurrentEpoch(epoch); err != nil {
+		return err
 	}
-	return err
+	d.s.w.oracle.began(d.s, epoch, d.began[0])
+	d.began = d.began[1:]
+	return nil
+}
+
+// Install implements replica.Files.
+func (d *disk) Install(tree *datatree.Snapshot) error {
+	history, err := d.store.InstallSnapshot(tree)
+	if err != nil {
+		return err
+	}
+	d.history = history
+	d.s.w.oracle.durable(d.s, tree.Zxid())
+	return nil
 }
 
 // save writes a snapshot in the background. A snapshot that fails does no harm.
@@ -266,7 +249,7 @@ func (d *disk) save(snapshot *datatree.Snapshot) {
 func (d *disk) truncate(to wire.Zxid) (*storage.Recovered, error) {
 	pending := append(d.batch, d.queue...)
 	d.batch, d.queue, d.busy = nil, nil, false
-	durable, err := d.writeAll(pending)
+	durable, err := replica.Write(d, pending)
 	if err != nil {
 		return nil, err
 	}
@@ -283,7 +266,7 @@ func (d *disk) truncate(to wire.Zxid) (*storage.Recovered, error) {
 func (d *disk) flush() {
 	pending := append(d.batch, d.queue...)
 	d.batch, d.queue, d.busy = nil, nil, false
-	if _, err := d.writeAll(pending); err == nil {
+	if _, err := replica.Write(d, pending); err == nil {
 		_ = d.store.Close()
 	}
 }
@@ -293,7 +276,7 @@ func (d *disk) die(survival storage.Survival) {
 	if pending := append(d.batch, d.queue...); len(pending) > 0 && !d.idle && d.rng.IntN(4) > 0 {
 		d.fs().StopAt(1 + d.rng.IntN(4*len(pending)+4))
 		d.failSync, d.powerAt = 0, 0
-		_, _ = d.writeAll(pending)
+		_, _ = replica.Write(d, pending)
 	}
 	d.store, d.queue, d.batch, d.busy, d.failSync, d.powerAt = nil, nil, nil, false, 0, 0
 	d.fs().Crash(survival)

@@ -186,4 +186,20 @@ var servingMutants = []mutant{
 		}
 `,
 	},
+	{
+		name: "nothing-is-synced",
+		file: "replica/journal.go", runs: 20,
+		old: `		return files.Sync()`,
+		new: `		return nil`,
+	},
+	{
+		name: "epochs-overtake-appends",
+		file: "replica/journal.go", runs: 100,
+		tests: []string{"TestZOOKEEPER4643"},
+		old: `		if err := sync(); err != nil {
+			return 0, err
+		}
+		if err := e.carryOut`,
+		new: `		if err := e.carryOut`,
+	},
 }

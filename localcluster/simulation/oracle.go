@@ -163,6 +163,14 @@ func (o *oracle) says(s *server, p wire.QuorumPacket) {
 	}
 }
 
+// began is told by the disk that it has a new current epoch, which is a claim to the
+// history that this epoch began with (ZOOKEEPER-4643).
+func (o *oracle) began(s *server, epoch int64, history wire.Zxid) {
+	if last := s.disk.store.LastZxid(); !o.contains(last, history) {
+		o.w.fail(invPromise, "server %d has epoch %d on its disk, which began with the history up to %v, and of that only %v", s.id, epoch, history, last)
+	}
+}
+
 // givesUp is told that a server is about to replace its history by one that
 // ends at to. Until that is done its disk may hold either, and surely has what
 // both have in common.

@@ -1,0 +1,75 @@
+package replica
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"zkctl/localcluster/datatree"
+	"zkctl/localcluster/zab"
+	"zkctl/probe/wire"
+)
+
+// diary are Files that remember what was asked of them; the n-th request fails.
+type diary struct {
+	lines []string
+	fails int
+}
+
+var errDiary = errors.New("full")
+
+func (d *diary) note(format string, args ...any) error {
+	d.lines = append(d.lines, fmt.Sprintf(format, args...))
+	if len(d.lines) == d.fails {
+		return errDiary
+	}
+	return nil
+}
+
+func (d *diary) Append(batch []wire.Proposal) error {
+	return d.note("append %v to %v", batch[0].Zxid, batch[len(batch)-1].Zxid)
+}
+func (d *diary) Sync() error                        { return d.note("sync") }
+func (d *diary) SetAcceptedEpoch(epoch int64) error { return d.note("accepted %d", epoch) }
+func (d *diary) SetCurrentEpoch(epoch int64) error  { return d.note("current %d", epoch) }
+func (d *diary) Install(*datatree.Snapshot) error   { return d.note("install") }
+
+func TestWriteOrder(t *testing.T) {
+	seq := uint64(10)
+	write := func(w zab.Write) Entry {
+		seq++
+		w.Seq = seq
+		return Entry{Write: w}
+	}
+	appends := func(counter uint32) Entry {
+		return write(zab.Write{Kind: zab.WriteAppend, Proposal: wire.Proposal{Zxid: wire.MakeZxid(1, counter)}})
+	}
+	var d *diary
+	batch := []Entry{
+		write(zab.Write{Kind: zab.WriteAcceptedEpoch, Epoch: 2}), appends(1), appends(2),
+		write(zab.Write{Kind: zab.WriteCurrentEpoch, Epoch: 2}), {Do: func() { _ = d.note("done") }},
+		write(zab.Write{Kind: zab.WriteSnapshot}), appends(3), {Do: func() { _ = d.note("done") }},
+	}
+	want := []string{
+		"accepted 2", "append 0x100000001 to 0x100000002", "sync", "current 2", "done", "install",
+		"append 0x100000003 to 0x100000003", "sync", "done",
+	}
+	d = &diary{}
+	if durable, err := Write(d, batch); durable != seq || err != nil || !slices.Equal(d.lines, want) {
+		t.Errorf("durable %d, %v, %q; expected %d and %q", durable, err, d.lines, seq, want)
+	}
+	for i, line := range want {
+		if line == "done" {
+			continue
+		}
+		d = &diary{fails: i + 1}
+		if durable, err := Write(d, batch); durable != 0 || !errors.Is(err, errDiary) || !slices.Equal(d.lines, want[:i+1]) {
+			t.Errorf("%s fails: durable %d, %v, %q", line, durable, err, d.lines)
+		}
+	}
+	d = &diary{}
+	if durable, err := Write(d, batch[4:5]); durable != 0 || err != nil {
+		t.Errorf("without writes: durable %d, %v", durable, err)
+	}
+}
