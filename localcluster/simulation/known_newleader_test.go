@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -219,59 +220,98 @@ func outstanding(t *testing.T, proposals int) (s *script, leader *server, joiner
 
 // ZOOKEEPER-4394. A proposal p is outstanding when a follower synchronizes, and
 // is committed between NEWLEADER and UPTODATE. The follower looks COMMIT p up in
-// the queue of what came before NEWLEADER, which it has emptied, and dies with a
-// null pointer; it comes back and dies the same way. Here a COMMIT is looked up in
-// what is logged, and remembered until UPTODATE (Node.commit).
+// the queue of what came before NEWLEADER, which it has emptied; a null pointer
+// makes it drop the leader, and it comes back to the same. Here a COMMIT is looked
+// up in what is logged, and remembered until UPTODATE (Node.commit).
+//
+// Our leaders send NEWLEADER ahead of what is outstanding, Java's behind it.
 func TestZOOKEEPER4394(t *testing.T) {
-	s, leader, joiner, p, proceed := outstanding(t, 1)
-	s.boot(joiner)
-	s.await("the joiner has NEWLEADER", func() bool {
-		return s.at(joiner).status.Phase == zab.Synchronization && s.at(joiner).status.LastLogged == p
-	})
-	release := s.hold(joiner)
-	proceed()
-	s.await("p is committed", func() bool { return leader.status.Applied == p })
-	s.run(time.Second / 2)
-	if s.at(joiner).status.Serving {
-		t.Fatal("the joiner serves already: the test does not test what it should")
+	for _, order := range []struct {
+		name string
+		last bool
+		logs []zab.WriteKind
+	}{
+		{"NEWLEADER ahead of p", false, []zab.WriteKind{zab.WriteCurrentEpoch, zab.WriteAppend}},
+		{"NEWLEADER behind p", true, []zab.WriteKind{zab.WriteAppend, zab.WriteCurrentEpoch}},
+	} {
+		t.Run(order.name, func(t *testing.T) {
+			s, leader, joiner, p, proceed := outstanding(t, 1)
+			s.tap = func(from *server, packet wire.QuorumPacket) {
+				if packet.Type == wire.PacketNewLeader && order.last {
+					s.newLeaderLast(from)
+				}
+			}
+			s.boot(joiner)
+			s.await("the joiner synchronizes", func() bool { return s.at(joiner).status.Phase == zab.Synchronization })
+			release := s.hold(joiner)
+			s.await("p and NEWLEADER wait for its disk", func() bool { return len(s.unwritten(joiner)) == 2 })
+			if got := s.unwritten(joiner); !slices.Equal(got, order.logs) {
+				t.Fatalf("it writes %v, expected %v: the test does not test what it should", got, order.logs)
+			}
+			proceed()
+			s.await("p is committed", func() bool { return leader.status.Applied == p })
+			s.run(time.Second / 2)
+			if s.at(joiner).status.Serving {
+				t.Fatal("the joiner serves already: the test does not test what it should")
+			}
+			release()
+			s.serves(joiner)
+			if got := s.at(joiner).tree.LastZxid(); got != p {
+				t.Errorf("the joiner is at %v, expected %v", got, p)
+			}
+			if len(s.bad) > 0 {
+				t.Errorf("somebody broke the protocol: %v", s.bad)
+			}
+			s.end()
+		})
 	}
-	release()
-	s.serves(joiner)
-	if got := s.at(joiner).tree.LastZxid(); got != p {
-		t.Errorf("the joiner is at %v, expected %v", got, p)
-	}
-	if len(s.bad) > 0 {
-		t.Errorf("somebody broke the protocol: %v", s.bad)
-	}
-	s.end()
 }
 
 // ZOOKEEPER-4685. A follower's logger is quick and emits ACK(p) before the
 // follower emits ACK(NEWLEADER). The leader takes the first ACK that it reads
 // for that of NEWLEADER, sees another zxid, and does not count it; the real one
 // is ignored later. It may never assemble its quorum. Here the follower owes the
-// ACKs of what was durable before and sends them behind (learner.owed), and the
-// leader tells them apart by their zxids.
-//
-// Our leader sends NEWLEADER before what is outstanding; here it is made to send
-// it behind, as Java's does.
+// ACKs of what was durable before and sends them behind (learner.owed), and what
+// came committed is not acknowledged at all (Node.ackProposal); the leader tells
+// them apart by their zxids.
 func TestZOOKEEPER4685(t *testing.T) {
-	s, leader, joiner, p, proceed := outstanding(t, 2)
-	var acks []wire.Zxid
-	s.tap = func(from *server, packet wire.QuorumPacket) {
-		switch {
-		case packet.Type == wire.PacketAck && int(from.id) == joiner:
-			acks = append(acks, packet.Zxid)
-		case packet.Type == wire.PacketNewLeader:
-			s.newLeaderLast(from)
+	// The follower is the half of a quorum that the leader lacks.
+	t.Run("what came by DIFF", func(t *testing.T) {
+		s, leader, first, _, last := ahead(t)
+		acks := s.acksOf(first)
+		s.boot(first)
+		s.serves(first)
+		if got := s.syncs[zab.ServerID(first)]; got != wire.PacketDiff {
+			t.Fatalf("brought up to date by %v, expected DIFF: the test does not test what it should", got)
 		}
-	}
-	s.boot(joiner)
-	s.serves(joiner)
-	s.await("p is acknowledged", func() bool { return leader.status.Applied == p })
-	proceed()
-	if len(acks) < 4 || acks[0].Counter() != 0 {
-		t.Errorf("acknowledged %v, expected the epoch first", acks)
-	}
-	s.end()
+		epoch := wire.MakeZxid(leader.status.Epoch, 0)
+		if len(*acks) == 0 || (*acks)[0] != epoch {
+			t.Errorf("acknowledged %v, expected the epoch, %v, first", *acks, epoch)
+		}
+		if leader.status.Role != zab.Leading || !leader.status.Serving || leader.status.Applied < last {
+			t.Errorf("server %d is %v at %v, and should lead, with %v", leader.id, leader.status.Role, leader.status.Applied, last)
+		}
+		s.end()
+	})
+	// Our leader sends NEWLEADER before what is outstanding; here it is made to
+	// send it behind, as Java's does.
+	t.Run("what is outstanding", func(t *testing.T) {
+		s, leader, joiner, p, proceed := outstanding(t, 2)
+		acks := s.acksOf(joiner)
+		hear := s.tap
+		s.tap = func(from *server, packet wire.QuorumPacket) {
+			hear(from, packet)
+			if packet.Type == wire.PacketNewLeader {
+				s.newLeaderLast(from)
+			}
+		}
+		s.boot(joiner)
+		s.serves(joiner)
+		s.await("p is acknowledged", func() bool { return leader.status.Applied == p })
+		proceed()
+		if len(*acks) < 4 || (*acks)[0].Counter() != 0 {
+			t.Errorf("acknowledged %v, expected the epoch first", *acks)
+		}
+		s.end()
+	})
 }

@@ -30,10 +30,14 @@ func TestMutantsAreComplete(t *testing.T) {
 			t.Errorf("%s: nothing is expected to find it", m.name)
 		}
 		for _, test := range m.tests {
-			if _, known := challenged[test]; !known {
+			name := test
+			if _, known := challenged[name]; !known {
+				name, _, _ = strings.Cut(test, "/") // of which it is one case
+			}
+			if _, known := challenged[name]; !known {
 				t.Errorf("%s: there is no %s", m.name, test)
 			}
-			challenged[test] = true
+			challenged[name] = true
 		}
 	}
 	for test, by := range challenged {

@@ -11,13 +11,11 @@ var zabMutants = []mutant{
 	n.toLeader(wire.QuorumPacket{Type: wire.PacketAck, Zxid: wire.MakeZxid(l.epoch, 0)})`,
 	},
 	{
-		name:  "acks-out-of-order", // ZOOKEEPER-4685
+		name:  "acks-out-of-order", // ZOOKEEPER-4685; only a Java leader minds
 		file:  "zab/learner.go",
-		tests: []string{"TestZOOKEEPER4685"}, // only a Java leader's order makes it matter
-		old: `		if !l.acked {
-			l.owed`,
-		new: `		if false {
-			l.owed`,
+		tests: []string{"TestZOOKEEPER4685/what_came_by_DIFF", "TestZOOKEEPER4685/what_is_outstanding"},
+		old:   `l.owed = append(l.owed, w.Proposal.Zxid)`,
+		new:   `n.toLeader(wire.QuorumPacket{Type: wire.PacketAck, Zxid: w.Proposal.Zxid})`,
 	},
 	{
 		name: "epoch-file-before-the-log", // ZOOKEEPER-4643
@@ -40,13 +38,29 @@ var zabMutants = []mutant{
 		new:   `	if z == h.floor || z == 0 {`,
 	},
 	{
-		name: "commit-looked-up-before-newleader-only", // ZOOKEEPER-4394
+		name: "no-commit-before-uptodate", // ZOOKEEPER-4394, in our leader's order as well
 		file: "zab/learner.go", runs: 500,
-		tests: []string{"TestZOOKEEPER4394"},
+		tests: []string{"TestZOOKEEPER4394/NEWLEADER_ahead_of_p", "TestZOOKEEPER4394/NEWLEADER_behind_p"},
 		old:   `	l.committed = max(l.committed, z)`,
 		new: `	if l.newLeader && n.phase != Broadcast {
 		n.distrust("COMMIT %v before UPTODATE", z)
 		return
+	}
+	l.committed = max(l.committed, z)`,
+	},
+	{
+		name:  "commit-looked-up-behind-newleader-only", // ZOOKEEPER-4394, in Java's order, which our leader never sends
+		file:  "zab/learner.go",
+		tests: []string{"TestZOOKEEPER4394/NEWLEADER_behind_p"},
+		old:   `	l.committed = max(l.committed, z)`,
+		new: `	for _, w := range n.writes.waiting {
+		if !l.newLeader || l.acked || w.Kind == WriteCurrentEpoch {
+			break
+		}
+		if w.Kind == WriteAppend && w.Proposal.Zxid == z {
+			n.distrust("COMMIT %v of what came before NEWLEADER", z)
+			return
+		}
 	}
 	l.committed = max(l.committed, z)`,
 	},

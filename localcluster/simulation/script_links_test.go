@@ -49,9 +49,10 @@ func (s *script) tearSnap(leader *server, learner int) {
 }
 
 // newLeaderLast moves the NEWLEADER that a leader is about to send behind the
-// proposals that follow it.
+// proposals that follow it: the order of Java's leaders.
 func (s *script) newLeaderLast(leader *server) {
 	s.after(0, func() {
+		moved := false
 		for _, c := range s.conns {
 			frames := c.flow[0].frames
 			if c.ends[1].s != leader {
@@ -60,8 +61,12 @@ func (s *script) newLeaderLast(leader *server) {
 			for i := 0; i+1 < len(frames); i++ {
 				if frames[i].packet.Type == wire.PacketNewLeader && frames[i+1].packet.Type == wire.PacketProposal {
 					frames[i].packet, frames[i+1].packet = frames[i+1].packet, frames[i].packet
+					moved = true
 				}
 			}
+		}
+		if !moved {
+			s.t.Error("no proposal comes behind NEWLEADER")
 		}
 	})
 }

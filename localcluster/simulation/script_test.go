@@ -201,6 +201,26 @@ func (s *script) hold(id int) (release func()) {
 	}
 }
 
+// unwritten is what waits for a server's disk.
+func (s *script) unwritten(id int) (kinds []zab.WriteKind) {
+	d := &s.at(id).disk
+	for _, op := range slices.Concat(d.batch, d.queue) {
+		kinds = append(kinds, op.Write.Kind)
+	}
+	return kinds
+}
+
+// acksOf collects what a server acknowledges from now on.
+func (s *script) acksOf(id int) *[]wire.Zxid {
+	acks := &[]wire.Zxid{}
+	s.tap = func(from *server, packet wire.QuorumPacket) {
+		if packet.Type == wire.PacketAck && int(from.id) == id {
+			*acks = append(*acks, packet.Zxid)
+		}
+	}
+	return acks
+}
+
 func (s *script) holdAll(ids []int) (release func()) {
 	var all []func()
 	for _, id := range ids {
