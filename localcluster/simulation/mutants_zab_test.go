@@ -166,8 +166,15 @@ var zabMutants = []mutant{
 	{
 		name: "leader-never-steps-down",
 		file: "zab/leader.go", runs: 300,
-		tests: []string{"TestZOOKEEPER4203"},
+		tests: []string{"TestZOOKEEPER4203/established"},
 		old:   "case n.phase == Broadcast && n.now >= l.checkAt && !n.quorumOf(ready):",
+		new:   "case false:",
+	},
+	{
+		name: "leader-waits-for-its-quorum-for-ever",
+		file: "zab/leader.go", runs: 50,
+		tests: []string{"TestZOOKEEPER4203/just_elected"},
+		old:   "case n.phase != Broadcast && n.now >= l.deadline:",
 		new:   "case false:",
 	},
 	{
