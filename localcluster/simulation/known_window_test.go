@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -52,33 +53,55 @@ func TestZOOKEEPER2845(t *testing.T) {
 // does: the window has a hole. Later it leads, and sends another stale server a
 // DIFF across the hole. Here every applied transaction enters the window
 // (history.push), and the window is emptied where it would have a gap.
+//
+//	leader, other   all ── 4 ────── 4 ── 4 ── crash
+//	holed           all ─ down ─DIFF 4 ── 4 ── leads ── 1
+//	behind          all ── 4 ────── 4 ─ cut off ────┘   │
+//	staler          all ─ down ─────────────────────────┘
 func TestZOOKEEPER4925(t *testing.T) {
-	for _, window := range []int{2, 4, 500} {
-		setup := base(3, 0)
-		setup.History = window
-		s := newScript(t, setup)
-		s.boot()
-		first := s.leads()
-		s.serves(1, 2, 3)
-		s.commit(first, 2, 1, 2, 3)
-		staler, stale := s.others(first)[0], s.others(first)[1]
-		s.crash(staler, storage.LoseUnsynced)
-		s.commit(first, 1, stale)
-		heal := s.isolate(stale, Both)
-		s.boot(staler)
-		s.serves(staler)
-		s.crash(staler, storage.LoseUnsynced)
-		s.boot(staler)
-		s.serves(staler)
-		s.commit(first, 3, staler)
-		s.crash(staler, storage.LoseUnsynced)
-		heal()
-		s.serves(stale)
-		s.commit(s.leads(), 2, stale)
-		s.crash(int(first.id), storage.LoseUnsynced)
-		s.boot(staler)
-		s.leads(stale, staler)
-		s.end()
+	for _, c := range []struct {
+		window int
+		staler wire.PacketType
+	}{{500, wire.PacketDiff}, {5, wire.PacketSnap}} {
+		t.Run(fmt.Sprintf("%d transactions, %v", c.window, c.staler), func(t *testing.T) {
+			setup := base(5, 0)
+			setup.History = c.window
+			s := newScript(t, setup)
+			s.boot()
+			first := s.leads()
+			s.serves(1, 2, 3, 4, 5)
+			s.commit(first, 6, 1, 2, 3, 4, 5)
+			ids := s.others(first)
+			holed, behind, other, staler := ids[0], ids[1], ids[2], ids[3]
+			s.crash(holed, storage.LoseUnsynced)
+			s.crash(staler, storage.LoseUnsynced)
+			s.commit(first, 4, behind, other)
+			s.boot(holed)
+			s.serves(holed)
+			if got := s.syncs[zab.ServerID(holed)]; got != wire.PacketDiff {
+				t.Fatalf("server %d was brought up to date by %v, expected DIFF: the test does not test what it should", holed, got)
+			}
+			s.commit(first, 4, behind, other, holed)
+			heal := s.isolate(behind, Both)
+			s.commit(first, 4, other, holed)
+			s.crash(int(first.id), storage.LoseUnsynced)
+			s.crash(other, storage.LoseUnsynced)
+			clear(s.syncs)
+			heal()
+			s.boot(staler)
+			leader := s.leads(behind, staler, holed)
+			if int(leader.id) != holed {
+				t.Fatalf("server %d leads, expected %d: the test does not test what it should", leader.id, holed)
+			}
+			s.serves(behind, staler)
+			for id, want := range map[int]wire.PacketType{behind: wire.PacketDiff, staler: c.staler} {
+				if got := s.syncs[zab.ServerID(id)]; got != want {
+					t.Errorf("server %d was brought up to date by %v, expected %v", id, got, want)
+				}
+			}
+			s.commit(leader, 1, behind, staler)
+			s.end()
+		})
 	}
 }
 
@@ -88,27 +111,37 @@ func TestZOOKEEPER4925(t *testing.T) {
 // lower end is a position of its own (history.floor), and 0 lies in the window
 // only when it is complete from the first transaction.
 func TestZOOKEEPER4352(t *testing.T) {
-	setup := base(3, 0)
-	setup.History = 4
-	s := newScript(t, setup)
-	s.boot(1, 2)
-	first := s.leads()
-	other := 3 - int(first.id)
-	s.crash(other, storage.LoseUnsynced)
-	s.boot(other)
-	s.serves(other)
-	s.commit(s.leads(), 20, 1, 2)
-	s.crash(other, storage.LoseUnsynced)
-	s.boot(other)
-	s.serves(other)
-	s.commit(s.leads(), 2, 1, 2)
-	s.crash(int(s.leads().id), storage.LoseUnsynced)
-	s.boot(3)
-	s.serves(3)
-	if s.syncs[3] != wire.PacketSnap {
-		t.Errorf("the empty server was brought up to date by %v, expected SNAP", s.syncs[3])
+	const joiner, empty = 5, 4
+	for _, c := range []struct {
+		name string
+		more int // transactions that the joiner gets by broadcast
+	}{{"nothing in the window", 0}, {"a tail in the window", 2}} {
+		t.Run(c.name, func(t *testing.T) {
+			setup := base(5, 0)
+			setup.History = 4
+			s := newScript(t, setup)
+			s.boot(1, 2, 3)
+			first := s.leads()
+			s.commit(first, 20, 1, 2, 3)
+			s.boot(joiner)
+			s.serves(joiner)
+			if got := s.syncs[joiner]; got != wire.PacketSnap {
+				t.Fatalf("the joiner was brought up to date by %v, expected SNAP: the test does not test what it should", got)
+			}
+			s.commit(first, c.more, s.others(s.at(empty))...)
+			s.crash(int(first.id), storage.LoseUnsynced)
+			s.crash(s.others(first)[0], storage.LoseUnsynced)
+			s.boot(empty)
+			if leader := s.leads(); leader.id != joiner { // all are equal, and it has the largest id
+				t.Fatalf("server %d leads, expected %d: the test does not test what it should", leader.id, joiner)
+			}
+			s.serves(empty)
+			if got := s.syncs[empty]; got != wire.PacketSnap {
+				t.Errorf("the empty server was brought up to date by %v, expected SNAP", got)
+			}
+			s.end()
+		})
 	}
-	s.end()
 }
 
 // stale makes a server that has missed more than its leader's window holds, and

@@ -33,9 +33,28 @@ var zabMutants = []mutant{
 	{
 		name: "empty-window-reaches-the-beginning", // ZOOKEEPER-4352
 		file: "zab/history.go", runs: 500,
-		tests: []string{"TestZOOKEEPER4352"},
+		tests: []string{"TestZOOKEEPER4352/nothing_in_the_window", "TestZOOKEEPER4352/a_tail_in_the_window"},
 		old:   `	if z == h.floor {`,
 		new:   `	if z == h.floor || z == 0 {`,
+	},
+	{
+		name: "window-behind-a-snapshot-reaches-the-beginning", // once something is in it
+		file: "zab/history.go", runs: 200,
+		tests: []string{"TestZOOKEEPER4352/a_tail_in_the_window"},
+		old: `	h.entries = append(h.entries, p)
+`,
+		new: `	if len(h.entries) == 0 {
+		h.floor = 0
+	}
+	h.entries = append(h.entries, p)
+`,
+	},
+	{
+		name: "window-of-nothing-but-a-snapshot-reaches-the-beginning",
+		file: "zab/history.go", runs: 200,
+		tests: []string{"TestZOOKEEPER4352/nothing_in_the_window"},
+		old:   `	if z == h.floor {`,
+		new:   `	if z == h.floor || z == 0 && len(h.entries) == 0 {`,
 	},
 	{
 		name: "no-commit-before-uptodate", // ZOOKEEPER-4394, in our leader's order as well
@@ -118,7 +137,7 @@ var zabMutants = []mutant{
 	{
 		name: "diff-does-not-enter-the-window", // ZOOKEEPER-4925
 		file: "zab/learner.go", runs: 1000,
-		tests: []string{"TestZOOKEEPER4925"},
+		tests: []string{"TestZOOKEEPER4925/500_transactions,_DIFF", "TestZOOKEEPER4925/5_transactions,_SNAP"},
 		old:   `	n.deliverUpTo(l.committed)`,
 		new: `	before := len(n.history.entries)
 	n.deliverUpTo(l.committed)
