@@ -18,6 +18,7 @@ import (
 // operation of a first election is the one in which the power fails, and every
 // sync the one that does.
 func TestZOOKEEPER2307(t *testing.T) {
+	power, syncs := 0, 0
 	for op := 1; op <= 30; op++ {
 		for _, keeps := range []storage.Survival{storage.KillProcess, storage.LosePower, storage.LoseUnsynced} {
 			s := newScript(t, base(3, 0))
@@ -25,6 +26,7 @@ func TestZOOKEEPER2307(t *testing.T) {
 			s.boot()
 			s.commit(s.leads(), 2)
 			s.serves(3)
+			power += s.struck(FaultPower)
 			s.end()
 		}
 	}
@@ -34,14 +36,18 @@ func TestZOOKEEPER2307(t *testing.T) {
 		s.boot()
 		s.commit(s.leads(), 2)
 		s.serves(3)
+		syncs += s.struck(FaultSync)
 		s.end()
 	}
+	didStrike(t, FaultPower, power, 80)
+	didStrike(t, FaultSync, syncs, 6)
 }
 
 // ZOOKEEPER-2332. A crash right after a log file was created leaves an empty
 // one, and the server does not start: it expects a header. Here a log without a
 // whole entry is removed.
 func TestZOOKEEPER2332(t *testing.T) {
+	struck := 0
 	for op := 1; op <= 6; op++ {
 		s := newScript(t, base(3, 0))
 		s.boot()
@@ -51,8 +57,10 @@ func TestZOOKEEPER2332(t *testing.T) {
 		s.stopAt(follower, op, storage.KillProcess)
 		s.commit(leader, 3)
 		s.serves(follower)
+		struck += s.struck(FaultPower)
 		s.end()
 	}
+	didStrike(t, FaultPower, struck, 5)
 }
 
 // ZOOKEEPER-2354. A crash after the leader's snapshot was taken, and before
@@ -60,6 +68,7 @@ func TestZOOKEEPER2332(t *testing.T) {
 // server refuses to start. Here that is what the order of the steps leaves, and
 // it is completed if acceptedEpoch allows.
 func TestZOOKEEPER2354(t *testing.T) {
+	struck := 0
 	for op := 1; op <= 20; op++ {
 		setup := base(3, 0)
 		setup.History = 1
@@ -76,8 +85,10 @@ func TestZOOKEEPER2354(t *testing.T) {
 		s.boot(3)
 		s.await("it synchronizes", func() bool { return came })
 		s.serves(3)
+		struck += s.struck(FaultPower)
 		s.end()
 	}
+	didStrike(t, FaultPower, struck, 15)
 }
 
 // ZOOKEEPER-4882. A disk fails for a while. COMMITs go on changing memory; the

@@ -236,9 +236,21 @@ func TestZOOKEEPER3104(t *testing.T) {
 		}
 	}
 	write()
+	snaps, amid := 0, 0
+	s.tap = func(from *server, p wire.QuorumPacket) {
+		if p.Type == wire.PacketSnap {
+			snaps++
+			if from.status.LastLogged > from.status.Applied {
+				amid++
+			}
+		}
+	}
 	s.boot(3, 4)
 	s.serves(3, 4)
 	busy = false
+	if snaps < 2 || amid < snaps {
+		t.Errorf("%d SNAPs were sent, %d while something was outstanding: the test does not test what it should", snaps, amid)
+	}
 	for _, id := range []zab.ServerID{3, 4} {
 		if s.syncs[id] != wire.PacketSnap {
 			t.Errorf("server %d was brought up to date by %v, expected SNAP", id, s.syncs[id])

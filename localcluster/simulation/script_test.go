@@ -248,7 +248,20 @@ func (s *script) powerCut(release func()) {
 func (s *script) stopAt(id, n int, keeps storage.Survival) {
 	d := &s.at(id).disk
 	d.survival, d.downtime = keeps, 50*time.Millisecond
-	s.at(id).fs.StopAt(n)
+	d.powerFails(n)
+}
+
+// struck tells how often something planted in a disk has had its effect.
+func (s *script) struck(kind FaultKind) int {
+	return s.plan.census.Faults[slices.Index(FaultKinds[:], kind)]
+}
+
+// didStrike demands that a fault has struck in enough of the runs of a test.
+func didStrike(t *testing.T, kind FaultKind, times, least int) {
+	t.Helper()
+	if times < least {
+		t.Errorf("%s struck %d times, expected at least %d: the test does not test what it should", kind, times, least)
+	}
 }
 
 // isolate cuts a server off.
