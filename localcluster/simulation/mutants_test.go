@@ -171,7 +171,8 @@ func (m *mutant) fails(t *testing.T, program, test string) {
 	t.Logf("%s fails", test)
 }
 
-// failsSwarm looks for a violation in runs that nobody has chosen.
+// failsSwarm looks for a violation in runs that nobody has chosen. It must be the
+// mutant's: the engine as it is survives the same run.
 func (m *mutant) failsSwarm(t *testing.T, program string) {
 	out, err := exec.Command(program, "-test.run", "^TestHunt$", "-test.v", "-mutant.runs", strconv.Itoa(m.runs)).CombinedOutput()
 	text := string(out)
@@ -182,6 +183,13 @@ func (m *mutant) failsSwarm(t *testing.T, program string) {
 	}
 	line, _, _ := strings.Cut(text[at:], "\n")
 	t.Logf("%.250s", line)
+	var seed uint64
+	if _, err := fmt.Sscanf(line, "FOUND seed %d ", &seed); err != nil {
+		t.Fatal(err)
+	}
+	if r := Run(Draw(seed, 0)); r.Violation != nil {
+		t.Errorf("seed %d fails without the mutant: %v", seed, r.Violation)
+	}
 }
 
 // TestHunt is what a mutant's program runs.
@@ -191,6 +199,6 @@ func TestHunt(t *testing.T) {
 	}
 	tally, failure := Campaign{First: 1, Runs: *mutantRuns, AsFound: true}.Run(t.Context())
 	if failure != nil {
-		t.Fatalf("FOUND in run %d of %d: %v", tally.Runs, *mutantRuns, failure.Result.Violation)
+		t.Fatalf("FOUND seed %d in run %d of %d: %v", failure.Seed, tally.Runs, *mutantRuns, failure.Result.Violation)
 	}
 }
