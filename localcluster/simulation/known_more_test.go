@@ -21,7 +21,12 @@ import (
 //	3306, 4689, 4846   ACLs are kept by value, and numbered for each snapshot anew
 //	4537               a commit is matched with the oldest request of its session and
 //	                   xid (replica.Server.claim); all runs have such clients
-//	4787, 4886         what an election's configuration says, and in which charset
+//	4787               a text between servers was in the platform's charset; ours go as
+//	                   the bytes they are, in UTF-8, as zoocfg reads them, and nobody
+//	                   here reads the configuration in a vote
+//	4886               who dials a smaller observer back leaves the SASL handshake out;
+//	                   there is no SASL here, and a smaller server is dialled back
+//	                   alike, whether it votes or not (peer.Election, admit)
 
 // ZOOKEEPER-4203. The thread with which a leader accepts connections dies, the
 // error is overwritten while the server starts, and it goes on as a leader whom
