@@ -25,22 +25,29 @@
 //
 // # Names
 //
-// The paper's actions and what implements them (Junqueira, Reed, Serafini:
-// "Zab: High-performance broadcast for primary-backup systems", DSN 2011):
+// The paper's actions, and the methods of Node that implement them (Junqueira, Reed,
+// Serafini: "Zab: High-performance broadcast for primary-backup systems", DSN 2011):
 //
-//	paper                          packet                        function
-//	------------------------------ ----------------------------- ----------------------------
-//	phase 0, leader oracle         notification                  Node.notified, Node.decide
-//	CEPOCH(f.p)                    FOLLOWERINFO, OBSERVERINFO    Node.greetLeader
-//	NEWEPOCH(e')                   LEADERINFO                    Node.chooseEpoch, Node.invite
-//	f.p <- e', ACK-E(f.a, h_f)     ACKEPOCH                      Node.newEpoch
-//	select the newest history      (the leader's own)            Node.chooseHistory
-//	NEWLEADER(e', I)               DIFF|TRUNC|SNAP, NEWLEADER    Node.bringUpToDate
-//	f.a <- e', ACK-LD              ACK(e')                       Node.newLeader
-//	COMMIT-LD                      UPTODATE                      Node.establish, Node.upToDate
-//	propose                        PROPOSAL                      Node.proposed, Node.proposal
-//	ACK                            ACK                           Node.learnerPersisted, Node.ack
-//	COMMIT                         COMMIT, INFORM                Node.commitAcked, Node.commit
+//	paper              packet              leader                   follower
+//	------------------ ------------------- ------------------------ ---------------------------
+//	leader oracle      notification        notified, decide, lead   notified, decide, follow
+//	CEPOCH(f.p)        FOLLOWERINFO,       newcomer, register       greetLeader
+//	                   OBSERVERINFO
+//	NEWEPOCH(e')       LEADERINFO          chooseEpoch, invite      newEpoch
+//	f.p <- e', ACK-E   ACKEPOCH            ackEpoch                 newEpoch, claim,
+//	                                                                learnerPersisted
+//	newest history     (the leader's own)  ackEpoch, chooseHistory
+//	NEWLEADER(e', I)   DIFF, TRUNC, SNAP,  bringUpToDate            synchronize, proposal,
+//	                   PROPOSAL, COMMIT,                            commit, newLeader
+//	                   NEWLEADER
+//	f.a <- e', ACK-LD  ACK(e')             ack                      newLeader, learnerPersisted
+//	COMMIT-LD          UPTODATE            establish, serve         upToDate
+//	propose            PROPOSAL            proposed                 proposal
+//	ACK                ACK                 ack, persisted           learnerPersisted
+//	COMMIT             COMMIT, INFORM      commitAcked              commit, inform
+//
+// The leader follows itself: its promise and its epoch (Node.leaderPersisted) and its
+// vote for a proposal (Node.persisted) wait for its own disk.
 //
 // Unlike the paper, and like ZooKeeper, the leader does not collect histories:
 // election has found a server whose history is the newest of a quorum, and
@@ -48,12 +55,23 @@
 //
 // # Invariants
 //
+// The paper's, under its names:
+//
+//   - Integrity: what is delivered was proposed by a leader.
+//   - Total order, agreement: what one server delivers is a prefix of what any other
+//     delivers, or the reverse.
+//   - Local primary order: in an epoch, transactions are delivered as their leader
+//     has proposed them; their zxids grow by one, from 1.
+//   - Global primary order: those of an epoch are delivered behind those of all before.
+//   - Primary integrity: before a leader proposes, it has delivered all that was ever
+//     delivered in earlier epochs; who is established has it in its history.
+//
+// What makes them hold, and what an implementation adds:
+//
+//   - No two leaders are established in one epoch.
 //   - acceptedEpoch >= currentEpoch; neither goes back.
 //   - committed <= applied <= lastLogged. While a server looks for a leader,
 //     applied = lastLogged: what it claims is what it holds.
-//   - No two leaders are established in one epoch.
-//   - What one server delivers is a prefix of what any other delivers, or the
-//     reverse; an established leader of the newest epoch has all of it.
 //   - A server never gives up a transaction that it knows to be committed.
 //   - On one link, ACK(e) of the epoch precedes ACKs of proposals.
 //
