@@ -24,8 +24,8 @@ import (
 // brings the transactions back at the next start (ZOOKEEPER-4837).
 
 // Truncate gives up everything behind a transaction, on disk, and returns the state as a restart would find
-// it. The caller must have dropped its tree before, and use the one returned: memory must never be ahead of
-// the log (ZOOKEEPER-5094).
+// it. The caller goes on with the tree returned and never with its own: memory must not be ahead of the log,
+// or a server claims what it does not have.
 //
 // LastZxid is below to when the log did not hold to itself; whoever asked should be told. If the tree at to
 // cannot be rebuilt, Truncate fails with ErrNoHistory and changes nothing. Any other error is final.

@@ -146,7 +146,7 @@ func (n *Node) distrust(format string, args ...any) {
 //
 // Nobody counts an observer's promise, so it binds the observer to nothing:
 // one that promised an epoch to a leader which never came to be may follow
-// the leader that did. (A voter may not; see Node.welcome.)
+// the leader that did. (A voter may not; see Node.register.)
 func (n *Node) newEpoch(p wire.QuorumPacket) {
 	l := n.learner
 	epoch := p.Zxid.Epoch()

@@ -92,7 +92,10 @@ type Node struct {
 	phase Phase
 
 	// acceptedEpoch >= currentEpoch. Both are what was last handed to the
-	// log writer; whoever tells a peer about them waits for Persisted.
+	// log writer. What binds this server waits for Persisted: ACKEPOCH,
+	// ACK(e), and what a leader sends. Votes and FOLLOWERINFO do not wait, and
+	// need not: a vote only proposes whom discovery examines, and the epoch
+	// in FOLLOWERINFO is one that a leader must exceed, which cannot be too high.
 	acceptedEpoch, currentEpoch int64
 
 	// committed <= applied <= lastLogged. Entries in (applied, lastLogged]

@@ -80,10 +80,12 @@ type Install struct {
 	Zxid wire.Zxid
 }
 
-// Rollback tells the shell to wait for the log writer, drop the tree, cut the
-// log behind To, rebuild the tree from disk and Step a RolledBack, or a
-// RollbackFailed, before anything else. Memory is dropped first, so that an interrupted truncation
-// can never leave memory ahead of the log (ZOOKEEPER-5094).
+// Rollback tells the shell to wait for the log writer, cut the log behind To,
+// rebuild the tree from disk and Step a RolledBack, or a RollbackFailed, before
+// anything else; if the disk fails, the server ends. So nobody sees memory ahead
+// of the log. Nor does what comes behind TRUNC change that, which is logged like
+// everything else (Node.accept): ZooKeeper has it in memory alone until NEWLEADER,
+// and may keep it there when NEWLEADER never comes (ZOOKEEPER-5094).
 type Rollback struct{ To wire.Zxid }
 
 // Output is what one Step asks of the shell, which carries it out in the
