@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"testing"
+	"time"
 
 	"zkctl/localcluster/storage"
 	"zkctl/localcluster/zab"
@@ -10,44 +11,48 @@ import (
 // Known defects of what stands between a server and its disk: starts that fail
 // because of what a crash has left, disks that fail, writes that outlive a role.
 
+// untilLate lets something fail in the first operation, in the second, and so on,
+// until that is too late to matter. Fewer than least are no test.
+func untilLate(t *testing.T, least int, early func(op int) bool) {
+	t.Helper()
+	op := 0
+	for early(op + 1) {
+		op++
+	}
+	if op < least {
+		t.Errorf("it failed in time %d times, expected at least %d: the test does not test what it should", op, least)
+	}
+}
+
 // ZOOKEEPER-2307 and 4269. The write of an epoch file fails, and memory has the new
 // epoch already, so nobody writes it again: currentEpoch overtakes acceptedEpoch,
 // and the server refuses to start. Or the rename fails, and leaves a temporary file
 // behind. Here acceptedEpoch is durable before anything that comes after it, a
 // failed write ends the server, and what it has left is recognised. Every
-// operation of a first election is the one in which the power fails, and every
-// sync the one that does.
+// operation until the server serves for the first time is the one in which the
+// power fails, and every sync the one that does.
 func TestZOOKEEPER2307(t *testing.T) {
-	power, syncs := 0, 0
-	for op := 1; op <= 30; op++ {
-		for _, keeps := range []storage.Survival{storage.KillProcess, storage.LosePower, storage.LoseUnsynced} {
-			s := newScript(t, base(3, 0))
-			s.stopAt(3, op, keeps)
-			s.boot()
-			s.commit(s.leads(), 2)
-			s.serves(3)
-			power += s.struck(FaultPower)
-			s.end()
-		}
-	}
-	for sync := 1; sync <= 10; sync++ {
+	fails := func(kind FaultKind, n int, keeps storage.Survival) (early bool) {
 		s := newScript(t, base(3, 0))
-		s.plan.strike(Fault{Kind: FaultSync, Server: 3, N: sync, Survival: storage.KillProcess}, nil)
+		s.plan.strike(Fault{Kind: kind, Server: 3, N: n, Survival: keeps, For: 50 * time.Millisecond}, nil)
 		s.boot()
-		s.commit(s.leads(), 2)
+		stop := s.writes(5 * time.Millisecond)
+		early = s.strikes(kind, 3)
+		stop()
 		s.serves(3)
-		syncs += s.struck(FaultSync)
 		s.end()
+		return early
 	}
-	didStrike(t, FaultPower, power, 80)
-	didStrike(t, FaultSync, syncs, 6)
+	for _, keeps := range []storage.Survival{storage.KillProcess, storage.LosePower, storage.LoseUnsynced} {
+		untilLate(t, 40, func(op int) bool { return fails(FaultPower, op, keeps) })
+	}
+	untilLate(t, 5, func(sync int) bool { return fails(FaultSync, sync, storage.KillProcess) })
 }
 
 // ZOOKEEPER-2332. A crash right after a log file was created leaves an empty
 // one, and the server does not start: it expects a header. Here a log without a
 // whole entry is removed.
 func TestZOOKEEPER2332(t *testing.T) {
-	struck := 0
 	for op := 1; op <= 6; op++ {
 		s := newScript(t, base(3, 0))
 		s.boot()
@@ -55,12 +60,12 @@ func TestZOOKEEPER2332(t *testing.T) {
 		s.serves(1, 2, 3)
 		follower := s.others(leader)[0]
 		s.stopAt(follower, op, storage.KillProcess)
-		s.commit(leader, 3)
+		stop := s.writes(5 * time.Millisecond)
+		s.strikes(FaultPower, follower)
+		stop()
 		s.serves(follower)
-		struck += s.struck(FaultPower)
 		s.end()
 	}
-	didStrike(t, FaultPower, struck, 5)
 }
 
 // ZOOKEEPER-2354. A crash after the leader's snapshot was taken, and before
@@ -68,8 +73,7 @@ func TestZOOKEEPER2332(t *testing.T) {
 // server refuses to start. Here that is what the order of the steps leaves, and
 // it is completed if acceptedEpoch allows.
 func TestZOOKEEPER2354(t *testing.T) {
-	struck := 0
-	for op := 1; op <= 20; op++ {
+	untilLate(t, 25, func(op int) (early bool) {
 		setup := base(3, 0)
 		setup.History = 1
 		s := newScript(t, setup)
@@ -83,12 +87,13 @@ func TestZOOKEEPER2354(t *testing.T) {
 			}
 		})
 		s.boot(3)
-		s.await("it synchronizes", func() bool { return came })
+		stop := s.writes(5 * time.Millisecond)
+		early = s.strikes(FaultPower, 3)
+		stop()
 		s.serves(3)
-		struck += s.struck(FaultPower)
 		s.end()
-	}
-	didStrike(t, FaultPower, struck, 15)
+		return early
+	})
 }
 
 // ZOOKEEPER-4882. A disk fails for a while. COMMITs go on changing memory; the

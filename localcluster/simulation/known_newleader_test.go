@@ -35,7 +35,7 @@ func ahead(t *testing.T) (s *script, leader *server, first, second int, last wir
 	s.boot()
 	leader = s.leads()
 	s.serves(1, 2, 3)
-	s.commit(leader, 2, 1, 2, 3)
+	s.synced(s.commit(leader, 2, 1, 2, 3), 1, 2, 3)
 	first, second = s.others(leader)[0], s.others(leader)[1]
 	heal := s.isolate(int(leader.id), Both)
 	for range 4 {
@@ -208,7 +208,7 @@ func outstanding(t *testing.T, proposals int) (s *script, leader *server, joiner
 	s.boot()
 	leader = s.leads()
 	s.serves(1, 2, 3)
-	s.commit(leader, 2, 1, 2, 3)
+	s.synced(s.commit(leader, 2, 1, 2, 3), 1, 2, 3)
 	slow, joiner := s.others(leader)[0], s.others(leader)[1]
 	s.crash(joiner, storage.LoseUnsynced)
 	proceed = s.hold(slow)

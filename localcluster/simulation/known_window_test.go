@@ -70,7 +70,7 @@ func TestZOOKEEPER4925(t *testing.T) {
 			s.boot()
 			first := s.leads()
 			s.serves(1, 2, 3, 4, 5)
-			s.commit(first, 6, 1, 2, 3, 4, 5)
+			s.synced(s.commit(first, 6, 1, 2, 3, 4, 5), 1, 2, 3, 4, 5)
 			ids := s.others(first)
 			holed, behind, other, staler := ids[0], ids[1], ids[2], ids[3]
 			s.crash(holed, storage.LoseUnsynced)
@@ -83,6 +83,7 @@ func TestZOOKEEPER4925(t *testing.T) {
 			}
 			s.commit(first, 4, behind, other, holed)
 			heal := s.isolate(behind, Both)
+			s.await("it has left the leader", func() bool { return s.at(behind).status.Role == zab.Looking })
 			s.commit(first, 4, other, holed)
 			s.crash(int(first.id), storage.LoseUnsynced)
 			s.crash(other, storage.LoseUnsynced)
@@ -227,15 +228,7 @@ func TestZOOKEEPER3104(t *testing.T) {
 	s.boot(1, 2)
 	leader := s.leads()
 	s.commit(leader, 5, 1, 2)
-	busy := true
-	var write func()
-	write = func() {
-		if busy {
-			s.propose(leader)
-			s.after(300*time.Microsecond, write)
-		}
-	}
-	write()
+	stop := s.writes(300 * time.Microsecond)
 	snaps, amid := 0, 0
 	s.tap = func(from *server, p wire.QuorumPacket) {
 		if p.Type == wire.PacketSnap {
@@ -247,7 +240,7 @@ func TestZOOKEEPER3104(t *testing.T) {
 	}
 	s.boot(3, 4)
 	s.serves(3, 4)
-	busy = false
+	stop()
 	if snaps < 2 || amid < snaps {
 		t.Errorf("%d SNAPs were sent, %d while something was outstanding: the test does not test what it should", snaps, amid)
 	}

@@ -141,6 +141,25 @@ func (s *script) propose(leader *server) wire.Zxid {
 	return s.request(leader, wire.OpCreate2, &wire.CreateRequest{Path: fmt.Sprintf("/n%d", s.paths), Data: []byte("x"), ACL: wire.OpenACL()})
 }
 
+// writes lets whoever leads propose something each time that so much has passed.
+func (s *script) writes(each time.Duration) (stop func()) {
+	stopped := false
+	var write func()
+	write = func() {
+		if stopped {
+			return
+		}
+		for _, x := range s.servers {
+			if x.up && x.status.NextZxid != 0 && x.core.Sessions() != nil {
+				s.propose(x)
+			}
+		}
+		s.after(each, write)
+	}
+	write()
+	return func() { stopped = true }
+}
+
 // request lets a leader begin to broadcast what the session of the script asks for.
 func (s *script) request(leader *server, op wire.OpCode, body wire.Record) wire.Zxid {
 	s.t.Helper()
@@ -187,6 +206,15 @@ func (s *script) commit(leader *server, count int, on ...int) (last wire.Zxid) {
 		return true
 	})
 	return last
+}
+
+// synced waits until these servers' disks have a transaction, which a quorum without
+// them may have committed.
+func (s *script) synced(z wire.Zxid, ids ...int) {
+	s.t.Helper()
+	for _, id := range ids {
+		s.await(fmt.Sprintf("server %d has %v on its disk", id, z), func() bool { return s.oracle.view(s.at(id)).onDisk >= z })
+	}
 }
 
 // hold keeps a server's disk from finishing anything; the result lets go.
@@ -251,17 +279,16 @@ func (s *script) stopAt(id, n int, keeps storage.Survival) {
 	d.powerFails(n)
 }
 
-// struck tells how often something planted in a disk has had its effect.
-func (s *script) struck(kind FaultKind) int {
-	return s.plan.census.Faults[slices.Index(FaultKinds[:], kind)]
-}
-
-// didStrike demands that a fault has struck in enough of the runs of a test.
-func didStrike(t *testing.T, kind FaultKind, times, least int) {
-	t.Helper()
-	if times < least {
-		t.Errorf("%s struck %d times, expected at least %d: the test does not test what it should", kind, times, least)
-	}
+// strikes waits until what was planted in a server's disk has its effect, and tells
+// whether that was before the server has served.
+func (s *script) strikes(kind FaultKind, id int) (early bool) {
+	s.t.Helper()
+	early = true
+	s.await(fmt.Sprintf("%s has struck", kind), func() bool {
+		early = early && !(s.at(id).up && s.at(id).status.Serving)
+		return s.plan.census.Faults[slices.Index(FaultKinds[:], kind)] > 0
+	})
+	return early
 }
 
 // isolate cuts a server off.
