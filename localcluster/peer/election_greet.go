@@ -142,7 +142,7 @@ func (e *Election) admit(c *caller, hello *wire.ElectionHello) error {
 		// An observer without an id counts as larger than everybody, keeps the
 		// connection, and is given a number to be answered by. ZooKeeper gives
 		// one too, but a negative one before it compares, so the two call each
-		// other back for ever (ZOOKEEPER-4886).
+		// other back for ever.
 		e.mu.Lock()
 		e.anonymous--
 		id = e.anonymous

@@ -133,6 +133,7 @@ func queued(t *testing.T) (s *script, follower, other int, leader *server, relea
 	s.commit(leader, 2, 1, 2, 3)
 	follower, other = s.others(leader)[0], s.others(leader)[1]
 	heal = s.isolate(other, Both)
+	s.await("the other one has left", func() bool { return s.at(other).status.Role == zab.Looking })
 	release = s.hold(follower)
 	holdLeader := s.hold(int(leader.id))
 	p := s.propose(leader)

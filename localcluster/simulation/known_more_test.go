@@ -105,10 +105,11 @@ func TestZOOKEEPER4203(t *testing.T) {
 // them is that of the leader whom they have found (vote.agrees, Node.settle).
 func TestZOOKEEPER1818(t *testing.T) {
 	s := newScript(t, base(5, 0))
-	s.boot(1, 2, 3, 4)
-	leader := s.leads()
+	s.boot(1, 2, 4)
+	leader := s.leads(4) // which will be elected again
+	s.boot(3)
 	s.serves(1, 2, 3, 4)
-	s.commit(leader, 3, 1, 2, 3, 4)
+	s.synced(s.commit(leader, 3, 1, 2, 3, 4), 1, 2, 3, 4)
 	slow, third := s.others(leader, s.at(5))[0], s.others(leader, s.at(5))[2]
 	s.crash(slow, storage.KillProcess)
 	heal := s.cut(pair{zab.ServerID(slow), leader.id}, QuorumChannel)
@@ -148,7 +149,7 @@ func TestZOOKEEPER4026(t *testing.T) {
 			Request: &wire.CreateRequest{Path: fmt.Sprintf("/m%d", i), Data: []byte("x"), ACL: wire.OpenACL()}})
 	}
 	z := s.request(leader, wire.OpMulti, multi)
-	s.commit(leader, 1, 1, 2, 3)
+	s.synced(s.commit(leader, 1, 1, 2, 3), 1, 2, 3)
 	txn, err := wire.UnmarshalTxn(s.oracle.records[z].data)
 	if err != nil {
 		t.Fatal(err)

@@ -19,7 +19,7 @@ var zabMutants = []mutant{
 	},
 	{
 		name: "epoch-file-before-the-log", // ZOOKEEPER-4643
-		file: "zab/learner.go", runs: 2000,
+		file: "zab/learner.go", runs: 20,
 		tests: []string{"TestZOOKEEPER4643", "TestZOOKEEPER4643TornWrites"},
 		old: `	n.appendToLog(wire.Proposal{Zxid: p.Zxid, Data: p.Data})
 	return true`,
@@ -106,7 +106,7 @@ var zabMutants = []mutant{
 	},
 	{
 		name: "promise-not-durable",
-		file: "zab/learner.go", runs: 2000,
+		file: "zab/learner.go", runs: 20,
 		old: `	n.write(Write{Kind: WriteAcceptedEpoch, Epoch: n.acceptedEpoch})`,
 		new: `	n.toLeader(wire.QuorumPacket{Type: wire.PacketAckEpoch, Zxid: n.lastLogged, Data: int32Data(int32(l.answer))})`,
 	},
@@ -198,7 +198,7 @@ var zabMutants = []mutant{
 	},
 	{
 		name: "established-before-own-epoch-is-durable",
-		file: "zab/leader.go", runs: 2000,
+		file: "zab/leader.go", runs: 20,
 		old: `	l.chosen = true
 	n.currentEpoch = l.epoch`,
 		new: `	l.chosen, l.historyReady = true, true

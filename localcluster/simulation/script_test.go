@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"flag"
 	"fmt"
 	"slices"
 	"testing"
@@ -26,12 +27,16 @@ type script struct {
 	bad   []string                         // peers that misbehaved, as somebody said
 }
 
+// scriptSeed is what scripts leave to chance: latencies, timeouts of elections.
+// They hold with any.
+var scriptSeed = flag.Uint64("script.seed", 1, "seed of the scripts")
+
 // scriptSession owns what scripts write.
 const scriptSession = 0x5c
 
 func newScript(t *testing.T, setup Setup) *script {
 	t.Helper()
-	w, err := newWorld(1, setup, &eventLog{})
+	w, err := newWorld(*scriptSeed, setup, &eventLog{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,6 +61,7 @@ func newScript(t *testing.T, setup Setup) *script {
 			for _, line := range w.log.Lines() {
 				t.Log(line)
 			}
+			t.Logf("the same again: -script.seed %d", *scriptSeed)
 		}
 	})
 	return s
