@@ -481,6 +481,61 @@ func TestStartAfterFailedStart(t *testing.T) {
 	}
 }
 
+// A read that fails is not the end of a log. Each of a start's reads is the one in turn: the start ends, or finds
+// all that there is elsewhere, and the next one has everything.
+func TestStartCannotRead(t *testing.T) {
+	build := func() (*MemFS, *story) {
+		m, st := NewMemFS(1), newStory()
+		s, r := mustOpen(t, options(m))
+		accept(t, s, 1)
+		write(t, s, st.grow(1, 5))
+		if err := s.SaveSnapshot(st.tree.Snapshot(), r.History); err != nil {
+			t.Fatal(err)
+		}
+		write(t, s, st.grow(1, 5)) // to a log of its own, which has no end: the process is killed
+		m.Crash(KillProcess)
+		return m, st
+	}
+	failed := 0
+	for nth := 1; ; nth++ {
+		m, st := build()
+		reads := 0
+		m.SetFault(func(op Op) error {
+			if op.Kind != OpRead {
+				return nil
+			}
+			if reads++; reads == nth {
+				return syscall.EIO
+			}
+			return nil
+		})
+		s, r, err := Open(options(m))
+		m.SetFault(nil)
+		switch {
+		case err == nil && r.LastZxid != st.last():
+			t.Errorf("read %d fails: opened at %s, expected %s or an error", nth, r.LastZxid, st.last())
+		case err == nil:
+			mustClose(t, s)
+		case errors.Is(err, syscall.EIO):
+			failed++
+		default:
+			t.Errorf("read %d fails: %v", nth, err)
+		}
+		m.Crash(KillProcess)
+		s, r = mustOpen(t, options(m))
+		if err := st.verify(r); err != nil || r.LastZxid != st.last() {
+			t.Errorf("read %d failed, and the next start is at %s, expected %s: %v", nth, r.LastZxid, st.last(), err)
+		}
+		mustClose(t, s)
+		if reads < nth {
+			break
+		}
+	}
+	if failed < 5 {
+		t.Errorf("%d starts have failed: the test does not test what it should", failed)
+	}
+}
+
 // And when it is a repair whose sync fails: the torn tail is cut off for whoever reads through the page cache, and
 // still there on the disk. The next start sees nothing to repair, and must not count on that (found by the
 // simulation, seed 777186).
