@@ -116,6 +116,7 @@ func (c *client) connect() {
 	}
 	c.w.watchers++
 	c.conn = newClientConn(c.w.watchers, c, s)
+	c.conn.closed = c.w.oracle.model.closed[c.session]
 	c.connected, c.since, c.heard = false, c.w.now, c.w.now
 	c.watches.moved()
 	if c.w.setup.XidsRestart {
@@ -257,6 +258,7 @@ func (c *client) welcomed(r *wire.ConnectResponse, epoch int64) {
 	if c.session != 0 && c.session != r.SessionID {
 		c.w.fail(invSession, "client %d had session %x and gets %x", c.id, uint64(c.session), uint64(r.SessionID))
 	}
+	c.w.oracle.confirmedSession(c, epoch)
 	c.w.note("client %d: session %x on server %d", c.id, uint64(r.SessionID), c.conn.s.id)
 	c.session, c.password, c.connected = r.SessionID, r.Password, true
 	c.timeout = milliseconds(r.Timeout)

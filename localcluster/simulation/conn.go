@@ -19,7 +19,8 @@ type clientConn struct {
 	life          int
 
 	// The client's side.
-	over bool // the client has left it, or knows that it is gone
+	over   bool      // the client has left it, or knows that it is gone
+	closed wire.Zxid // where its session had been closed when it came; 0: it was alive
 
 	upAt, downAt time.Duration // arrival of what was sent last
 	ended        bool          // the server will send nothing more

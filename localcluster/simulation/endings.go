@@ -54,3 +54,11 @@ func (o *oracle) refusedSession(c *client, epoch int64) {
 		o.w.fail(invSession, "client %d comes back to server %d, and is told that session %x is over; it is alive", c.id, c.conn.s.id, uint64(c.session))
 	}
 }
+
+// confirmedSession checks that a client which came back was let in with reason: a
+// session that is over stays over, for all servers of that epoch and later ones.
+func (o *oracle) confirmedSession(c *client, epoch int64) {
+	if z := c.conn.closed; z != 0 && epoch >= z.Epoch() {
+		o.w.fail(invSession, "client %d comes back to server %d with session %x, which was closed at %v, and is let in", c.id, c.conn.s.id, uint64(c.session), z)
+	}
+}
