@@ -5,6 +5,7 @@
 //	                  acceptedEpoch    the last epoch promised                        epochs.go
 //	                  currentEpoch     the last epoch synchronized with
 //	dataLogDir/version-2/log.HEX       transactions, the first of them HEX            logformat.go
+//	                     in-use        empty; there from Open to Close, and only ours repair.go
 //
 // The bytes of each are drawn at the head of the file named on the right. dataLogDir is often dataDir.
 //

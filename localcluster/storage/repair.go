@@ -36,7 +36,7 @@ func (f *found) repair(note string, do func() error) {
 // from the middle of its log.)
 //
 // It comes before all repairs, so that no removal overtakes the rename that justifies it. Our own snapshots
-// and all logs but the last were durable before they counted; Java's need not be.
+// were durable before they counted; Java's need not be.
 //
 // After an fsync that failed, another one is not enough: the page cache may show what it could not write, and
 // have forgotten that it could not. So the logs that a process has not closed are written anew. That must not
@@ -66,18 +66,6 @@ func (l layout) harden(f *found) error {
 }
 
 func (l layout) inUse() string { return filepath.Join(l.logDir, inUseName) }
-
-// markInUse makes the mark, unless a process that has not closed its Store has left it.
-func (l layout) markInUse(there bool) error {
-	if there {
-		return nil
-	}
-	f, err := l.fs.Open(l.inUse(), CreateNew)
-	if err != nil {
-		return explain("create", l.inUse(), err)
-	}
-	return f.Close()
-}
 
 func syncPath(fsys FS, path string) error {
 	f, err := fsys.Open(path, Modify)

@@ -114,14 +114,22 @@ func (s *Store) recover(limit wire.Zxid) (*Recovered, error) {
 	return &f.Recovered, nil
 }
 
-// begin marks the folders as in use the first time. After that the mark says nothing of the logs.
+// begin marks the folders as in use, unless a process that has not closed them has left its mark. After that the
+// mark says nothing of the logs.
 func (s *Store) begin(f *found) error {
 	if s.begun {
 		f.suspect = false
 		return nil
 	}
 	s.begun = true
-	return s.markInUse(f.suspect)
+	if f.suspect {
+		return nil
+	}
+	mark, err := s.fs.Open(s.inUse(), CreateNew)
+	if err != nil {
+		return explain("create", s.inUse(), err)
+	}
+	return mark.Close()
 }
 
 // Check reads what Open would, and repairs nothing: Notes say what it would repair. It is for looking at the

@@ -158,21 +158,26 @@ func TestNoSync(t *testing.T) {
 	}
 }
 
+// killedInSync is the disk of a server that was killed between a write to its log and the fsync.
+func killedInSync(t *testing.T) (*MemFS, *story) {
+	t.Helper()
+	m, st := NewMemFS(1), newStory()
+	s, _ := mustOpen(t, options(m))
+	accept(t, s, 1)
+	write(t, s, st.grow(1, 3))
+	m.StopAt(2) // written, and killed in the fsync
+	if err := errors.Join(s.Append(st.grow(1, 2)), s.Sync()); !errors.Is(err, ErrPowerLost) {
+		t.Fatal(err)
+	}
+	m.Crash(KillProcess)
+	return m, st
+}
+
 // A process is killed before its fsync, and the next one finds what was written in the page cache. It tells
 // others that it has it; so it must have it after a loss of power, too. (Found by the simulation, which names
 // the seed.)
 func TestOpenMakesDurableWhatItFinds(t *testing.T) {
-	m := NewMemFS(1)
-	st := newStory()
-	s, _ := mustOpen(t, options(m))
-	accept(t, s, 1)
-	write(t, s, st.grow(1, 2))
-	m.StopAt(2) // written, and killed in the fsync
-	if err := errors.Join(s.Append(st.grow(1, 1)), s.Sync()); !errors.Is(err, ErrPowerLost) {
-		t.Fatal(err)
-	}
-	m.Crash(KillProcess)
-
+	m, st := killedInSync(t)
 	s, r := mustOpen(t, options(m))
 	if r.LastZxid != st.last() {
 		t.Fatalf("found %s, expected %s: the test does not test what it should", r.LastZxid, st.last())
@@ -452,16 +457,7 @@ func TestStartAfterFailedStart(t *testing.T) {
 		}, syscall.ENOSPC},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := NewMemFS(1)
-			st := newStory()
-			s, _ := mustOpen(t, options(m))
-			accept(t, s, 1)
-			write(t, s, st.grow(1, 3))
-			m.StopAt(2) // written, and killed in the fsync
-			if err := errors.Join(s.Append(st.grow(1, 2)), s.Sync()); !errors.Is(err, ErrPowerLost) {
-				t.Fatal(err)
-			}
-			m.Crash(KillProcess)
+			m, st := killedInSync(t)
 			m.SetFault(c.fault)
 			if _, _, err := Open(options(m)); !errors.Is(err, c.want) {
 				t.Fatalf("%v, expected %v", err, c.want)
