@@ -131,7 +131,7 @@ func (w *writer) run() {
 
 // writeAll carries out a batch and says what has become durable.
 func (w *writer) writeAll(batch []replica.Entry) error {
-	durable, err := replica.Write(&w.files, batch)
+	durable, err := replica.WriteBatch(&w.files, batch)
 	if err != nil || durable == 0 {
 		return err
 	}

@@ -23,13 +23,13 @@ type Files interface {
 	Install(*datatree.Snapshot) error // in place of the whole history
 }
 
-// Write carries out what has gathered while the disk was busy: appends share one
+// WriteBatch carries out what has gathered while the disk was busy: appends share one
 // fsync (group commit). It returns the Seq up to which Writes have become durable,
 // for zab.Persisted; 0 when the batch had none. An error is final: nothing more may
 // be written, and nothing of this batch may be called durable (ZOOKEEPER-4882).
 //
 //	append, append, …, fsync ──► epoch, snapshot or Do ──► append, …, fsync ──► durable
-func Write(files Files, batch []Entry) (durable uint64, err error) {
+func WriteBatch(files Files, batch []Entry) (durable uint64, err error) {
 	var appends []wire.Proposal
 	sync := func() error {
 		if len(appends) == 0 {

@@ -35,7 +35,7 @@ func (d *diary) SetAcceptedEpoch(epoch int64) error { return d.note("accepted %d
 func (d *diary) SetCurrentEpoch(epoch int64) error  { return d.note("current %d", epoch) }
 func (d *diary) Install(*datatree.Snapshot) error   { return d.note("install") }
 
-func TestWriteOrder(t *testing.T) {
+func TestWriteBatchOrder(t *testing.T) {
 	seq := uint64(10)
 	write := func(w zab.Write) Entry {
 		seq++
@@ -56,7 +56,7 @@ func TestWriteOrder(t *testing.T) {
 		"append 0x100000003 to 0x100000003", "sync", "done",
 	}
 	d = &diary{}
-	if durable, err := Write(d, batch); durable != seq || err != nil || !slices.Equal(d.lines, want) {
+	if durable, err := WriteBatch(d, batch); durable != seq || err != nil || !slices.Equal(d.lines, want) {
 		t.Errorf("durable %d, %v, %q; expected %d and %q", durable, err, d.lines, seq, want)
 	}
 	for i, line := range want {
@@ -64,12 +64,12 @@ func TestWriteOrder(t *testing.T) {
 			continue
 		}
 		d = &diary{fails: i + 1}
-		if durable, err := Write(d, batch); durable != 0 || !errors.Is(err, errDiary) || !slices.Equal(d.lines, want[:i+1]) {
+		if durable, err := WriteBatch(d, batch); durable != 0 || !errors.Is(err, errDiary) || !slices.Equal(d.lines, want[:i+1]) {
 			t.Errorf("%s fails: durable %d, %v, %q", line, durable, err, d.lines)
 		}
 	}
 	d = &diary{}
-	if durable, err := Write(d, batch[4:5]); durable != 0 || err != nil {
+	if durable, err := WriteBatch(d, batch[4:5]); durable != 0 || err != nil {
 		t.Errorf("without writes: durable %d, %v", durable, err)
 	}
 }

@@ -60,5 +60,5 @@
 //	conn.go       a client's connection            leading.go    what only a leader has
 //	session.go    handshake, sessions              learning.go   what a learner has
 //	snapshots.go  when to write one                forward.go    what learners forward
-//	journal.go    batches on their way to the disk
+//	batch.go      batches on their way to the disk
 package replica

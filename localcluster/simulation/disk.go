@@ -160,7 +160,7 @@ func (d *disk) finish() {
 	}
 	batch := d.batch
 	d.batch, d.busy = nil, false
-	durable, err := replica.Write(d, batch)
+	durable, err := replica.WriteBatch(d, batch)
 	if err != nil {
 		d.s.crashed(err)
 		return
@@ -249,7 +249,7 @@ func (d *disk) save(snapshot *datatree.Snapshot) {
 func (d *disk) truncate(to wire.Zxid) (*storage.Recovered, error) {
 	pending := append(d.batch, d.queue...)
 	d.batch, d.queue, d.busy = nil, nil, false
-	durable, err := replica.Write(d, pending)
+	durable, err := replica.WriteBatch(d, pending)
 	if err != nil {
 		return nil, err
 	}
@@ -266,7 +266,7 @@ func (d *disk) truncate(to wire.Zxid) (*storage.Recovered, error) {
 func (d *disk) flush() {
 	pending := append(d.batch, d.queue...)
 	d.batch, d.queue, d.busy = nil, nil, false
-	if _, err := replica.Write(d, pending); err == nil {
+	if _, err := replica.WriteBatch(d, pending); err == nil {
 		_ = d.store.Close()
 	}
 }
@@ -276,7 +276,7 @@ func (d *disk) die(survival storage.Survival) {
 	if pending := append(d.batch, d.queue...); len(pending) > 0 && !d.idle && d.rng.IntN(4) > 0 {
 		d.fs().StopAt(1 + d.rng.IntN(4*len(pending)+4))
 		d.failSync, d.powerAt = 0, 0
-		_, _ = replica.Write(d, pending)
+		_, _ = replica.WriteBatch(d, pending)
 	}
 	d.store, d.queue, d.batch, d.busy, d.failSync, d.powerAt = nil, nil, nil, false, 0, 0
 	d.fs().Crash(survival)

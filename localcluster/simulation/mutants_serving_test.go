@@ -188,13 +188,13 @@ var servingMutants = []mutant{
 	},
 	{
 		name: "nothing-is-synced",
-		file: "replica/journal.go", runs: 20,
+		file: "replica/batch.go", runs: 20,
 		old: `		return files.Sync()`,
 		new: `		return nil`,
 	},
 	{
 		name: "epochs-overtake-appends",
-		file: "replica/journal.go", runs: 100,
+		file: "replica/batch.go", runs: 100,
 		tests: []string{"TestZOOKEEPER4643"},
 		old: `		if err := sync(); err != nil {
 			return 0, err

@@ -52,7 +52,7 @@ var mutants = slices.Concat(zabMutants, storageMutants, datatreeMutants, serving
 
 // TestMutants rewrites the source, one mutant at a time, builds this package
 // against it, and lets it hunt. go test tries two, CI every third, another third
-// each day; all of them, in some ten minutes, are
+// each day; all of them, in some six minutes, are
 //
 //	go test ./localcluster/simulation -run TestMutants -mutants -v -timeout 60m
 func TestMutants(t *testing.T) {

@@ -74,8 +74,8 @@ func (b *watchBook) restore(seen wire.Zxid) *wire.SetWatches {
 func (b *watchBook) restored(c *client, z wire.Zxid) {
 	b.unset = false
 	for _, e := range b.missed {
-		if kind := c.w.oracle.model.missedBy(e.Path, b.seen, z); !slices.Contains(kind, e.Type) {
-			c.w.fail(invWatch, "client %d, which had seen %v, is told at %v that it has missed %v %s; expected one of %v", c.id, b.seen, z, e.Type, e.Path, kind)
+		if kinds := c.w.oracle.model.missedBy(e.Path, b.seen, z); !slices.Contains(kinds, e.Type) {
+			c.w.fail(invWatch, "client %d, which had seen %v, is told at %v that it has missed %v %s; expected one of %v", c.id, b.seen, z, e.Type, e.Path, kinds)
 		}
 	}
 	for path, since := range b.exist {
