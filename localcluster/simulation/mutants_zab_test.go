@@ -101,8 +101,8 @@ var zabMutants = []mutant{
 	{
 		name: "commit-without-quorum",
 		file: "zab/broadcast.go", runs: 100,
-		old: "return f != nil && !f.observer && f.stage >= ready && z <= f.acked",
-		new: "return f != nil && f.stage >= synchronized && z <= max(f.acked, l.ownAck)",
+		old: "return h != nil && !h.observer && h.stage >= ready && z <= h.acked",
+		new: "return h != nil && h.stage >= synchronized && z <= max(h.acked, l.ownAck)",
 	},
 	{
 		name: "promise-not-durable",
@@ -113,8 +113,8 @@ var zabMutants = []mutant{
 	{
 		name: "leader-does-not-compare-histories",
 		file: "zab/leader.go", runs: 2000,
-		old: "if !l.chosen && !f.observer && f.promised && (epoch",
-		new: "if false && !l.chosen && !f.observer && f.promised && (epoch",
+		old: "if !l.chosen && !h.observer && h.promised && (epoch",
+		new: "if false && !l.chosen && !h.observer && h.promised && (epoch",
 	},
 	{
 		name: "epoch-not-above-the-promises",
@@ -125,8 +125,8 @@ var zabMutants = []mutant{
 	{
 		name: "repeated-promise-counts",
 		file: "zab/leader.go", runs: 3000,
-		old: "return f != nil && !f.observer && f.stage >= acknowledged && f.promised",
-		new: "return f != nil && !f.observer && f.stage >= acknowledged",
+		old: "return h != nil && !h.observer && h.stage >= acknowledged && h.promised",
+		new: "return h != nil && !h.observer && h.stage >= acknowledged",
 	},
 	{
 		name: "diff-for-strangers",
@@ -164,7 +164,7 @@ var zabMutants = []mutant{
 		name: "outstanding-not-sent",
 		file: "zab/broadcast.go", runs: 300,
 		old: `	for _, p := range n.log {
-		n.out.send(f.link, wire.QuorumPacket{Type: wire.PacketProposal, Zxid: p.Zxid, Data: p.Data})
+		n.out.send(h.link, wire.QuorumPacket{Type: wire.PacketProposal, Zxid: p.Zxid, Data: p.Data})
 	}
 `,
 		new: "",
@@ -173,11 +173,11 @@ var zabMutants = []mutant{
 		name: "commits-not-forwarded-during-sync",
 		file: "zab/broadcast.go", runs: 500,
 		tests: []string{"TestZOOKEEPER4394"},
-		old: `		if f.stage < synchronized {
+		old: `		if h.stage < synchronized {
 			continue
 		}
 		for _, p := range committed {`,
-		new: `		if f.stage < serving {
+		new: `		if h.stage < serving {
 			continue
 		}
 		for _, p := range committed {`,
@@ -263,8 +263,8 @@ var zabMutants = []mutant{
 		file:  "zab/leader.go",
 		with:  "who-cannot-truncate-looks-for-a-leader",
 		tests: []string{"TestCorpus/cannot-truncate-and-is-needed"},
-		old:   `case f.stage == serving && n.now >= f.heard+n.ticks(n.cfg.SyncLimit):`,
-		new:   `case f.stage >= ready && n.now >= f.heard+n.ticks(n.cfg.SyncLimit):`,
+		old:   `case h.stage == serving && n.now >= h.heard+n.ticks(n.cfg.SyncLimit):`,
+		new:   `case h.stage >= ready && n.now >= h.heard+n.ticks(n.cfg.SyncLimit):`,
 	},
 	{
 		name: "what-comes-behind-trunc-stays-in-memory",

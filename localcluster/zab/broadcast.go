@@ -14,70 +14,70 @@ import (
 // NEWLEADER goes before the outstanding proposals. ZooKeeper sends it behind
 // them, and its own followers before 3.8.5 then fail on a COMMIT that comes
 // before UPTODATE (ZOOKEEPER-4394); this order suits all of them.
-func (n *Node) bringUpToDate(f *follower) {
-	plan := n.history.plan(f.lastZxid)
-	if !f.promised && f.lastZxid == 0 {
+func (n *Node) bringUpToDate(h *learnerHandler) {
+	plan := n.history.plan(h.lastZxid)
+	if !h.promised && h.lastZxid == 0 {
 		plan = n.history.whole() // it cannot use anything else; see Node.claim
 	}
-	n.out.event(Event{Kind: SyncStarted, Peer: f.id, Sync: plan.mode, Zxid: plan.zxid})
+	n.out.event(Event{Kind: SyncStarted, Peer: h.id, Sync: plan.mode, Zxid: plan.zxid})
 	n.out.Send = append(n.out.Send, Send{
-		Link: f.link, Snapshot: plan.mode == wire.PacketSnap,
+		Link: h.link, Snapshot: plan.mode == wire.PacketSnap,
 		Packet: wire.QuorumPacket{Type: plan.mode, Zxid: plan.zxid},
 	})
 	for _, p := range plan.tail {
-		n.out.send(f.link, wire.QuorumPacket{Type: wire.PacketProposal, Zxid: p.Zxid, Data: p.Data})
-		n.out.send(f.link, wire.QuorumPacket{Type: wire.PacketCommit, Zxid: p.Zxid})
+		n.out.send(h.link, wire.QuorumPacket{Type: wire.PacketProposal, Zxid: p.Zxid, Data: p.Data})
+		n.out.send(h.link, wire.QuorumPacket{Type: wire.PacketCommit, Zxid: p.Zxid})
 	}
-	n.out.send(f.link, wire.QuorumPacket{
+	n.out.send(h.link, wire.QuorumPacket{
 		Type: wire.PacketNewLeader, Zxid: wire.MakeZxid(n.leader.epoch, 0), Data: []byte(n.cfg.ConfigText),
 	})
-	f.stage = synchronized
-	if f.observer {
+	h.stage = synchronized
+	if h.observer {
 		return
 	}
 	for _, p := range n.log {
-		n.out.send(f.link, wire.QuorumPacket{Type: wire.PacketProposal, Zxid: p.Zxid, Data: p.Data})
+		n.out.send(h.link, wire.QuorumPacket{Type: wire.PacketProposal, Zxid: p.Zxid, Data: p.Data})
 	}
 }
 
 // fromLearner handles a packet from a learner.
-func (n *Node) fromLearner(f *follower, p wire.QuorumPacket) {
-	f.heard = n.now
+func (n *Node) fromLearner(h *learnerHandler, p wire.QuorumPacket) {
+	h.heard = n.now
 	switch p.Type {
 	case wire.PacketAckEpoch:
-		n.ackEpoch(f, p)
+		n.ackEpoch(h, p)
 	case wire.PacketAck:
-		n.ack(f, p.Zxid)
+		n.ack(h, p.Zxid)
 	case wire.PacketPing, wire.PacketRequest, wire.PacketRevalidate:
-		n.out.Forward = append(n.out.Forward, Forward{Link: f.link, From: f.id, Packet: p})
+		n.out.Forward = append(n.out.Forward, Forward{Link: h.link, From: h.id, Packet: p})
 	default:
-		n.expel(f, fmt.Sprintf("unexpected packet %v", p.Type))
+		n.expel(h, fmt.Sprintf("unexpected packet %v", p.Type))
 	}
 }
 
 // ack takes an acknowledgement: of NEWLEADER (and again of UPTODATE) when the
 // counter is 0, else of a proposal. A Java follower's proposal ACKs may come
 // before or between those; they count once NEWLEADER is acknowledged.
-func (n *Node) ack(f *follower, z wire.Zxid) {
-	if f.stage < synchronized {
-		n.expel(f, fmt.Sprintf("ACK %v before it was synchronized", z))
+func (n *Node) ack(h *learnerHandler, z wire.Zxid) {
+	if h.stage < synchronized {
+		n.expel(h, fmt.Sprintf("ACK %v before it was synchronized", z))
 		return
 	}
 	if z.Counter() != 0 {
 		if z <= n.lastLogged {
-			f.acked = max(f.acked, z)
+			h.acked = max(h.acked, z)
 		}
-		if f.stage >= ready {
+		if h.stage >= ready {
 			n.commitAcked()
 		}
 		return
 	}
-	if f.stage != synchronized || z.Epoch() != n.leader.epoch {
+	if h.stage != synchronized || z.Epoch() != n.leader.epoch {
 		return // the second one, for UPTODATE
 	}
-	f.stage = ready
+	h.stage = ready
 	if n.phase == Broadcast {
-		n.serve(f)
+		n.serve(h)
 		n.commitAcked()
 		return
 	}
@@ -95,20 +95,20 @@ func (n *Node) establish() {
 	n.phase = Broadcast
 	n.committed = n.applied
 	l.checkAt = n.now + n.cfg.Tick
-	n.settle(l.epoch)
+	n.updateElectionVote(l.epoch)
 	n.out.event(Event{Kind: Established, Peer: n.cfg.ID, Epoch: l.epoch, Zxid: n.lastLogged})
-	for _, f := range l.order {
-		if f.stage == ready {
-			n.serve(f)
+	for _, h := range l.order {
+		if h.stage == ready {
+			n.serve(h)
 		}
 	}
 }
 
 // serve lets a learner serve. From here on it must be heard from: before, while a
 // quorum gathers, it is asked nothing.
-func (n *Node) serve(f *follower) {
-	f.stage, f.heard = serving, n.now
-	n.out.send(f.link, wire.QuorumPacket{Type: wire.PacketUpToDate, Zxid: -1})
+func (n *Node) serve(h *learnerHandler) {
+	h.stage, h.heard = serving, n.now
+	n.out.send(h.link, wire.QuorumPacket{Type: wire.PacketUpToDate, Zxid: -1})
 }
 
 // nextZxid numbers the transactions of an epoch from 1 without a gap.
@@ -131,9 +131,9 @@ func (n *Node) proposed(p wire.Proposal) {
 	if n.cfg.Standalone {
 		return
 	}
-	for _, f := range n.leader.order {
-		if f.stage >= synchronized && !f.observer {
-			n.out.send(f.link, wire.QuorumPacket{Type: wire.PacketProposal, Zxid: p.Zxid, Data: p.Data})
+	for _, h := range n.leader.order {
+		if h.stage >= synchronized && !h.observer {
+			n.out.send(h.link, wire.QuorumPacket{Type: wire.PacketProposal, Zxid: p.Zxid, Data: p.Data})
 		}
 	}
 	if p.Zxid.Counter() == math.MaxUint32 {
@@ -154,15 +154,15 @@ func (n *Node) commitAcked() {
 	}
 	committed := n.log[:count]
 	n.deliver(count)
-	for _, f := range n.leader.order {
-		if f.stage < synchronized {
+	for _, h := range n.leader.order {
+		if h.stage < synchronized {
 			continue
 		}
 		for _, p := range committed {
-			if f.observer {
-				n.out.send(f.link, wire.QuorumPacket{Type: wire.PacketInform, Zxid: p.Zxid, Data: p.Data})
+			if h.observer {
+				n.out.send(h.link, wire.QuorumPacket{Type: wire.PacketInform, Zxid: p.Zxid, Data: p.Data})
 			} else {
-				n.out.send(f.link, wire.QuorumPacket{Type: wire.PacketCommit, Zxid: p.Zxid})
+				n.out.send(h.link, wire.QuorumPacket{Type: wire.PacketCommit, Zxid: p.Zxid})
 			}
 		}
 	}
@@ -177,7 +177,7 @@ func (n *Node) loggedByQuorum(z wire.Zxid) bool {
 		if id == n.cfg.ID {
 			return z <= l.ownAck
 		}
-		f := l.byID[id]
-		return f != nil && !f.observer && f.stage >= ready && z <= f.acked
+		h := l.byID[id]
+		return h != nil && !h.observer && h.stage >= ready && z <= h.acked
 	})
 }

@@ -31,9 +31,10 @@
 //	paper              packet              leader                   follower
 //	------------------ ------------------- ------------------------ ---------------------------
 //	leader oracle      notification        notified, decide, lead   notified, decide, follow
-//	CEPOCH(f.p)        FOLLOWERINFO,       newcomer, register       greetLeader
+//	CEPOCH(f.p)        FOLLOWERINFO,       firstPacket, register    sendFollowerInfo
 //	                   OBSERVERINFO
-//	NEWEPOCH(e')       LEADERINFO          chooseEpoch, invite      newEpoch
+//	NEWEPOCH(e')       LEADERINFO          chooseEpoch,             newEpoch
+//	                                       sendLeaderInfo
 //	f.p <- e', ACK-E   ACKEPOCH            ackEpoch                 newEpoch, claim,
 //	                                                                learnerPersisted
 //	newest history     (the leader's own)  ackEpoch, chooseHistory

@@ -31,11 +31,11 @@ type election struct {
 	round    int64 // logical clock; 0 at process start, in memory only
 	proposal vote  // while looking: the candidate; later: the settled vote
 
-	recvset  map[ServerID]vote // votes of this round
-	settled  map[ServerID]vote // votes of servers that are not looking ("outofelection")
-	decideAt time.Duration     // when finalizeWait ends; 0 while there is no quorum
-	resendAt time.Duration
-	interval time.Duration
+	recvset       map[ServerID]vote // votes of this round
+	outOfElection map[ServerID]vote // votes of servers that are not looking ("outofelection")
+	decideAt      time.Duration     // when finalizeWait ends; 0 while there is no quorum
+	resendAt      time.Duration
+	interval      time.Duration
 
 	// Until then settled servers are not believed: this server has just
 	// failed to join a leader, and would try again at once, and fail, as
@@ -47,7 +47,7 @@ type election struct {
 func (n *Node) lookForLeader() {
 	e := &n.election
 	e.round++
-	e.recvset, e.settled = map[ServerID]vote{}, map[ServerID]vote{}
+	e.recvset, e.outOfElection = map[ServerID]vote{}, map[ServerID]vote{}
 	e.interval = notificationInterval
 	if n.phase != Broadcast && n.phase != Election {
 		e.patience = n.now + n.cfg.Tick/2
@@ -128,7 +128,7 @@ func (n *Node) notified(from ServerID, x wire.Notification) {
 	case wire.Looking:
 		n.lookingVote(from, v)
 	case wire.Following, wire.Leading:
-		n.settledVote(from, v)
+		n.outOfElectionVote(from, v)
 	}
 }
 
@@ -202,8 +202,8 @@ func (n *Node) decideIfUnanimous() {
 	n.decide(e.proposal)
 }
 
-// settledVote takes a vote from a server that follows or leads.
-func (n *Node) settledVote(from ServerID, v vote) {
+// outOfElectionVote takes a vote from a server that follows or leads.
+func (n *Node) outOfElectionVote(from ServerID, v vote) {
 	e := &n.election
 	if n.now < e.patience {
 		return
@@ -217,8 +217,8 @@ func (n *Node) settledVote(from ServerID, v vote) {
 			return
 		}
 	}
-	e.settled[from] = v
-	if n.supported(e.settled, v) && n.leaderKnown(e.settled, v) {
+	e.outOfElection[from] = v
+	if n.supported(e.outOfElection, v) && n.leaderKnown(e.outOfElection, v) {
 		e.round = v.round
 		n.decide(v)
 	}
@@ -247,7 +247,7 @@ func (n *Node) decide(v vote) {
 	e := &n.election
 	e.proposal = v
 	e.decideAt = 0
-	e.recvset, e.settled = nil, nil
+	e.recvset, e.outOfElection = nil, nil
 	n.out.event(Event{Kind: LeaderElected, Peer: v.leader, Round: e.round, Epoch: v.peerEpoch, Zxid: v.zxid})
 	if v.leader == n.cfg.ID {
 		n.lead()
@@ -269,10 +269,10 @@ func (n *Node) electionTick() {
 	}
 }
 
-// settle makes the vote that others are told agree, among all who follow the
+// updateElectionVote makes the vote that others are told agree, among all who follow the
 // same leader, once the new epoch stands. Observers are told at once: nobody
 // waits for their vote, so they may be asking at long intervals.
-func (n *Node) settle(epoch int64) {
+func (n *Node) updateElectionVote(epoch int64) {
 	n.election.proposal.peerEpoch = epoch
 	if n.role == Observing {
 		return

@@ -29,9 +29,9 @@ type leader struct {
 	// The same learners three times: by connection, by server (the newest
 	// connection of each), and in a fixed order, so that equal inputs give
 	// equal outputs. order is replaced, never changed in place.
-	learners map[LinkID]*follower
-	byID     map[ServerID]*follower
-	order    []*follower
+	learners map[LinkID]*learnerHandler
+	byID     map[ServerID]*learnerHandler
+	order    []*learnerHandler
 
 	// Of the session before: what this server had when it was elected.
 	oldEpoch int64
@@ -46,16 +46,16 @@ type leader struct {
 type stage int
 
 const (
-	reported     stage = iota // FOLLOWERINFO came
-	invited                   // LEADERINFO left
-	acknowledged              // ACKEPOCH came
-	synchronized              // history and NEWLEADER left; gets all that is new
-	ready                     // ACK(e) came: its votes count
-	serving                   // UPTODATE left
+	sentFollowerInfo stage = iota // FOLLOWERINFO came
+	sentLeaderInfo                // LEADERINFO left
+	acknowledged                  // ACKEPOCH came
+	synchronized                  // history and NEWLEADER left; gets all that is new
+	ready                         // ACK(e) came: its votes count
+	serving                       // UPTODATE left
 )
 
-// follower is a learner, as its leader sees it; observers included.
-type follower struct {
+// learnerHandler is a learner, as its leader sees it (ZooKeeper's LearnerHandler); observers included.
+type learnerHandler struct {
 	id            ServerID
 	link          LinkID
 	observer      bool // gets INFORM instead of PROPOSAL and COMMIT
@@ -72,12 +72,12 @@ type follower struct {
 func (n *Node) lead() {
 	n.role, n.phase = Leading, Discovery
 	n.leader = &leader{
-		learners: map[LinkID]*follower{}, byID: map[ServerID]*follower{},
+		learners: map[LinkID]*learnerHandler{}, byID: map[ServerID]*learnerHandler{},
 		oldEpoch: n.currentEpoch,
 		deadline: n.now + n.ticks(n.cfg.InitLimit),
 	}
-	for _, g := range n.lobby.takeAll() {
-		n.register(g.link, g.hello)
+	for _, p := range n.early.takeAll() {
+		n.register(p.link, p.info)
 	}
 	n.chooseEpoch() // alone, a single voter is a quorum
 }
@@ -92,27 +92,27 @@ func (n *Node) leadAlone() {
 	n.out.event(Event{Kind: Established, Peer: n.cfg.ID, Zxid: n.lastLogged})
 }
 
-func (l *leader) add(f *follower) {
-	l.learners[f.link], l.byID[f.id] = f, f
-	l.order = append(slices.Clone(l.order), f)
-	slices.SortStableFunc(l.order, func(a, b *follower) int { return cmp.Compare(a.id, b.id) })
+func (l *leader) add(h *learnerHandler) {
+	l.learners[h.link], l.byID[h.id] = h, h
+	l.order = append(slices.Clone(l.order), h)
+	slices.SortStableFunc(l.order, func(a, b *learnerHandler) int { return cmp.Compare(a.id, b.id) })
 }
 
-func (l *leader) remove(f *follower) {
-	delete(l.learners, f.link)
-	if l.byID[f.id] == f {
-		delete(l.byID, f.id)
+func (l *leader) remove(h *learnerHandler) {
+	delete(l.learners, h.link)
+	if l.byID[h.id] == h {
+		delete(l.byID, h.id)
 	}
-	l.order = slices.DeleteFunc(slices.Clone(l.order), func(g *follower) bool { return g == f })
+	l.order = slices.DeleteFunc(slices.Clone(l.order), func(g *learnerHandler) bool { return g == h })
 }
 
 func (l *leader) describe(s *Status) {
 	s.Learners = len(l.learners)
-	for _, f := range l.learners {
-		if f.stage < ready {
+	for _, h := range l.learners {
+		if h.stage < ready {
 			continue
 		}
-		if f.observer {
+		if h.observer {
 			s.SyncedObservers++
 		} else {
 			s.SyncedFollowers++
@@ -120,12 +120,12 @@ func (l *leader) describe(s *Status) {
 	}
 }
 
-// welcome takes a learner that reports to a leader.
-func (n *Node) welcome(link LinkID, p wire.QuorumPacket) {
-	switch f := n.register(link, p); {
-	case f == nil:
+// admit takes a learner that reports to a leader.
+func (n *Node) admit(link LinkID, p wire.QuorumPacket) {
+	switch h := n.register(link, p); {
+	case h == nil:
 	case n.leader.epochDurable:
-		n.invite(f)
+		n.sendLeaderInfo(h)
 	default:
 		n.chooseEpoch()
 	}
@@ -133,39 +133,39 @@ func (n *Node) welcome(link LinkID, p wire.QuorumPacket) {
 
 // register notes a learner that reports with FOLLOWERINFO or OBSERVERINFO; nil
 // when it cannot be taken.
-func (n *Node) register(link LinkID, p wire.QuorumPacket) *follower {
+func (n *Node) register(link LinkID, p wire.QuorumPacket) *learnerHandler {
 	info, problem := readLearnerInfo(p)
 	if problem != "" {
 		n.out.event(Event{Kind: PeerMisbehaved, Peer: ServerID(info.ServerID), Reason: problem})
 		n.close(link)
 		return nil
 	}
-	f := &follower{
+	h := &learnerHandler{
 		id: ServerID(info.ServerID), link: link, observer: p.Type == wire.PacketObserverInfo,
 		acceptedEpoch: p.Zxid.Epoch(), heard: n.now, deadline: n.now + n.ticks(n.cfg.InitLimit),
 	}
 	l := n.leader
 	switch {
-	case f.id == n.cfg.ID || info.ConfigVersion > 0:
-		n.out.event(Event{Kind: PeerMisbehaved, Peer: f.id,
+	case h.id == n.cfg.ID || info.ConfigVersion > 0:
+		n.out.event(Event{Kind: PeerMisbehaved, Peer: h.id,
 			Reason: fmt.Sprintf("reported as server %d with configuration version %x", info.ServerID, info.ConfigVersion)})
 		n.close(link)
 		return nil
-	case l.epoch != 0 && f.acceptedEpoch > l.epoch && n.isVoter(f.id):
+	case l.epoch != 0 && h.acceptedEpoch > l.epoch && n.isVoter(h.id):
 		// It has promised a later epoch to a leader that never came to be
 		// and cannot go back. ZooKeeper leaves it outside until something
 		// else causes an election; a new epoch above its promise lets it in.
 		n.close(link)
-		n.look(fmt.Sprintf("server %d has promised epoch %d, above this one, %d", f.id, f.acceptedEpoch, l.epoch))
+		n.look(fmt.Sprintf("server %d has promised epoch %d, above this one, %d", h.id, h.acceptedEpoch, l.epoch))
 		return nil
 	}
-	if old := l.byID[f.id]; old != nil {
+	if old := l.byID[h.id]; old != nil {
 		n.close(old.link)
 		n.learnerGone(old, "connected anew")
 	}
-	l.add(f)
-	n.out.event(Event{Kind: LearnerJoined, Peer: f.id, Epoch: f.acceptedEpoch})
-	return f
+	l.add(h)
+	n.out.event(Event{Kind: LearnerJoined, Peer: h.id, Epoch: h.acceptedEpoch})
+	return h
 }
 
 // readLearnerInfo reads a report, and says what is wrong with one that cannot
@@ -190,12 +190,12 @@ func readLearnerInfo(p wire.QuorumPacket) (info wire.LearnerInfo, problem string
 // (Leader.getEpochToPropose). The own promise comes first.
 func (n *Node) chooseEpoch() {
 	l := n.leader
-	if l.epoch != 0 || !n.quorumOf(reported) {
+	if l.epoch != 0 || !n.quorumOf(sentFollowerInfo) {
 		return
 	}
 	highest := n.acceptedEpoch
-	for _, f := range l.learners {
-		highest = max(highest, f.acceptedEpoch)
+	for _, h := range l.learners {
+		highest = max(highest, h.acceptedEpoch)
 	}
 	l.epoch = highest + 1
 	n.acceptedEpoch = l.epoch
@@ -210,14 +210,14 @@ func (n *Node) quorumOf(s stage) bool {
 		if id == n.cfg.ID {
 			return true
 		}
-		f := n.leader.byID[id]
-		return f != nil && !f.observer && f.stage >= s
+		h := n.leader.byID[id]
+		return h != nil && !h.observer && h.stage >= s
 	})
 }
 
-func (n *Node) invite(f *follower) {
-	f.stage = invited
-	n.out.send(f.link, wire.QuorumPacket{
+func (n *Node) sendLeaderInfo(h *learnerHandler) {
+	h.stage = sentLeaderInfo
+	n.out.send(h.link, wire.QuorumPacket{
 		Type: wire.PacketLeaderInfo, Zxid: wire.MakeZxid(n.leader.epoch, 0),
 		Data: int32Data(protocolVersion),
 	})
@@ -229,17 +229,17 @@ func (n *Node) leaderPersisted(w Write) {
 	switch w.Kind {
 	case WriteAcceptedEpoch:
 		l.epochDurable = true
-		for _, f := range l.order {
-			n.invite(f)
+		for _, h := range l.order {
+			n.sendLeaderInfo(h)
 		}
 		n.chooseHistory()
 	case WriteCurrentEpoch:
 		l.historyReady = true
 		n.phase = Synchronization
 		l.deadline = n.now + n.ticks(n.cfg.InitLimit)
-		for _, f := range l.order {
-			if f.stage == acknowledged {
-				n.bringUpToDate(f)
+		for _, h := range l.order {
+			if h.stage == acknowledged {
+				n.bringUpToDate(h)
 			}
 		}
 		n.establish() // alone, a single voter is a quorum
@@ -247,21 +247,21 @@ func (n *Node) leaderPersisted(w Write) {
 }
 
 // ackEpoch takes a learner's promise and the end of its history.
-func (n *Node) ackEpoch(f *follower, p wire.QuorumPacket) {
+func (n *Node) ackEpoch(h *learnerHandler, p wire.QuorumPacket) {
 	l := n.leader
-	if f.stage != invited || len(p.Data) < 4 {
-		n.expel(f, "ACKEPOCH out of turn")
+	if h.stage != sentLeaderInfo || len(p.Data) < 4 {
+		n.expel(h, "ACKEPOCH out of turn")
 		return
 	}
 	epoch := int64(int32(binary.BigEndian.Uint32(p.Data)))
-	f.stage, f.lastZxid, f.promised = acknowledged, p.Zxid, epoch != alreadyPromised
-	if !l.chosen && !f.observer && f.promised && (epoch > l.oldEpoch || epoch == l.oldEpoch && p.Zxid > n.lastLogged) {
-		n.expel(f, fmt.Sprintf("its history, epoch %d to %v, is newer than the leader's, epoch %d to %v",
+	h.stage, h.lastZxid, h.promised = acknowledged, p.Zxid, epoch != alreadyPromised
+	if !l.chosen && !h.observer && h.promised && (epoch > l.oldEpoch || epoch == l.oldEpoch && p.Zxid > n.lastLogged) {
+		n.expel(h, fmt.Sprintf("its history, epoch %d to %v, is newer than the leader's, epoch %d to %v",
 			epoch, p.Zxid, l.oldEpoch, n.lastLogged))
 		return
 	}
 	if l.historyReady {
-		n.bringUpToDate(f)
+		n.bringUpToDate(h)
 		return
 	}
 	n.chooseHistory()
@@ -277,8 +277,8 @@ func (n *Node) chooseHistory() {
 		if id == n.cfg.ID {
 			return true
 		}
-		f := l.byID[id]
-		return f != nil && !f.observer && f.stage >= acknowledged && f.promised
+		h := l.byID[id]
+		return h != nil && !h.observer && h.stage >= acknowledged && h.promised
 	})
 	if l.chosen || !l.epochDurable || !enough {
 		return
@@ -290,17 +290,17 @@ func (n *Node) chooseHistory() {
 }
 
 // expel closes a learner's link because of what it did.
-func (n *Node) expel(f *follower, reason string) {
-	n.out.event(Event{Kind: PeerMisbehaved, Peer: f.id, Reason: reason})
-	n.close(f.link)
-	n.learnerGone(f, reason)
+func (n *Node) expel(h *learnerHandler, reason string) {
+	n.out.event(Event{Kind: PeerMisbehaved, Peer: h.id, Reason: reason})
+	n.close(h.link)
+	n.learnerGone(h, reason)
 }
 
 // learnerGone forgets a learner. Whether a quorum is left is looked at once a
 // tick, as in ZooKeeper, so that a follower may come back in between.
-func (n *Node) learnerGone(f *follower, reason string) {
-	n.leader.remove(f)
-	n.out.event(Event{Kind: LearnerLost, Peer: f.id, Reason: reason})
+func (n *Node) learnerGone(h *learnerHandler, reason string) {
+	n.leader.remove(h)
+	n.out.event(Event{Kind: LearnerLost, Peer: h.id, Reason: reason})
 }
 
 func (n *Node) leaderTick() {
@@ -308,12 +308,12 @@ func (n *Node) leaderTick() {
 		return
 	}
 	l := n.leader
-	for _, f := range l.order {
+	for _, h := range l.order {
 		switch {
-		case f.stage < ready && n.now >= f.deadline:
-			n.expel(f, "not synchronized within initLimit")
-		case f.stage == serving && n.now >= f.heard+n.ticks(n.cfg.SyncLimit):
-			n.expel(f, "no word within syncLimit")
+		case h.stage < ready && n.now >= h.deadline:
+			n.expel(h, "not synchronized within initLimit")
+		case h.stage == serving && n.now >= h.heard+n.ticks(n.cfg.SyncLimit):
+			n.expel(h, "no word within syncLimit")
 		}
 	}
 	switch {
@@ -336,9 +336,9 @@ func (n *Node) ping() {
 		return
 	}
 	l.pingAt = n.now + n.cfg.Tick/2
-	for _, f := range l.order {
-		if f.stage == serving {
-			n.out.send(f.link, wire.QuorumPacket{Type: wire.PacketPing, Zxid: n.lastLogged})
+	for _, h := range l.order {
+		if h.stage == serving {
+			n.out.send(h.link, wire.QuorumPacket{Type: wire.PacketPing, Zxid: n.lastLogged})
 		}
 	}
 }

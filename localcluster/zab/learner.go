@@ -45,7 +45,7 @@ func (n *Node) follow(leader ServerID) {
 		n.role = Following
 	}
 	n.learner = &learner{leader: leader, heard: n.now, deadline: n.now + n.ticks(n.cfg.InitLimit)}
-	n.lobby.closeAll(n)
+	n.early.closeAll(n)
 	n.dial()
 }
 
@@ -58,8 +58,8 @@ func (n *Node) dial() {
 	n.out.Dial = append(n.out.Dial, Dial{Link: l.link, Leader: l.leader})
 }
 
-// greetLeader opens the conversation: FOLLOWERINFO or OBSERVERINFO.
-func (n *Node) greetLeader() {
+// sendFollowerInfo opens the conversation: FOLLOWERINFO or OBSERVERINFO.
+func (n *Node) sendFollowerInfo() {
 	kind := wire.PacketFollowerInfo
 	if n.role == Observing {
 		kind = wire.PacketObserverInfo
@@ -303,7 +303,7 @@ func (n *Node) upToDate() {
 	n.committed = n.applied
 	n.toLeader(wire.QuorumPacket{Type: wire.PacketAck, Zxid: wire.MakeZxid(l.epoch, 0)})
 	n.deliverUpTo(l.committed)
-	n.settle(l.epoch)
+	n.updateElectionVote(l.epoch)
 	n.out.event(Event{Kind: Synchronized, Peer: l.leader, Epoch: l.epoch, Zxid: n.applied})
 }
 

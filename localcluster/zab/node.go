@@ -113,9 +113,9 @@ type Node struct {
 	// server leaves its leader's history, until a SNAP has come.
 	needsSnapshot bool
 	election      election
-	lobby         lobby    // learners that came before this server knew its role
-	learner       *learner // when Following or Observing
-	leader        *leader  // when Leading
+	early         earlyLearners // learners that came before this server knew its role
+	learner       *learner      // when Following or Observing
+	leader        *leader       // when Leading
 
 	out *Output // of the Step in progress
 }
@@ -226,7 +226,7 @@ func (n *Node) tick() {
 	case Leading:
 		n.leaderTick()
 	}
-	n.lobbyTick()
+	n.earlyLearnersTick()
 }
 
 func (n *Node) peerUp(peer ServerID) {
@@ -251,19 +251,19 @@ func (n *Node) received(link LinkID, p wire.QuorumPacket) {
 	case n.leader != nil && n.leader.learners[link] != nil:
 		n.fromLearner(n.leader.learners[link], p)
 	default:
-		n.newcomer(link, p)
+		n.firstPacket(link, p)
 	}
 }
 
 func (n *Node) connected(link LinkID) {
 	if n.learner != nil && n.learner.link == link {
-		n.greetLeader()
+		n.sendFollowerInfo()
 	}
 	// A link that a learner opened says nothing until its first packet.
 }
 
 func (n *Node) disconnected(link LinkID) {
-	n.lobby.remove(link)
+	n.early.remove(link)
 	switch {
 	case n.learner != nil && n.learner.link == link:
 		n.leaderGone()

@@ -1,0 +1,67 @@
+package zab
+
+import (
+	"slices"
+	"time"
+
+	"zkctl/probe/wire"
+)
+
+// earlyLearners are learners that reported before this server knew that it leads:
+// servers finish an election at different times. ZooKeeper's leader does not listen yet
+// at this time, and its learners connect again.
+//
+// Invariant: empty while Following or Observing; at most earlyLearnersLimit of them,
+// since any process can connect.
+type earlyLearners struct {
+	pending []pendingLearner // in order of arrival
+}
+
+// pendingLearner is a learner whose first packet has come.
+type pendingLearner struct {
+	link     LinkID
+	info     wire.QuorumPacket // FOLLOWERINFO or OBSERVERINFO
+	deadline time.Duration     // for this server to become a leader
+}
+
+const earlyLearnersLimit = 64
+
+// firstPacket handles the first packet on a link that a learner opened.
+func (n *Node) firstPacket(link LinkID, p wire.QuorumPacket) {
+	isInfo := p.Type == wire.PacketFollowerInfo || p.Type == wire.PacketObserverInfo
+	switch {
+	case !isInfo:
+		n.out.event(Event{Kind: PeerMisbehaved, Reason: "first packet on a quorum connection was " + p.Type.String()})
+		n.close(link)
+	case n.role == Leading && !n.cfg.Standalone:
+		n.admit(link, p)
+	case n.role == Looking && len(n.early.pending) < earlyLearnersLimit:
+		n.early.pending = append(n.early.pending, pendingLearner{link, p, n.now + n.ticks(n.cfg.InitLimit)})
+	default:
+		n.close(link)
+	}
+}
+
+func (e *earlyLearners) remove(link LinkID) {
+	e.pending = slices.DeleteFunc(e.pending, func(p pendingLearner) bool { return p.link == link })
+}
+
+func (e *earlyLearners) closeAll(n *Node) {
+	for _, p := range e.takeAll() {
+		n.close(p.link)
+	}
+}
+
+// takeAll empties the list; a leader registers them.
+func (e *earlyLearners) takeAll() []pendingLearner {
+	pending := e.pending
+	e.pending = nil
+	return pending
+}
+
+func (n *Node) earlyLearnersTick() {
+	for len(n.early.pending) > 0 && n.now >= n.early.pending[0].deadline {
+		n.close(n.early.pending[0].link)
+		n.early.pending = n.early.pending[1:]
+	}
+}
