@@ -252,20 +252,25 @@ func (o *faultsOptions) run(ctx context.Context) error {
 			pg.para("Nothing is broken.")
 			return
 		}
-		var rows [][]string
-		for _, f := range answer.Faults {
-			left := "until healed"
-			if f.Remaining != nil {
-				left = short(*f.Remaining)
-			}
-			detail := f.Detail
-			if f.Shape != nil {
-				detail = shapeText(*f.Shape)
-			}
-			rows = append(rows, []string{f.ID, f.Kind.String(), idList(f.Members), strings.Join(f.Links.Strings(), " "), left, detail})
-		}
-		pg.table([]column{left("id"), left("kind"), left("members"), left("links"), left("left"), left("detail")}, rows)
+		drawFaults(pg, answer.Faults)
 	})
+}
+
+func drawFaults(pg *page, faults []localcluster.ActiveFault) {
+	var rows [][]string
+	for _, f := range faults {
+		left := "until healed"
+		if f.Remaining != nil {
+			left = short(*f.Remaining)
+		}
+		detail := f.Detail
+		if f.Shape != nil {
+			detail = shapeText(*f.Shape)
+		}
+		rows = append(rows, []string{f.ID, f.Kind.String(), idList(f.Members), strings.Join(f.Links.Strings(), " "), left, detail})
+	}
+	pg.table([]column{left("id"), left("kind"), left("members").ranked(3), left("links"), left("left").ranked(1),
+		left("detail").ranked(2)}, rows)
 }
 
 type healOptions struct {

@@ -10,7 +10,7 @@ import (
 
 // printHelp explains the program or one command on stdout.
 func (p *program) printHelp(app *cli.App, path []*cli.Command) error {
-	pg := &page{width: 80}
+	pg := &page{width: p.width}
 	if len(path) == 0 {
 		programHelp(pg, app)
 	} else {
@@ -61,7 +61,7 @@ func commandHelp(pg *page, app *cli.App, path []*cli.Command) {
 	if c.UsageText != "" {
 		pg.para("examples:")
 		for _, line := range strings.Split(c.UsageText, "\n") {
-			pg.raw("  " + line + "\n")
+			pg.command(line)
 		}
 	}
 	if len(c.Subcommands) > 0 {
@@ -139,17 +139,60 @@ func flagUsage(f cli.Flag) string {
 // helpRow draws a name and its explanation, wrapped in the second column.
 func helpRow(pg *page, name, usage string) { helpRowAt(pg, 24, name, usage) }
 
-// helpRowAt does so with the second column at an indent.
+// helpRowAt does so with the second column at an indent. Where the page leaves too little room beside
+// the names, the explanations stand below them.
 func helpRowAt(pg *page, indent int, name, usage string) {
+	const narrow = 6
+	width := min(pg.width, textWidth)
 	first := "  " + name
-	if len(first) > indent-2 {
+	if width < indent+30 {
+		indent = narrow
+	}
+	if indent == narrow || visible(first) > indent-2 {
 		pg.raw(first + "\n")
 		first = ""
 	}
 	var b strings.Builder
-	wrap(&b, usage, 80-indent, "")
+	wrap(&b, usage, width-indent, "")
 	for line := range strings.Lines(b.String()) {
-		pg.raw(strings.TrimRight(fmt.Sprintf("%-*s%s", indent, first, line), " "))
+		pg.raw(strings.TrimRight(first+strings.Repeat(" ", indent-visible(first))+line, " "))
 		first = ""
 	}
+}
+
+// command draws a command line to be copied. One that is too long for the page goes on behind a
+// backslash, as a shell reads it.
+func (pg *page) command(line string) {
+	const more = ` \`
+	width := min(pg.width, textWidth)
+	indent := "  "
+	for visible(indent+line) > width {
+		at := breakable(line, width-len(indent)-len(more))
+		if at < 0 {
+			break
+		}
+		pg.raw(indent + line[:at] + more + "\n")
+		indent, line = "      ", line[at+1:]
+	}
+	pg.raw(indent + line + "\n")
+}
+
+// breakable is the last blank outside of quotes before a width, or the first behind it; -1 is that
+// there is none.
+func breakable(line string, width int) int {
+	found := -1
+	var quote rune
+	for i, r := range line {
+		switch {
+		case quote != 0:
+			if r == quote {
+				quote = 0
+			}
+		case r == '\'' || r == '"':
+			quote = r
+		case r == ' ' && (found < 0 || i <= width):
+			found = i
+		}
+	}
+	return found
 }

@@ -1,11 +1,13 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -32,7 +34,8 @@ type program struct {
 	output  format
 	quiet   bool
 	color   bool
-	width   int  // columns of the page
+	width   int  // where text is wrapped
+	edge    int  // where tables must end; 0, off a terminal, is nowhere
 	noColor bool // as given, color is the verdict
 
 	completions completions
@@ -71,6 +74,7 @@ func Run(ctx context.Context, args []string, streams Streams, getenv func(string
 }
 
 func (p *program) run(ctx context.Context, args []string) error {
+	p.measure()
 	app := p.app()
 	if len(args) > 0 && args[0] == completeCommand {
 		return p.complete(ctx, app, args[1:])
@@ -134,17 +138,30 @@ func (p *program) settle(output string) error {
 	if p.name == "" {
 		p.name = p.getenv("ZKCTL_NAME")
 	}
-	p.width = 80 // what is pasted into a review should not depend on a window
 	if f, ok := p.Out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		p.color = !p.noColor && p.getenv("NO_COLOR") == "" && p.getenv("TERM") != "dumb"
-		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
-			p.width = w
-		}
 	}
 	return nil
 }
 
-// noArgs, oneArg check the arguments of a verb.
+// textWidth is how wide text is at most: longer lines are hard to read.
+const textWidth = 80
+
+// measure finds out how wide a page may be: COLUMNS, where somebody has set it, or what the terminal
+// says. Off a terminal a table has all its columns, since what is pasted into a review should not
+// depend on a window.
+func (p *program) measure() {
+	if w, err := strconv.Atoi(p.getenv("COLUMNS")); err == nil && w > 0 {
+		p.edge = w
+	} else if f, ok := p.Out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		if w, _, err := term.GetSize(int(f.Fd())); err == nil {
+			p.edge = w
+		}
+	}
+	p.width = cmp.Or(p.edge, textWidth)
+}
+
+// oneArg checks the arguments of a verb that takes one.
 func oneArg(c *cli.Context, what string, into *string) error {
 	if c.NArg() != 1 {
 		return usagef("%s wants one argument, %s; got %d", c.Command.HelpName, what, c.NArg())

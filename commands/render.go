@@ -8,8 +8,6 @@ import (
 	"strings"
 
 	"github.com/fatih/color"
-	"github.com/olekukonko/tablewriter"
-	"github.com/olekukonko/tablewriter/tw"
 	"sigs.k8s.io/yaml"
 )
 
@@ -38,7 +36,7 @@ const schemaVersion = 1
 // fills. doc must encode as a JSON object.
 func (p *program) print(doc any, draw func(*page)) error {
 	if p.output == formatTable {
-		pg := &page{color: p.color, width: p.width}
+		pg := &page{color: p.color, width: p.width, edge: p.edge}
 		draw(pg)
 		_, err := p.Out.Write(pg.buf.Bytes())
 		return wrapOutput(err)
@@ -122,17 +120,9 @@ func (p *program) hint(format string, args ...any) {
 type page struct {
 	buf   bytes.Buffer
 	color bool
-	width int
+	width int // where text is wrapped
+	edge  int // where tables must end; 0 is nowhere
 }
-
-// column is the head of a table's column; numbers are aligned to the right.
-type column struct {
-	title string
-	right bool
-}
-
-func left(title string) column  { return column{title, false} }
-func right(title string) column { return column{title, true} }
 
 // block separates what follows from what is there.
 func (pg *page) block() {
@@ -141,76 +131,36 @@ func (pg *page) block() {
 	}
 }
 
-// table draws rows under a head, two blanks between columns and no lines: it
-// reads the same on a terminal, in a pipe and in a design review.
-func (pg *page) table(columns []column, rows [][]string) {
-	pg.block()
-	head := make([]string, len(columns))
-	align := make([]tw.Align, len(columns))
-	for i, c := range columns {
-		head[i] = strings.ToUpper(c.title)
-		align[i] = tw.AlignLeft
-		if c.right {
-			align[i] = tw.AlignRight
-		}
-	}
-	pg.grid(head, align, rows)
-}
-
 // fields draws names and values; rows with an empty value are left out, and
-// values that do not fit are wrapped.
+// values that do not fit are wrapped, under their names where it is narrow.
 func (pg *page) fields(rows ...[2]string) {
 	pg.block()
 	names := 0
 	for _, r := range rows {
 		if r[1] != "" {
-			names = max(names, len(r[0]))
+			names = max(names, visible(r[0]))
 		}
 	}
-	var cells [][]string
+	indent := names + gap
+	narrow := pg.width-indent < 24
+	if narrow {
+		indent = gap
+	}
 	for _, r := range rows {
-		name := r[0]
 		if r[1] == "" {
 			continue
 		}
-		var b strings.Builder
-		wrap(&b, r[1], max(40, pg.width-names-2), "")
-		for line := range strings.Lines(b.String()) {
-			cells = append(cells, []string{name, strings.TrimSuffix(line, "\n")})
+		name := r[0]
+		if narrow {
+			pg.buf.WriteString(name + "\n")
 			name = ""
 		}
-	}
-	pg.grid(nil, []tw.Align{tw.AlignLeft, tw.AlignLeft}, cells)
-}
-
-func (pg *page) grid(head []string, align []tw.Align, rows [][]string) {
-	if len(rows) == 0 && head == nil {
-		return
-	}
-	gap := tw.CellPadding{Global: tw.Padding{Left: tw.Empty, Right: "  ", Overwrite: true}}
-	cell := func() tw.CellConfig {
-		return tw.CellConfig{
-			Formatting: tw.CellFormatting{AutoWrap: tw.WrapNone, AutoFormat: tw.Off},
-			Alignment:  tw.CellAlignment{PerColumn: align},
-			Padding:    gap,
+		var b strings.Builder
+		wrap(&b, r[1], pg.width-indent, "")
+		for line := range strings.Lines(b.String()) {
+			pg.buf.WriteString(strings.TrimRight(name+strings.Repeat(" ", indent-visible(name))+line, " \n") + "\n")
+			name = ""
 		}
-	}
-	var b bytes.Buffer
-	t := tablewriter.NewTable(&b,
-		tablewriter.WithRendition(tw.Rendition{
-			Borders:  tw.BorderNone,
-			Settings: tw.Settings{Lines: tw.LinesNone, Separators: tw.SeparatorsNone},
-		}),
-		tablewriter.WithConfig(tablewriter.Config{Header: cell(), Row: cell()}),
-	)
-	if head != nil {
-		t.Header(head)
-	}
-	// The table writes to memory and is given strings only: it cannot fail.
-	_ = t.Bulk(rows)
-	_ = t.Render()
-	for line := range strings.Lines(b.String()) {
-		pg.buf.WriteString(strings.TrimRight(line, " \n") + "\n")
 	}
 }
 
@@ -228,7 +178,7 @@ func (pg *page) line(format string, args ...any) {
 	if strings.HasPrefix(text, "- ") {
 		indent = "  "
 	}
-	wrap(&pg.buf, text, min(pg.width, 80), indent)
+	wrap(&pg.buf, text, min(pg.width, textWidth), indent)
 }
 
 // raw writes text as it is.

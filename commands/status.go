@@ -22,7 +22,7 @@ func newStatusCommand(p *program) *cli.Command {
 		Category: categoryEnsemble,
 		Usage:    "show the members, their roles and the verdict",
 		Description: "Asks every member over its own port what it is doing. Exits 0 when the ensemble is healthy, 3 when it is not, " +
-			"and 6 when it is not running.",
+			"and 6 when it is not running. A narrow terminal shows fewer columns; -o json has all.",
 		UsageText: "zkctl status\nzkctl status -o json\nzkctl status --name test && echo fine",
 		Action:    func(c *cli.Context) error { return o.run(c.Context) },
 	}
@@ -73,8 +73,8 @@ func drawStatus(pg *page, s localcluster.Status) {
 	for _, m := range s.Members {
 		rows = append(rows, memberRow(pg, m))
 	}
-	pg.table([]column{right("id"), left("role"), left("engine"), right("zxid"), right("epoch"), right("conns"), left("client"),
-		right("pid"), right("up")}, rows)
+	pg.table([]column{right("id"), left("role"), left("engine").ranked(6), right("zxid").ranked(2), right("epoch").ranked(3),
+		right("conns").ranked(4), left("client").ranked(1).uncut(), right("pid").ranked(5), right("up").ranked(7)}, rows)
 	pg.block()
 	if s.State == localcluster.StateRunning {
 		for _, f := range s.Reasons {
@@ -143,14 +143,19 @@ func (o *lsOptions) run(ctx context.Context) error {
 			pg.para("There is no ensemble in %s.", home)
 			return
 		}
-		var rows [][]string
-		for _, s := range list {
-			rows = append(rows, []string{s.Name, s.State, s.Health.String(), strconv.Itoa(s.Members), s.Connect})
-		}
-		pg.table([]column{left("name"), left("state"), left("health"), right("members"), left("connect")}, rows)
+		drawSummaries(pg, list)
 	})
 	if err != nil {
 		return err
 	}
 	return listErr
+}
+
+func drawSummaries(pg *page, list []localcluster.Summary) {
+	var rows [][]string
+	for _, s := range list {
+		rows = append(rows, []string{s.Name, s.State, s.Health.String(), strconv.Itoa(s.Members), s.Connect})
+	}
+	pg.table([]column{left("name"), left("state").ranked(2), left("health"), right("members").ranked(3),
+		left("connect").ranked(1).uncut()}, rows)
 }
