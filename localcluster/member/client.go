@@ -26,8 +26,8 @@ func (c *conn) frame(records ...wire.Record) (size int) {
 	return size
 }
 
-// Greet implements replica.Client.
-func (c *conn) Greet(r wire.ConnectResponse) {
+// Connected implements replica.Client.
+func (c *conn) Connected(r wire.ConnectResponse) {
 	c.frame(&r)
 	if r.SessionID != 0 {
 		c.open = true
@@ -86,14 +86,14 @@ func (c *conn) String() string { return c.remote.String() }
 func (s *server) greet(m greeted) {
 	m.c.heard = time.Now()
 	s.received(m.c)
-	s.core.Greet(m.c.Conn, m.req)
+	s.replica.Connect(m.c.Conn, m.req)
 }
 
 func (s *server) request(m requestRead) {
 	m.c.heard = m.at
 	s.received(m.c)
 	header, body := splitRequest(m.frame)
-	s.core.Request(m.c.Conn, &replica.Request{Xid: header.Xid, Op: header.Op, Body: body, At: m.at.Sub(s.began)})
+	s.replica.Request(m.c.Conn, &replica.Request{Xid: header.Xid, Op: header.Op, Body: body, At: m.at.Sub(s.began)})
 }
 
 // gone ends a connection's life: its goroutines have finished reading.
@@ -102,7 +102,7 @@ func (s *server) gone(c *conn, err error) {
 		s.log.Warn("closing a client connection", "client", c.remote, "session", replica.SessionName(c.Session()), "reason", err)
 	}
 	s.flushConn(c) // also of a connection that is closed: settle counts the rest
-	s.core.Gone(c.Conn)
+	s.replica.Gone(c.Conn)
 	c.open = false
 	c.box.part()
 	c.box.settle()

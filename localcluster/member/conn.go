@@ -50,7 +50,7 @@ func newConn(id int64, socket net.Conn, box *outbox) *conn {
 		c.remote = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
 	}
 	// Known from the start, without any auth packet (IPAuthenticationProvider).
-	c.Conn = replica.Connect(id, c, []wire.ID{{Scheme: "ip", ID: c.remote.Addr().WithZone("").String()}})
+	c.Conn = replica.NewConn(id, c, []wire.ID{{Scheme: "ip", ID: c.remote.Addr().WithZone("").String()}})
 	return c
 }
 

@@ -29,14 +29,14 @@ func (s *server) word(m wordAsked) string {
 	case "envi":
 		return enviText(s.cfg.Version)
 	case "isro":
-		if !s.core.Status().Serving {
+		if !s.replica.Status().Serving {
 			return "null"
 		}
 		return "rw"
 	case "gtmk", "stmk", "hash":
 		return m.word + " is not supported by this server.\n"
 	}
-	if !s.core.Status().Serving {
+	if !s.replica.Status().Serving {
 		return wire.NotServingText
 	}
 	switch m.word {
@@ -77,9 +77,9 @@ func (s *server) mode() string {
 	switch {
 	case s.cfg.Standalone:
 		return "standalone"
-	case s.core.Status().Role == zab.Leading:
+	case s.replica.Status().Role == zab.Leading:
 		return "leader"
-	case s.core.Status().Role == zab.Observing:
+	case s.replica.Status().Role == zab.Observing:
 		return "observer"
 	default:
 		return "follower"
@@ -89,10 +89,10 @@ func (s *server) mode() string {
 // lastZxid is what `srvr` shows: a leader whose epoch has no transaction yet
 // shows the epoch's beginning, learners the last transaction.
 func (s *server) lastZxid() wire.Zxid {
-	if s.core.Status().Role == zab.Leading && !s.cfg.Standalone {
-		return max(s.core.Tree().LastZxid(), wire.MakeZxid(s.core.Status().Epoch, 0))
+	if s.replica.Status().Role == zab.Leading && !s.cfg.Standalone {
+		return max(s.replica.Tree().LastZxid(), wire.MakeZxid(s.replica.Status().Epoch, 0))
 	}
-	return s.core.Tree().LastZxid()
+	return s.replica.Tree().LastZxid()
 }
 
 func (s *server) versionLine() string { return "Zookeeper version: " + s.cfg.Version + "\n" }
@@ -103,7 +103,7 @@ func (s *server) srvrLines() string {
 	fmt.Fprintf(&b, "Latency min/avg/max: %d/%s/%d\n", l.least, javaDouble(l.average()), l.most)
 	fmt.Fprintf(&b, "Received: %d\nSent: %d\nConnections: %d\nOutstanding: %d\n",
 		s.stats.received, s.stats.sent, len(s.connections()), s.outstanding())
-	fmt.Fprintf(&b, "Zxid: %v\nMode: %s\nNode count: %d\n", s.lastZxid(), s.mode(), s.core.Tree().Counts().Nodes)
+	fmt.Fprintf(&b, "Zxid: %v\nMode: %s\nNode count: %d\n", s.lastZxid(), s.mode(), s.replica.Tree().Counts().Nodes)
 	if s.mode() == "leader" {
 		p := s.stats.proposals
 		fmt.Fprintf(&b, "Proposal sizes last/min/max: %d/%d/%d\n", p.last, p.least, p.most)

@@ -32,7 +32,7 @@ func javaDouble(f float64) string {
 func (s *server) mntrText() string {
 	var b strings.Builder
 	put := func(key string, value any) { fmt.Fprintf(&b, "zk_%s\t%v\n", key, value) }
-	status, tree := s.core.Status(), s.core.Tree()
+	status, tree := s.replica.Status(), s.replica.Tree()
 	put("version", s.cfg.Version)
 	put("server_state", s.mode())
 	if !s.cfg.Standalone {
@@ -69,9 +69,9 @@ func (s *server) mntrText() string {
 	put("non_mtls_local_conn_count", 0)
 	s.mntrQuorum(put)
 	put("epoch", status.Epoch)
-	put("last_zxid", s.core.Tree().LastZxid())
+	put("last_zxid", s.replica.Tree().LastZxid())
 	put("last_logged_zxid", status.LastLogged)
-	put("tree_digest", fmt.Sprintf("0x%x", uint64(s.core.Tree().Digest().Digest)))
+	put("tree_digest", fmt.Sprintf("0x%x", uint64(s.replica.Tree().Digest().Digest)))
 	return b.String()
 }
 
@@ -79,7 +79,7 @@ func (s *server) mntrQuorum(put func(string, any)) {
 	if s.cfg.Standalone {
 		return
 	}
-	status := s.core.Status()
+	status := s.replica.Status()
 	put("quorum_size", len(s.cfg.Voters.Voters()))
 	put("leader_id", status.Leader)
 	if status.Role == zab.Leading {
@@ -87,7 +87,7 @@ func (s *server) mntrQuorum(put func(string, any)) {
 		put("synced_followers", status.SyncedFollowers)
 		put("synced_non_voting_followers", 0)
 		put("synced_observers", status.SyncedObservers)
-		put("pending_syncs", s.core.PendingSyncs())
+		put("pending_syncs", s.replica.PendingSyncs())
 		put("leader_uptime", (s.Now() - s.servingSince).Milliseconds())
 		put("last_proposal_size", s.stats.proposals.last)
 		put("min_proposal_size", s.stats.proposals.least)
@@ -184,11 +184,11 @@ func (s *server) dumpText() string {
 	var b strings.Builder
 	b.WriteString("SessionTracker dump:\n")
 	b.WriteString(s.sessionDump())
-	owners := s.core.Tree().EphemeralOwners()
+	owners := s.replica.Tree().EphemeralOwners()
 	fmt.Fprintf(&b, "ephemeral nodes dump:\nSessions with Ephemerals (%d):\n", len(owners))
 	for _, session := range owners {
 		fmt.Fprintf(&b, "0x%x:\n", uint64(session))
-		for _, path := range s.core.Tree().Ephemerals(session) {
+		for _, path := range s.replica.Tree().Ephemerals(session) {
 			fmt.Fprintf(&b, "\t%s\n", path)
 		}
 	}

@@ -11,16 +11,16 @@ import (
 // The words about watches count one-shot and other watches on data; those on
 // children are not shown, in ZooKeeper either.
 
-func (s *server) watchCount() int { return s.core.Watches().Counts().Total }
+func (s *server) watchCount() int { return s.replica.Watches().Counts().Total }
 
 func (s *server) watchSummary() string {
-	n := s.core.Watches().Counts()
+	n := s.replica.Watches().Counts()
 	return fmt.Sprintf("%d connections watching %d paths\nTotal watches:%d\n", n.Watchers, n.Paths, n.Watches)
 }
 
 func (s *server) watchesByConnection() string {
 	var b strings.Builder
-	s.core.Watches().EachWatcher(func(watcher int64, paths []string) {
+	s.replica.Watches().EachWatcher(func(watcher int64, paths []string) {
 		fmt.Fprintf(&b, "%v\n", s.sessionOf(watcher))
 		for _, path := range paths {
 			fmt.Fprintf(&b, "\t%s\n", path)
@@ -31,7 +31,7 @@ func (s *server) watchesByConnection() string {
 
 func (s *server) watchesByPath() string {
 	var b strings.Builder
-	s.core.Watches().EachPath(func(path string, watchers []int64) {
+	s.replica.Watches().EachPath(func(path string, watchers []int64) {
 		b.WriteString(path + "\n")
 		for _, w := range watchers {
 			fmt.Fprintf(&b, "\t%v\n", s.sessionOf(w))
@@ -50,7 +50,7 @@ func (s *server) sessionOf(watcher int64) replica.SessionName {
 // sessionDump is the session tracker's part of `dump`: with deadlines on the
 // server that has them, and without on learners.
 func (s *server) sessionDump() string {
-	if sessions := s.core.Sessions(); sessions != nil {
+	if sessions := s.replica.Sessions(); sessions != nil {
 		var sets expirySets
 		sessions.EachDeadline(func(at time.Duration, sessions []int64) {
 			for _, id := range sessions {
@@ -60,8 +60,8 @@ func (s *server) sessionDump() string {
 		return "Session " + sets.String()
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "Global Sessions(%d):\n", s.core.Tree().Counts().Sessions)
-	s.core.Tree().EachSession(func(id int64, timeout int32) {
+	fmt.Fprintf(&b, "Global Sessions(%d):\n", s.replica.Tree().Counts().Sessions)
+	s.replica.Tree().EachSession(func(id int64, timeout int32) {
 		fmt.Fprintf(&b, "%v\t%dms\n", replica.SessionName(id), timeout)
 	})
 	return b.String()

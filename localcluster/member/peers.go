@@ -42,8 +42,8 @@ type peers struct {
 	leader  zab.LinkID // the link dialled last: to the leader, while there is one
 }
 
-// coreInput is something for the core, from the election channel or the disk.
-type coreInput struct{ in zab.Input }
+// nodeInput is something for the core, from the election channel or the disk.
+type nodeInput struct{ in zab.Input }
 
 // What happens on quorum connections.
 type (
@@ -230,22 +230,22 @@ func (h *linkHandler) Disconnected(reason error) {
 type electionEvents struct{ p *peers }
 
 func (e electionEvents) Notified(from int64, n wire.Notification) {
-	e.p.post(coreInput{zab.Notified{From: zab.ServerID(from), Notification: n}})
+	e.p.post(nodeInput{zab.Notified{From: zab.ServerID(from), Notification: n}})
 }
 
 func (e electionEvents) PeerUp(id int64) {
 	e.p.log.Debug("election channel up", "peer", id)
-	e.p.post(coreInput{zab.PeerUp{Peer: zab.ServerID(id)}})
+	e.p.post(nodeInput{zab.PeerUp{Peer: zab.ServerID(id)}})
 }
 
 func (e electionEvents) PeerDown(id int64, reason error) {
 	e.p.ended("election channel down", reason, "peer", id)
-	e.p.post(coreInput{zab.PeerDown{Peer: zab.ServerID(id)}})
+	e.p.post(nodeInput{zab.PeerDown{Peer: zab.ServerID(id)}})
 }
 
 func (e electionEvents) Unreachable(id int64, reason error) {
 	e.p.log.Info("cannot reach a server", "peer", id, "reason", reason)
-	e.p.post(coreInput{zab.PeerDown{Peer: zab.ServerID(id)}})
+	e.p.post(nodeInput{zab.PeerDown{Peer: zab.ServerID(id)}})
 }
 
 func (e electionEvents) Refused(remote string, reason error) { e.p.refused("election")(remote, reason) }

@@ -116,14 +116,14 @@ func openStorage(cfg *Config, fs storage.FS) (*storage.Store, *storage.Recovered
 }
 
 func newServer(cfg *Config, log *slog.Logger, found *storage.Recovered) (*server, error) {
-	core := zab.Config{
+	node := zab.Config{
 		ID: zab.ServerID(cfg.ID), Standalone: cfg.Standalone, Voters: cfg.Voters,
 		Tick: cfg.Tick, InitLimit: cfg.InitLimit, SyncLimit: cfg.SyncLimit, History: cfg.CommitLogCount,
 	}
 	if !cfg.Standalone {
-		core.ConfigText = cfg.Ensemble.Text()
+		node.ConfigText = cfg.Ensemble.Text()
 		for _, id := range cfg.Ensemble.Observers() {
-			core.Observers = append(core.Observers, zab.ServerID(id))
+			node.Observers = append(node.Observers, zab.ServerID(id))
 		}
 	}
 	s := &server{
@@ -131,15 +131,15 @@ func newServer(cfg *Config, log *slog.Logger, found *storage.Recovered) (*server
 		conns: map[int64]*conn{}, stats: newServerStats(),
 	}
 	o := replica.Options{
-		Core: core, MinSessionTimeout: cfg.MinSessionTimeout, MaxSessionTimeout: cfg.MaxSessionTimeout,
+		Zab: node, MinSessionTimeout: cfg.MinSessionTimeout, MaxSessionTimeout: cfg.MaxSessionTimeout,
 		SnapCount: cfg.SnapCount, ReapInterval: cfg.ReapInterval, SkipACL: cfg.SkipACL, SuperDigest: cfg.SuperDigest,
 		SessionSeed: s.Wall(),
 	}
 	if !cfg.Standalone {
-		o.Config, o.ConfigVersion = core.ConfigText, cfg.Ensemble.Version
+		o.Config, o.ConfigVersion = node.ConfigText, cfg.Ensemble.Version
 	}
 	var err error
-	s.core, err = replica.New(o, replica.Recovered{
+	s.replica, err = replica.New(o, replica.Recovered{
 		Recovered: zab.Recovered{
 			AcceptedEpoch: found.AcceptedEpoch, CurrentEpoch: found.CurrentEpoch,
 			LastZxid: found.LastZxid, Recent: found.Recent,

@@ -25,9 +25,9 @@ type server struct {
 	peers  *peers // nil when standalone
 	writer *writer
 
-	core  *replica.Server // decides everything
-	conns map[int64]*conn // every connection, by its id
-	dirty []*conn         // those with answers to flush at the end of the batch
+	replica *replica.Server // decides everything
+	conns   map[int64]*conn // every connection, by its id
+	dirty   []*conn         // those with answers to flush at the end of the batch
 
 	stats        serverStats
 	servingSince time.Duration
@@ -58,9 +58,9 @@ func (s *server) post(message any) bool {
 func (s *server) loop(ctx context.Context) error {
 	ticker := time.NewTicker(replica.TickInterval(s.cfg.Tick))
 	defer ticker.Stop()
-	s.core.Step(zab.Start{})
+	s.replica.Step(zab.Start{})
 	for {
-		if err := s.core.Err(); err != nil {
+		if err := s.replica.Err(); err != nil {
 			return err
 		}
 		s.flush()
@@ -70,11 +70,11 @@ func (s *server) loop(ctx context.Context) error {
 		case err := <-s.writer.failed:
 			return err
 		case <-s.writer.progress:
-			s.core.Step(zab.Persisted{Seq: s.writer.durable.Load()})
+			s.replica.Step(zab.Persisted{Seq: s.writer.durable.Load()})
 		case <-ticker.C:
-			s.core.Tick()
+			s.replica.Tick()
 		case message := <-s.inbox:
-			s.core.Wake()
+			s.replica.Wake()
 			s.handle(message)
 			s.handleBatch()
 		}
@@ -83,7 +83,7 @@ func (s *server) loop(ctx context.Context) error {
 
 // handleBatch handles what else is there already.
 func (s *server) handleBatch() {
-	for n := 1; n < batchSize && s.core.Err() == nil; n++ {
+	for n := 1; n < batchSize && s.replica.Err() == nil; n++ {
 		select {
 		case message := <-s.inbox:
 			s.handle(message)
@@ -110,8 +110,8 @@ func (s *server) handle(message any) {
 		s.gone(m.c, m.err)
 
 	// From the other servers.
-	case coreInput:
-		s.core.Step(m.in)
+	case nodeInput:
+		s.replica.Step(m.in)
 	case linkOpened:
 		s.linkOpened(m)
 	case linkReceived:
@@ -149,7 +149,7 @@ func (s *server) flushConn(c *conn) {
 	if !reading && !c.Closing() {
 		s.log.Warn("a client does not read its watch events: closing the connection", "client", c.remote,
 			"session", replica.SessionName(c.Session()))
-		s.core.Drop(c.Conn)
+		s.replica.Drop(c.Conn)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 	"zkctl/probe/wire"
 )
 
-// A server is the replica.Shell of its core: what the core wants done goes
+// A server is the replica.Shell of its replica: what that wants done goes
 // through here to the disk, to the other servers, and into the log.
 var _ replica.Shell = (*server)(nil)
 
@@ -31,7 +31,7 @@ func (s *server) Chance(n int) int { return rand.IntN(n) }
 // Persist implements replica.Disk.
 func (s *server) Persist(writes []zab.Write) {
 	if len(writes) > 0 {
-		s.writer.enqueue(writes, s.core.Tree())
+		s.writer.enqueue(writes, s.replica.Tree())
 	}
 }
 
@@ -105,12 +105,12 @@ func (s *server) Serving(begins bool) {
 		return
 	}
 	s.servingSince = s.Now()
-	status := s.core.Status()
+	status := s.replica.Status()
 	s.log.Info("serving clients", "mode", s.mode(), "epoch", status.Epoch, "leader", int64(status.Leader),
-		"zxid", s.core.Tree().LastZxid())
+		"zxid", s.replica.Tree().LastZxid())
 }
 
-// What else a witness is told is for those who check the core: package simulation.
+// What else a witness is told is for those who check the replica: package simulation.
 
 // Stepped implements replica.Witness.
 func (s *server) Stepped(*zab.Output) {}
@@ -134,7 +134,7 @@ func (s *server) Expired([]int64) {}
 // as long as the core knows of the link.
 func (s *server) linkOpened(m linkOpened) {
 	if s.peers.opened(m) {
-		s.core.Step(zab.Connected{Link: m.link})
+		s.replica.Step(zab.Connected{Link: m.link})
 	}
 }
 
@@ -143,15 +143,15 @@ func (s *server) linkReceived(m linkReceived) {
 		return
 	}
 	if m.tree != nil {
-		s.core.Arrived(m.tree)
+		s.replica.Arrived(m.tree)
 	}
-	s.core.Step(zab.Received{Link: m.link, Packet: m.packet})
+	s.replica.Step(zab.Received{Link: m.link, Packet: m.packet})
 }
 
 func (s *server) linkClosed(m linkClosed) {
 	if s.peers.gone(m.link) {
 		s.peers.ended("quorum connection ended", m.reason)
-		s.core.Step(zab.Disconnected{Link: m.link})
+		s.replica.Step(zab.Disconnected{Link: m.link})
 	}
 }
 
@@ -165,7 +165,7 @@ func (s *server) logEvent(e zab.Event, in zab.Input) {
 	case zab.PeerMisbehaved, zab.ProposalRefused, zab.Resigned, zab.LearnerLost:
 		level = slog.LevelWarn
 	}
-	status := s.core.Status()
+	status := s.replica.Status()
 	attrs := []slog.Attr{
 		slog.String("role", status.Role.String()), slog.String("phase", status.Phase.String()),
 	}

@@ -8,7 +8,7 @@ import (
 	"zkctl/probe/wire"
 )
 
-// A snapshot's way, when the core has decided that one is due:
+// A snapshot's way, when the replica has decided that one is due:
 //
 //	loop: Tree.Snapshot(), O(1) ──► writer: in its place among the writes ──► background:
 //	encode and fsync while appends go on, give it its name, purge ──► snapshotDone
@@ -43,7 +43,7 @@ func (w *writer) save(order *saveOrder) {
 // snapshotDone logs. A snapshot that failed is no reason to stop: the log has
 // everything. If the disk is at fault, the next append will say so.
 func (s *server) snapshotDone(m snapshotDone) {
-	s.core.Saved()
+	s.replica.Saved()
 	for _, name := range m.purged {
 		s.log.Info("purged", "file", name)
 	}

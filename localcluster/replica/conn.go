@@ -7,7 +7,7 @@ import (
 
 // Conn is one connection of a client.
 //
-//	Connect ──► Greet: ConnectRequest ──► Client.Greet ──► Request … ──► closing
+//	NewConn ──► Connect: ConnectRequest ──► Client.Connected ──► Request … ──► closing
 type Conn struct {
 	id     int64
 	client Client
@@ -20,10 +20,10 @@ type Conn struct {
 	closing     bool // nothing more will be answered
 }
 
-// Connect begins a connection. The id is never used again; the watches of the
+// NewConn begins a connection. The id is never used again; the watches of the
 // connection go by it. Of the client are known, without any auth packet, these
 // identities (IPAuthenticationProvider).
-func Connect(id int64, client Client, ids []wire.ID) *Conn {
+func NewConn(id int64, client Client, ids []wire.ID) *Conn {
 	return &Conn{id: id, client: client, ids: ids}
 }
 

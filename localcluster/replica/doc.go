@@ -9,7 +9,7 @@
 //	             └──────────────┬──────────────────────┘
 //	                        Shell, Client
 //	                            │
-//	  Greet, Request, Gone ─► Server ◄─ Step(zab.Input), Tick
+//	  Connect, Request, Gone ─► Server ◄─ Step(zab.Input), Tick
 //	                            │
 //	           zab.Node ─ datatree.Tree, Preparer, Watches, Sessions
 //

@@ -42,7 +42,7 @@ func ownerOf(link zab.LinkID) int64 { return int64(link) }
 // newLeading starts with every known session alive, each with its full timeout
 // ahead: the leader before knew better, but it took that with it.
 func newLeading(s *Server) *leading {
-	sessions := datatree.NewSessions(s.o.Core.Tick)
+	sessions := datatree.NewSessions(s.o.Zab.Tick)
 	sessions.Restart(s.tree, s.shell.Now())
 	return &leading{
 		sessions: sessions, behindCommit: map[zab.LinkID][]latePacket{},

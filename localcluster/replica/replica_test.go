@@ -76,7 +76,7 @@ type listener struct {
 	session int64
 }
 
-func (l *listener) Greet(r wire.ConnectResponse) {
+func (l *listener) Connected(r wire.ConnectResponse) {
 	l.session = r.SessionID
 	l.w.say("%s: session, timeout %d", l.name, r.Timeout)
 }
@@ -95,14 +95,14 @@ func (l *listener) String() string                         { return l.name }
 func alone(t *testing.T) *world {
 	t.Helper()
 	w := &world{}
-	core, err := New(Options{
-		Core:              zab.Config{ID: 1, Standalone: true, Tick: 100 * time.Millisecond},
+	server, err := New(Options{
+		Zab:               zab.Config{ID: 1, Standalone: true, Tick: 100 * time.Millisecond},
 		MinSessionTimeout: 200 * time.Millisecond, MaxSessionTimeout: 2 * time.Second, SnapCount: 100,
 	}, Recovered{Tree: datatree.New()}, w)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.Server = core
+	w.Server = server
 	w.Step(zab.Start{})
 	if got := w.told(); got != "serving: true" {
 		t.Fatalf("a standalone server starts with %q", got)
@@ -112,8 +112,8 @@ func alone(t *testing.T) *world {
 
 func (w *world) join(name string, id int64) (*Conn, *listener) {
 	l := &listener{w: w, name: name}
-	c := Connect(id, l, nil)
-	w.Greet(c, wire.ConnectRequest{Timeout: 1000, Password: wire.NoPassword()})
+	c := NewConn(id, l, nil)
+	w.Connect(c, wire.ConnectRequest{Timeout: 1000, Password: wire.NoPassword()})
 	w.sync()
 	return c, l
 }
@@ -163,13 +163,13 @@ func TestSessionsMoveAndEnd(t *testing.T) {
 	w.told()
 
 	thief := &listener{w: w, name: "thief"}
-	w.Greet(Connect(2, thief, nil), wire.ConnectRequest{SessionID: first.session, Timeout: 1000, Password: wire.NoPassword()})
+	w.Connect(NewConn(2, thief, nil), wire.ConnectRequest{SessionID: first.session, Timeout: 1000, Password: wire.NoPassword()})
 	if got, want := w.told(), "warning: a client gave a wrong session password\nthief: session, timeout 0\nthief: closed behind that"; got != want {
 		t.Errorf("a wrong password:\n%s", got)
 	}
 	second := &listener{w: w, name: "second"}
-	c := Connect(3, second, nil)
-	w.Greet(c, wire.ConnectRequest{SessionID: first.session, Timeout: 1000, Password: wire.SessionPassword(first.session)})
+	c := NewConn(3, second, nil)
+	w.Connect(c, wire.ConnectRequest{SessionID: first.session, Timeout: 1000, Password: wire.SessionPassword(first.session)})
 	if got, want := w.told(), "first: cut off\nsecond: session, timeout 1000"; got != want {
 		t.Errorf("a session moves:\n%s", got)
 	}

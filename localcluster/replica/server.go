@@ -16,7 +16,7 @@ import (
 
 // Options are what a Server is to be.
 type Options struct {
-	Core zab.Config // Tick is the unit of sessions, too
+	Zab zab.Config // Tick is the unit of sessions, too
 
 	MinSessionTimeout, MaxSessionTimeout time.Duration
 
@@ -77,14 +77,14 @@ type Server struct {
 // New makes a server of what was on its disk. It does nothing before a Step
 // with zab.Start.
 func New(o Options, found Recovered, shell Shell) (*Server, error) {
-	node, err := zab.New(o.Core, found.Recovered)
+	node, err := zab.New(o.Zab, found.Recovered)
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{
 		o: o, shell: shell, node: node, status: node.Status(), tree: found.Tree,
 		conns: map[int64]*Conn{}, bound: map[int64]*Conn{}, watches: datatree.NewWatches(),
-		ids:     datatree.NewSessionIDs(sessionServer(o.Core), o.SessionSeed),
+		ids:     datatree.NewSessionIDs(sessionServer(o.Zab), o.SessionSeed),
 		pending: pending{},
 	}
 	s.snapshots.restart(s, found.Backlog)
@@ -146,7 +146,7 @@ func TickInterval(tick time.Duration) time.Duration {
 // late tells that the process was stopped for a while (SIGSTOP, a suspended
 // laptop, a machine without a core to spare).
 func (s *Server) late() bool {
-	return s.shell.Now() > s.lastTick+5*TickInterval(s.o.Core.Tick)
+	return s.shell.Now() > s.lastTick+5*TickInterval(s.o.Zab.Tick)
 }
 
 // Wake is to be called before a message is handled: a server that was stopped

@@ -15,14 +15,14 @@ func (n SessionName) String() string { return fmt.Sprintf("0x%x", uint64(n)) }
 
 func milliseconds(ms int32) time.Duration { return time.Duration(ms) * time.Millisecond }
 
-// Greet handles a ConnectRequest: a client that wants a session, a new one or
+// Connect handles a ConnectRequest: a client that wants a session, a new one or
 // one that it has.
 //
 //	session 0    ──► createSession is proposed ──► committed ──► ConnectResponse
 //	session != 0 ──► password ──► alive? ──► ConnectResponse
 //	                    │           │ ask the leader, or be it
 //	                    └───────────┴──► refused: ConnectResponse of zeros
-func (s *Server) Greet(c *Conn, req wire.ConnectRequest) {
+func (s *Server) Connect(c *Conn, req wire.ConnectRequest) {
 	switch {
 	case c.closing:
 		return
@@ -51,7 +51,7 @@ func (s *Server) Greet(c *Conn, req wire.ConnectRequest) {
 // last transaction, or the beginning of the epoch that it has synchronized
 // with, which Java servers tell to clients as if it were one.
 func (s *Server) knownZxid() wire.Zxid {
-	if s.o.Core.Standalone {
+	if s.o.Zab.Standalone {
 		return s.tree.LastZxid()
 	}
 	return max(s.tree.LastZxid(), wire.MakeZxid(s.status.Epoch, 0))
@@ -105,14 +105,14 @@ func (s *Server) confirmSession(c *Conn, alive bool) {
 		s.refuseSession(c)
 		return
 	}
-	c.client.Greet(wire.ConnectResponse{
+	c.client.Connected(wire.ConnectResponse{
 		Timeout: c.timeout, SessionID: c.session, Password: wire.SessionPassword(c.session), HasReadOnly: c.hasReadOnly,
 	})
 }
 
 // refuseSession tells a client that its session is over.
 func (s *Server) refuseSession(c *Conn) {
-	c.client.Greet(wire.ConnectResponse{Password: wire.NoPassword(), HasReadOnly: c.hasReadOnly})
+	c.client.Connected(wire.ConnectResponse{Password: wire.NoPassword(), HasReadOnly: c.hasReadOnly})
 	s.part(c)
 }
 

@@ -83,9 +83,9 @@ type Witness interface {
 
 // Client is the shell's side of a client's connection.
 type Client interface {
-	// Greet answers the handshake. After it, unless the session is 0,
+	// Connected answers the handshake. After it, unless the session is 0,
 	// requests may come.
-	Greet(wire.ConnectResponse)
+	Connected(wire.ConnectResponse)
 	// Reply answers the oldest request that is not answered. The body is nil
 	// where there is none.
 	Reply(header wire.ReplyHeader, body wire.Record)
@@ -93,7 +93,7 @@ type Client interface {
 	// known. Clients are not told (ZooKeeper 3.8).
 	Event(event *wire.WatcherEvent, zxid wire.Zxid)
 	// Done counts: r has its outcome, at zxid. It comes behind Reply, and for
-	// a session that is created before Greet.
+	// a session that is created before Connected.
 	Done(r *Request, zxid wire.Zxid, err wire.ErrCode)
 	// Part ends the connection behind all that was said on it, Drop at once.
 	Part()

@@ -43,7 +43,7 @@ type reply struct {
 
 func newClientConn(id int64, c *client, s *server) *clientConn {
 	conn := &clientConn{id: id, client: c, s: s, life: s.life}
-	conn.Conn = replica.Connect(id, conn, nil)
+	conn.Conn = replica.NewConn(id, conn, nil)
 	return conn
 }
 
@@ -51,7 +51,7 @@ func newClientConn(id int64, c *client, s *server) *clientConn {
 func (c *clientConn) greet(req wire.ConnectRequest) {
 	c.toServer(func() {
 		c.s.conns = append(c.s.conns, c)
-		c.s.core.Greet(c.Conn, req)
+		c.s.replica.Connect(c.Conn, req)
 		c.s.ear.sign(c.Session(), c.Timeout(), c.s.Now())
 	})
 }
@@ -62,7 +62,7 @@ func (c *clientConn) request(xid int32, op wire.OpCode, body []byte) {
 		if c.s.untold != nil {
 			c.s.untold[c.Session()] = true
 		}
-		c.s.core.Request(c.Conn, &replica.Request{Xid: xid, Op: op, Body: body, At: c.s.Now()})
+		c.s.replica.Request(c.Conn, &replica.Request{Xid: xid, Op: op, Body: body, At: c.s.Now()})
 	})
 }
 
@@ -70,13 +70,13 @@ func (c *clientConn) request(xid int32, op wire.OpCode, body []byte) {
 func (c *clientConn) leave() {
 	c.over = true
 	c.toServer(func() {
-		c.s.core.Gone(c.Conn)
+		c.s.replica.Gone(c.Conn)
 		c.s.forget(c)
 	})
 }
 
-// Greet implements replica.Client.
-func (c *clientConn) Greet(r wire.ConnectResponse) { c.toClient(reply{connect: &r}) }
+// Connected implements replica.Client.
+func (c *clientConn) Connected(r wire.ConnectResponse) { c.toClient(reply{connect: &r}) }
 
 // Reply implements replica.Client.
 func (c *clientConn) Reply(header wire.ReplyHeader, body wire.Record) {

@@ -228,7 +228,7 @@ func (d *disk) save(snapshot *datatree.Snapshot) {
 		if d.s.life != life || !d.s.up {
 			return
 		}
-		d.s.core.Saved()
+		d.s.replica.Saved()
 		err := d.store.SaveSnapshot(snapshot, history)
 		switch {
 		case err == nil:

@@ -87,7 +87,7 @@ func (o *oracle) expired(s *server, sessions []int64, now time.Duration) {
 	}
 	var late []int64
 	for session, h := range s.ear.sessions {
-		if now > h.at+h.timeout+2*s.w.setup.Tick && s.core.Sessions().Alive(session) {
+		if now > h.at+h.timeout+2*s.w.setup.Tick && s.replica.Sessions().Alive(session) {
 			late = append(late, session)
 		}
 	}

@@ -112,7 +112,7 @@ func (s *script) leads(among ...int) *server {
 	var leader *server
 	s.await(fmt.Sprintf("a leader among %v", among), func() bool {
 		for _, x := range s.servers {
-			if x.up && x.status.Role == zab.Leading && x.status.Serving && x.core.Sessions() != nil {
+			if x.up && x.status.Role == zab.Leading && x.status.Serving && x.replica.Sessions() != nil {
 				leader = x
 				return len(among) == 0 || slices.Contains(among, int(x.id))
 			}
@@ -156,7 +156,7 @@ func (s *script) writes(each time.Duration) (stop func()) {
 			return
 		}
 		for _, x := range s.servers {
-			if x.up && x.status.NextZxid != 0 && x.core.Sessions() != nil {
+			if x.up && x.status.NextZxid != 0 && x.replica.Sessions() != nil {
 				s.propose(x)
 			}
 		}
@@ -169,7 +169,7 @@ func (s *script) writes(each time.Duration) (stop func()) {
 // request lets a leader begin to broadcast what the session of the script asks for.
 func (s *script) request(leader *server, op wire.OpCode, body wire.Record) wire.Zxid {
 	s.t.Helper()
-	sessions := leader.core.Sessions()
+	sessions := leader.replica.Sessions()
 	if sessions == nil {
 		s.t.Fatalf("server %d does not lead", leader.id)
 	}
@@ -178,11 +178,11 @@ func (s *script) request(leader *server, op wire.OpCode, body wire.Record) wire.
 		sessions.SetOwner(scriptSession, replica.LocalOwner)
 		body := wire.NewEncoder(nil)
 		body.Int32(1 << 30)
-		leader.core.Propose(datatree.Request{Session: scriptSession, Op: wire.OpCreateSession, Body: body.Bytes(), Owner: replica.LocalOwner})
+		leader.replica.Propose(datatree.Request{Session: scriptSession, Op: wire.OpCreateSession, Body: body.Bytes(), Owner: replica.LocalOwner})
 	}
 	s.cxid++
 	zxid := leader.status.NextZxid
-	leader.core.Propose(datatree.Request{
+	leader.replica.Propose(datatree.Request{
 		Session: scriptSession, Cxid: s.cxid, Op: op, Owner: replica.LocalOwner, Body: wire.Marshal(body),
 	})
 	return zxid
@@ -192,7 +192,7 @@ func (s *script) request(leader *server, op wire.OpCode, body wire.Record) wire.
 func (s *script) endSession(leader *server) wire.Zxid {
 	zxid := leader.status.NextZxid
 	s.oracle.endings.asked[scriptSession] = true
-	leader.core.Propose(datatree.Request{Session: scriptSession, Op: wire.OpCloseSession, Owner: replica.LocalOwner})
+	leader.replica.Propose(datatree.Request{Session: scriptSession, Op: wire.OpCloseSession, Owner: replica.LocalOwner})
 	return zxid
 }
 
@@ -318,7 +318,7 @@ func (s *script) end() {
 	s.ok()
 	s.plan.heal()
 	leader := s.leads()
-	if leader.core.Sessions().Alive(scriptSession) {
+	if leader.replica.Sessions().Alive(scriptSession) {
 		s.endSession(leader)
 	}
 	s.prove()

@@ -31,7 +31,7 @@ type server struct {
 	clock    clock
 	failures int // starts in a row that failed because of the disk
 
-	core     *replica.Server
+	replica  *replica.Server
 	status   zab.Status     // the core's
 	tree     *datatree.Tree // the core's
 	ear      *ear
@@ -97,7 +97,7 @@ func (s *server) start() {
 	if !s.w.oracle.recovered(s, found) {
 		return
 	}
-	s.core, err = replica.New(s.options(), replica.Recovered{
+	s.replica, err = replica.New(s.options(), replica.Recovered{
 		Recovered: zab.Recovered{
 			AcceptedEpoch: found.AcceptedEpoch, CurrentEpoch: found.CurrentEpoch, LastZxid: found.LastZxid, Recent: found.Recent,
 		},
@@ -107,7 +107,7 @@ func (s *server) start() {
 		s.w.fail(invRecovery, "server %d does not start: %v", s.id, err)
 		return
 	}
-	s.status = s.core.Status()
+	s.status = s.replica.Status()
 	s.step(zab.Start{})
 	s.w.renewVotes(s)
 	s.scheduleTick()
@@ -133,7 +133,7 @@ func (s *server) startFailed(err error) {
 func (s *server) options() replica.Options {
 	setup := &s.w.setup
 	o := replica.Options{
-		Core: zab.Config{
+		Zab: zab.Config{
 			ID: s.id, Voters: s.w.system, Tick: setup.Tick,
 			InitLimit: setup.InitLimit, SyncLimit: setup.SyncLimit, History: setup.History,
 		},
@@ -145,7 +145,7 @@ func (s *server) options() replica.Options {
 		SessionSeed: epochMillis + s.w.now.Milliseconds() + int64(s.life),
 	}
 	for id := setup.Voters + 1; id <= setup.Voters+setup.Observers; id++ {
-		o.Core.Observers = append(o.Core.Observers, zab.ServerID(id))
+		o.Zab.Observers = append(o.Zab.Observers, zab.ServerID(id))
 	}
 	return o
 }
@@ -162,7 +162,7 @@ func (s *server) end(survival storage.Survival, silent bool) {
 	s.w.dropLinks(s)
 	s.w.dropVotes(s)
 	s.disk.die(survival)
-	s.core, s.tree, s.ear, s.deferred = nil, nil, nil, nil
+	s.replica, s.tree, s.ear, s.deferred = nil, nil, nil, nil
 }
 
 // handle lets something happen to the process: now, or when it goes on if it
@@ -173,7 +173,7 @@ func (s *server) handle(do func()) {
 	case s.paused:
 		s.deferred = append(s.deferred, do)
 	default:
-		s.core.Wake()
+		s.replica.Wake()
 		do()
 		s.afterMessage()
 	}
@@ -221,7 +221,7 @@ func (s *server) scheduleTick() {
 			return
 		}
 		if !s.paused {
-			s.core.Tick()
+			s.replica.Tick()
 			s.afterMessage()
 		}
 		s.scheduleTick()
@@ -230,11 +230,11 @@ func (s *server) scheduleTick() {
 
 // afterMessage ends a process that cannot go on.
 func (s *server) afterMessage() {
-	if !s.up || s.core.Err() == nil {
+	if !s.up || s.replica.Err() == nil {
 		return
 	}
-	s.w.note("%d: %v", s.id, s.core.Err())
-	s.crashed(s.core.Err())
+	s.w.note("%d: %v", s.id, s.replica.Err())
+	s.crashed(s.replica.Err())
 }
 
 // crashed ends the process because its disk failed, or lost power.
@@ -253,8 +253,8 @@ func (s *server) crashed(err error) {
 
 // step gives the core one input.
 func (s *server) step(in zab.Input) {
-	if s.core != nil && s.w.violation == nil {
-		s.core.Step(in)
+	if s.replica != nil && s.w.violation == nil {
+		s.replica.Step(in)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 	"zkctl/probe/wire"
 )
 
-// A server is the replica.Shell of its core, as in package member: with a disk in
+// A server is the replica.Shell of its replica, as in package member: with a disk in
 // memory, cables for a network, a clock that the world moves, and the oracle for
 // a witness.
 var _ replica.Shell = (*server)(nil)
@@ -103,7 +103,7 @@ func (s *server) say(message string, args []any) {
 
 // Stepping implements replica.Witness.
 func (s *server) Stepping(_ zab.Input, out *zab.Output) {
-	s.status = s.core.Status()
+	s.status = s.replica.Status()
 	s.w.events(s, out.Events)
 	for i := range out.Forward {
 		s.ear.packet(&out.Forward[i].Packet, s.Now())
@@ -115,13 +115,13 @@ func (s *server) Stepped(out *zab.Output) { s.w.oracle.afterStep(s, out) }
 
 // Installed implements replica.Witness.
 func (s *server) Installed(z wire.Zxid) {
-	s.tree = s.core.Tree()
+	s.tree = s.replica.Tree()
 	s.w.oracle.installed(s, z)
 }
 
 // RolledBack implements replica.Witness.
 func (s *server) RolledBack(to wire.Zxid) {
-	s.tree = s.core.Tree()
+	s.tree = s.replica.Tree()
 	s.w.oracle.rolledBack(s, to)
 }
 
