@@ -70,15 +70,15 @@ type simulated struct {
 	Leaders          int                 `json:"leaders"`
 	FirstSeed        uint64              `json:"first_seed"`
 	Violation        *simulatedViolation `json:"violation"`
-	Census           simulatedCensus     `json:"census"`
+	Coverage         simulatedCoverage   `json:"coverage"`
 }
 
-// simulatedCensus is what the runs came across, by name: see simulation.Census.
-type simulatedCensus struct {
-	Faults   map[simulation.FaultKind]int `json:"faults"`
-	Moments  map[simulation.Moment]int    `json:"moments"`
-	Deaths   map[simulation.Moment]int    `json:"deaths"`
-	Relapses int                          `json:"relapses"`
+// simulatedCoverage is what the runs came across, by name: see simulation.Coverage.
+type simulatedCoverage struct {
+	Faults   map[simulation.FaultKind]int      `json:"faults"`
+	Points   map[simulation.InjectionPoint]int `json:"injection_points"`
+	Deaths   map[simulation.InjectionPoint]int `json:"deaths"`
+	Relapses int                               `json:"relapses"`
 }
 
 type simulatedViolation struct {
@@ -171,7 +171,7 @@ func (o *simulateOptions) one(schedule simulation.Schedule) error {
 	}
 	doc := document(schedule.Seed, simulation.Tally{
 		Runs: 1, Steps: result.Steps, Simulated: result.Simulated, Commits: result.Commits, Leaders: result.Leaders,
-		Census: result.Census,
+		Coverage: result.Coverage,
 	})
 	if result.Violation == nil {
 		return o.print(doc, func(pg *page) { drawSimulated(pg, doc) })
@@ -192,26 +192,26 @@ func (o *simulateOptions) violated(doc simulated) error {
 }
 
 func document(first uint64, t simulation.Tally) simulated {
-	c := simulatedCensus{
-		Faults: map[simulation.FaultKind]int{}, Moments: map[simulation.Moment]int{}, Deaths: map[simulation.Moment]int{},
-		Relapses: t.Census.Relapses,
+	c := simulatedCoverage{
+		Faults: map[simulation.FaultKind]int{}, Points: map[simulation.InjectionPoint]int{}, Deaths: map[simulation.InjectionPoint]int{},
+		Relapses: t.Coverage.Relapses,
 	}
 	for i, kind := range simulation.FaultKinds {
-		c.Faults[kind] = t.Census.Faults[i]
+		c.Faults[kind] = t.Coverage.Faults[i]
 	}
-	for i, m := range simulation.Moments {
-		c.Moments[m], c.Deaths[m] = t.Census.Moments[i], t.Census.Deaths[i]
+	for i, m := range simulation.InjectionPoints {
+		c.Points[m], c.Deaths[m] = t.Coverage.InjectionPoints[i], t.Coverage.Deaths[i]
 	}
 	return simulated{
 		// One division: Duration.Seconds makes two roundings, and 1.7307612890000001 of 1.730761289.
 		Runs: t.Runs, Steps: t.Steps, SimulatedSeconds: float64(t.Simulated) / float64(time.Second), Commits: t.Commits, Leaders: t.Leaders,
-		FirstSeed: first, Census: c,
+		FirstSeed: first, Coverage: c,
 	}
 }
 
 func drawSimulated(pg *page, doc simulated) {
 	faults := 0
-	for _, n := range doc.Census.Faults {
+	for _, n := range doc.Coverage.Faults {
 		faults += n
 	}
 	verdict := pg.good("no violation")
@@ -227,7 +227,7 @@ func drawSimulated(pg *page, doc simulated) {
 		[2]string{"transactions", fmt.Sprint(doc.Commits)},
 		[2]string{"leaders", fmt.Sprint(doc.Leaders)},
 		[2]string{"faults", fmt.Sprint(faults)},
-		[2]string{"deaths", fmt.Sprint(doc.Census.Moments[simulation.MomentDied])},
+		[2]string{"deaths", fmt.Sprint(doc.Coverage.Points[simulation.AtDied])},
 	)
 	if v := doc.Violation; v != nil {
 		text, stack, _ := strings.Cut(v.Text, "\n") // of a panic

@@ -27,7 +27,7 @@ type Tally struct {
 	Simulated time.Duration
 	Commits   int
 	Leaders   int
-	Census    Census
+	Coverage  Coverage
 }
 
 // add counts a run once, or takes it back: -1 times.
@@ -37,7 +37,7 @@ func (t *Tally) add(r *Result, times int) {
 	t.Simulated += r.Simulated * time.Duration(times)
 	t.Commits += r.Commits * times
 	t.Leaders += r.Leaders * times
-	t.Census.add(&r.Census, times)
+	t.Coverage.add(&r.Coverage, times)
 }
 
 // Failure is a schedule that violates an invariant.

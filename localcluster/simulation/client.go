@@ -37,7 +37,7 @@ type client struct {
 	gone   bool          // never comes back
 	cut    map[int]int
 
-	watches watchBook
+	watches watchModel
 	last    *clientOp // of a calm run: what must succeed
 }
 
@@ -190,7 +190,7 @@ func (c *client) ask(op *clientOp) {
 	op.asked++
 	switch op.op {
 	case wire.OpCloseSession:
-		c.w.oracle.endings.asked[c.session] = true
+		c.w.oracle.ends.asked[c.session] = true
 	case wire.OpSync:
 		op.floor, op.epoch = c.w.oracle.tip, c.w.oracle.newest
 	}

@@ -52,13 +52,13 @@ func (c *clientConn) greet(req wire.ConnectRequest) {
 	c.toServer(func() {
 		c.s.conns = append(c.s.conns, c)
 		c.s.replica.Connect(c.Conn, req)
-		c.s.ear.sign(c.Session(), c.Timeout(), c.s.Now())
+		c.s.activity.sign(c.Session(), c.Timeout(), c.s.Now())
 	})
 }
 
 func (c *clientConn) request(xid int32, op wire.OpCode, body []byte) {
 	c.toServer(func() {
-		c.s.ear.sign(c.Session(), c.Timeout(), c.s.Now())
+		c.s.activity.sign(c.Session(), c.Timeout(), c.s.Now())
 		if c.s.untold != nil {
 			c.s.untold[c.Session()] = true
 		}

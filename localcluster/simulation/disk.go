@@ -80,7 +80,7 @@ func (d *disk) fault(op storage.Op) error {
 
 // struck counts a fault that was planted and has now had its effect.
 func (d *disk) struck(kind FaultKind) {
-	d.s.w.plan.census.struck(kind)
+	d.s.w.plan.coverage.struck(kind)
 	if !d.s.up && d.store == nil && kind != FaultFull {
 		d.s.w.after(0, func() { d.s.w.plan.died(d.s) }) // of its start
 	}
@@ -113,7 +113,7 @@ func (d *disk) enqueue(writes []zab.Write) {
 			d.began = append(d.began, d.s.status.LastLogged)
 		}
 		d.queue = append(d.queue, entry)
-		d.s.w.writeMoment(d.s, w)
+		d.s.w.writeReaches(d.s, w)
 	}
 	d.begin()
 }

@@ -4,7 +4,7 @@
 // gives the same story, byte for byte.
 //
 //	            ┌──────────────────────── World ────────────────────────┐
-//	seed ─draw─►│ clients ◄──► servers ◄══ cables, cuts, breaks ══► …    │
+//	seed ─draw─►│ clients ◄──► servers ◄══ links, cuts, breaks ═══► …    │
 //	            │  sessions,    replica.Server: zab, datatree,           │
 //	 faults ───►│  watches,     sessions, watches; storage.Store         │
 //	            │  pipelines            │                                │
@@ -15,7 +15,7 @@
 //	                                    ▼
 //	               oracle: knows all histories at once; model: ZooKeeper's
 //	               data model a second time, from requests and not from
-//	               transactions; watchBook: what each client was promised
+//	               transactions; watchModel: what each client was promised
 //
 // What is tested is the code that ships: a server is a replica.Server, as it is in
 // package member, with its protocol, its tree, its sessions and requests, on a
@@ -24,19 +24,19 @@
 //
 // # A run
 //
-//	chaos    the faults of the schedule strike, at times or at moments of the protocol
+//	chaos    the faults of the schedule strike, at times or at points of the protocol
 //	healed   all faults end, all servers run
 //	proof    within bounded ticks: one leader, all servers serve; every client can
 //	         write; the sessions of dead clients are gone; all trees are equal, and
 //	         equal to the model; all disks, after a loss of power, give it back
 //
-// A moment (moments.go) is where such systems fail and a fault at a random time
+// An injection point (injectionpoints.go) is where such systems fail and a fault at a random time
 // hardly ever strikes: between the epoch files and the first sync, during DIFF,
 // during SNAP, while two leaders overlap. The swarm (swarm.go) draws for each run
 // which kinds of faults there are at all, how many, and how many of them are
-// planted at moments, so that rare combinations are not drowned by common ones. An
-// ambush (ambush.go) brings servers to such a place and kills them there. What
-// really happened in the runs is counted (census.go), and a test holds the swarm
+// planted at injection points, so that rare combinations are not drowned by common ones. A
+// scenario (scenarios.go) brings servers to such a place and kills them there. What
+// really happened in the runs is counted (coverage.go), and a test holds the swarm
 // to it.
 //
 // # Invariants
@@ -105,7 +105,7 @@
 // that nothing else finds.
 //
 // A fault is a FaultKind, drawn by drawFault and carried out by plan.strikeServer,
-// which tells whether there was anything to strike. TestCensus fails until it
+// which tells whether there was anything to strike. TestCoverage fails until it
 // really happens.
 //
 // A mutant is an entry of mutants_*_test.go: a text that stands once in a file of
@@ -116,10 +116,10 @@
 // # Files, in reading order
 //
 //	schedule.go, setup.go, fault.go   what decides a run        run.go        chaos, healing, proof
-//	swarm.go, ambush.go               what is drawn             campaign.go   many runs
-//	plan.go, moments.go, census.go    faults strike             shrink.go     fewer faults
+//	swarm.go, scenarios.go               what is drawn             campaign.go   many runs
+//	plan.go, injectionpoints.go, coverage.go    faults strike             shrink.go     fewer faults
 //	world.go, queue.go, log.go        clock, events, story
 //	server.go, shell.go, disk.go      a server                  oracle.go     invariants of Zab
-//	conn.go, client.go                a client                  judge.go, ear.go, endings.go, model.go, watchbook.go
-//	cables.go, links.go, votes.go     between servers                         promises to clients
+//	conn.go, client.go                a client                  judge.go, sessionactivity.go, sessionends.go, model.go, watchmodel.go
+//	network.go, links.go, votes.go     between servers                         promises to clients
 package simulation

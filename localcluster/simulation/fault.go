@@ -16,50 +16,50 @@ type FaultKind string
 
 // The kinds of faults. Those that last are healed after Fault.For.
 const (
-	FaultCrash     FaultKind = "crash"      // the process dies; the disk keeps what Survival says; it starts again after For
-	FaultStop      FaultKind = "stop"       // the process ends in good order, and starts again after For
-	FaultPower     FaultKind = "power"      // the power fails in the middle of disk operation N from now; starts again after For
-	FaultPause     FaultKind = "pause"      // SIGSTOP
-	FaultIsolate   FaultKind = "isolate"    // nothing from or to Server passes
-	FaultDeafen    FaultKind = "deafen"     // nothing to Server passes
-	FaultMute      FaultKind = "mute"       // nothing from Server passes
-	FaultCut       FaultKind = "cut"        // nothing from Server to Peer passes
-	FaultSplit     FaultKind = "split"      // nothing passes between the servers in N, a set of bits, and the others
-	FaultBreak     FaultKind = "break"      // connections between Server and Peer (0: all others) break at some message
-	FaultLag       FaultKind = "lag"        // everything from and to Server takes Amount longer
-	FaultSlowDisk  FaultKind = "slow-disk"  // every batch takes Amount longer
-	FaultStuckDisk FaultKind = "stuck-disk" // nothing becomes durable
-	FaultSync      FaultKind = "sync-error" // the N-th fsync from now fails
-	FaultFull      FaultKind = "disk-full"
-	FaultClock     FaultKind = "clock"   // Server's clock runs at N percent, and its wall clock jumps by Amount
-	FaultResign    FaultKind = "resign"  // Server leaves its role
-	FaultMislead   FaultKind = "mislead" // the servers in N, a set of bits, leave their roles and come to believe that Peer was elected
-	FaultSever     FaultKind = "sever"   // client N loses its connection, and no side is told
-	FaultSleep     FaultKind = "sleep"   // client N stops for a while
-	FaultAbandon   FaultKind = "abandon" // client N never comes back
+	FaultCrash         FaultKind = "crash"      // the process dies; the disk keeps what Survival says; it starts again after For
+	FaultStop          FaultKind = "stop"       // the process ends in good order, and starts again after For
+	FaultPower         FaultKind = "power"      // the power fails in the middle of disk operation N from now; starts again after For
+	FaultPause         FaultKind = "pause"      // SIGSTOP
+	FaultIsolate       FaultKind = "isolate"    // nothing from or to Server passes
+	FaultDeafen        FaultKind = "deafen"     // nothing to Server passes
+	FaultMute          FaultKind = "mute"       // nothing from Server passes
+	FaultCut           FaultKind = "cut"        // nothing from Server to Peer passes
+	FaultSplit         FaultKind = "split"      // nothing passes between the servers in N, a set of bits, and the others
+	FaultBreak         FaultKind = "break"      // connections between Server and Peer (0: all others) break at some message
+	FaultLag           FaultKind = "lag"        // everything from and to Server takes Amount longer
+	FaultSlowDisk      FaultKind = "slow-disk"  // every batch takes Amount longer
+	FaultStuckDisk     FaultKind = "stuck-disk" // nothing becomes durable
+	FaultSync          FaultKind = "sync-error" // the N-th fsync from now fails
+	FaultFull          FaultKind = "disk-full"
+	FaultClock         FaultKind = "clock"          // Server's clock runs at N percent, and its wall clock jumps by Amount
+	FaultResign        FaultKind = "resign"         // Server leaves its role
+	FaultForceElection FaultKind = "force-election" // the servers in N, a set of bits, leave their roles and come to believe that Peer was elected
+	FaultSever         FaultKind = "sever"          // client N loses its connection, and no side is told
+	FaultSleep         FaultKind = "sleep"          // client N stops for a while
+	FaultAbandon       FaultKind = "abandon"        // client N never comes back
 )
 
 // FaultKinds lists them all, in the order in which weights are drawn.
 var FaultKinds = [...]FaultKind{
 	FaultCrash, FaultStop, FaultPower, FaultPause, FaultIsolate, FaultDeafen, FaultMute, FaultCut, FaultSplit, FaultBreak,
-	FaultLag, FaultSlowDisk, FaultStuckDisk, FaultSync, FaultFull, FaultClock, FaultResign, FaultMislead,
+	FaultLag, FaultSlowDisk, FaultStuckDisk, FaultSync, FaultFull, FaultClock, FaultResign, FaultForceElection,
 	FaultSever, FaultSleep, FaultAbandon,
 }
 
 // Values of Fault.Server beside ids.
 const (
-	Self   = 0  // the server of the moment
-	Leader = -1 // the leader that the server of the moment has or last had
+	Self   = 0  // the server at the injection point
+	Leader = -1 // the leader that the server at the injection point has or last had
 	All    = -2
 )
 
 // Fault is one thing that goes wrong, when and where.
 type Fault struct {
 	Kind FaultKind
-	At   time.Duration // since the start of the run; with On, since the moment
-	On   Moment        // empty: at a time
-	Of   int           // the moment of this server; 0: of any
-	Nth  int           // the how manieth such moment, from 1
+	At   time.Duration  // since the start of the run; with On, since the injection point
+	On   InjectionPoint // empty: at a time
+	Of   int            // the server whose injection point it is; 0: any
+	Nth  int            // which occurrence of that point, from 1
 
 	Server   int
 	Peer     int
@@ -122,7 +122,7 @@ func ParseFault(line string) (Fault, error) {
 	case "at":
 		f.At, err = time.ParseDuration(words[1])
 	case "on":
-		f.On, f.Nth = Moment(words[1]), 1
+		f.On, f.Nth = InjectionPoint(words[1]), 1
 	default:
 		err = fmt.Errorf("expected at or on, found %q", words[0])
 	}
@@ -195,8 +195,8 @@ func (f *Fault) setField(name, value string) (err error) {
 
 func (f *Fault) check() error {
 	switch {
-	case f.On != "" && !slices.Contains(Moments[:], f.On):
-		return fmt.Errorf("unknown moment %q", f.On)
+	case f.On != "" && !slices.Contains(InjectionPoints[:], f.On):
+		return fmt.Errorf("unknown injection point %q", f.On)
 	case !slices.Contains(FaultKinds[:], f.Kind):
 		return fmt.Errorf("unknown kind %q", f.Kind)
 	case f.At < 0 || f.For < 0:

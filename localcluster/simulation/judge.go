@@ -76,24 +76,24 @@ func (o *oracle) syncAnswered(c *client, op *clientOp, z wire.Zxid) {
 // own account: not before the timeout, and not later than a tick after it.
 func (o *oracle) expired(s *server, sessions []int64, now time.Duration) {
 	for _, session := range sessions {
-		o.endings.closes[ending{session, s.status.Epoch}] = true
-		switch h, ok := s.ear.sessions[session]; {
+		o.ends.closes[sessionEnd{session, s.status.Epoch}] = true
+		switch h, ok := s.activity.sessions[session]; {
 		case !ok:
 			o.w.fail(invSession, "leader %d lets session %x expire, of which it has never heard", s.id, uint64(session))
 		case now < h.at+h.timeout:
 			o.w.fail(invSession, "leader %d lets session %x expire %v after it was heard of, its timeout is %v", s.id, uint64(session), now-h.at, h.timeout)
 		}
-		delete(s.ear.sessions, session)
+		delete(s.activity.sessions, session)
 	}
 	var late []int64
-	for session, h := range s.ear.sessions {
+	for session, h := range s.activity.sessions {
 		if now > h.at+h.timeout+2*s.w.setup.Tick && s.replica.Sessions().Alive(session) {
 			late = append(late, session)
 		}
 	}
 	if len(late) > 0 {
 		session := slices.Min(late)
-		h := s.ear.sessions[session]
+		h := s.activity.sessions[session]
 		o.w.fail(invSession, "leader %d keeps session %x alive %v after it was heard of, its timeout is %v", s.id, uint64(session), now-h.at, h.timeout)
 	}
 }

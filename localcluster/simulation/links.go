@@ -60,7 +60,7 @@ func (w *World) dial(s *server, d zab.Dial) {
 	s.links[d.Link] = linkEnd{c, 0}
 	w.conns = append(w.conns, c)
 	deadline := w.now + dialTimeout
-	w.after(w.cables.line(QuorumChannel, pair{s.id, d.Leader}).delay(&w.setup), func() { w.connect(c, deadline) })
+	w.after(w.network.line(QuorumChannel, pair{s.id, d.Leader}).delay(&w.setup), func() { w.connect(c, deadline) })
 }
 
 func (w *World) connect(c *quorumConn, deadline time.Duration) {
@@ -68,8 +68,8 @@ func (w *World) connect(c *quorumConn, deadline time.Duration) {
 	if !from.alive() {
 		return
 	}
-	there := w.cables.line(QuorumChannel, pair{from.s.id, to.s.id})
-	back := w.cables.line(QuorumChannel, pair{to.s.id, from.s.id})
+	there := w.network.line(QuorumChannel, pair{from.s.id, to.s.id})
+	back := w.network.line(QuorumChannel, pair{to.s.id, from.s.id})
 	switch {
 	case there.cuts+back.cuts > 0 || !to.s.up && to.s.silent:
 		if w.now < deadline {
@@ -111,7 +111,7 @@ func (w *World) push(c *quorumConn, side int, f frame) {
 		return
 	}
 	fl.ended = f.end
-	cable := w.cables.line(QuorumChannel, pair{c.ends[1-side].s.id, c.ends[side].s.id})
+	cable := w.network.line(QuorumChannel, pair{c.ends[1-side].s.id, c.ends[side].s.id})
 	d := cable.delay(&w.setup)
 	d += time.Duration(len(f.body)) * time.Microsecond
 	fl.last = max(fl.last, w.now+d)
@@ -136,7 +136,7 @@ func (w *World) arrive(c *quorumConn, side int) {
 	if len(fl.frames) == 0 {
 		return
 	}
-	if w.cables.line(QuorumChannel, pair{c.ends[1-side].s.id, c.ends[side].s.id}).cuts > 0 {
+	if w.network.line(QuorumChannel, pair{c.ends[1-side].s.id, c.ends[side].s.id}).cuts > 0 {
 		return // resumeQuorum goes on
 	}
 	f := fl.frames[0]
@@ -192,7 +192,7 @@ func (w *World) readTree(e *connEnd, f frame) bool {
 		w.fail(invSnapshot, "server %d made a tree of %d of the %d bytes of a SNAP", e.s.id, len(body), len(f.body))
 	case f.torn:
 		w.note("%d: SNAP broke off after %d of %d bytes", e.s.id, len(body), len(f.body))
-		w.moment(e.s, MomentTornSnap)
+		w.reached(e.s, AtTornSnap)
 	case err != nil:
 		w.fail(invSnapshot, "server %d cannot read a whole SNAP: %v", e.s.id, err)
 	default:

@@ -119,7 +119,7 @@ var servingMutants = []mutant{
 				told = append`,
 	},
 	{
-		name: "standing-watch-is-used-up",
+		name: "persistent-watch-is-used-up",
 		file: "datatree/watchtable.go", runs: 100,
 		old: `		t.remove(path, w, onceMode)`,
 		new: `		t.remove(path, w, anyMode)`,

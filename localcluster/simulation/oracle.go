@@ -60,7 +60,7 @@ type oracle struct {
 	commits int
 	views   []view // of each server
 	model   *model
-	endings endings
+	ends    sessionEnds
 }
 
 // view is what the oracle knows about one server.
@@ -77,7 +77,7 @@ type view struct {
 func newOracle(w *World) *oracle {
 	o := &oracle{
 		w: w, records: map[wire.Zxid]*record{0: {applied: true, committed: true, digest: datatree.New().Digest().Digest}},
-		leaders: map[int64]zab.ServerID{}, views: make([]view, w.setup.Voters+w.setup.Observers+1), endings: newEndings(),
+		leaders: map[int64]zab.ServerID{}, views: make([]view, w.setup.Voters+w.setup.Observers+1), ends: newSessionEnds(),
 	}
 	o.model = newModel(o)
 	return o
@@ -313,7 +313,7 @@ func (o *oracle) establishedLeader(s *server, epoch int64) {
 		}
 	}
 	if o.overlap(s) {
-		o.w.moment(s, MomentOverlap)
+		o.w.reached(s, AtOverlap)
 	}
 }
 

@@ -11,16 +11,16 @@ import (
 // plan carries out the faults of a run.
 type plan struct {
 	w       *World
-	pending []planned // waiting for their moment
+	pending []planned // waiting for their injection point
 	undo    []*undo   // of the faults that last
 
-	census  Census
-	courses []course // of the servers
+	coverage Coverage
+	courses  []course // of the servers
 }
 
 type planned struct {
 	fault Fault
-	left  int // moments until it strikes
+	left  int // occurrences until it strikes
 }
 
 // undo ends a fault, once.
@@ -48,10 +48,10 @@ func (w *World) carryOut(faults []Fault) {
 	}
 }
 
-// happened sets off the faults that were waiting for this moment. They strike
+// happened sets off the faults that were waiting for this injection point. They strike
 // when the step that it is part of is over, or later; but a disk fails from now
 // on, since the step itself may write.
-func (p *plan) happened(s *server, m Moment) {
+func (p *plan) happened(s *server, m InjectionPoint) {
 	p.passed(s, m)
 	for i := range p.pending {
 		q := &p.pending[i]
@@ -69,7 +69,7 @@ func (p *plan) happened(s *server, m Moment) {
 	}
 }
 
-// strike lets a fault happen. at is the server of the moment.
+// strike lets a fault happen. at is the server at the injection point.
 func (p *plan) strike(f Fault, at *server) {
 	w := p.w
 	if w.calm || w.violation != nil {
@@ -89,9 +89,9 @@ func (p *plan) strike(f Fault, at *server) {
 		targets = append(targets, w.server(zab.ServerID(f.Server)))
 	}
 	switch {
-	case f.Kind == FaultMislead:
+	case f.Kind == FaultForceElection:
 		w.note("FAULT: %v", f)
-		p.count(f, w.mislead(f.N, zab.ServerID(f.Peer)))
+		p.count(f, w.forceElection(f.N, zab.ServerID(f.Peer)))
 		return
 	case f.ofClient():
 		p.count(f, p.strikeClient(f))
@@ -110,11 +110,11 @@ func (p *plan) strike(f Fault, at *server) {
 // count takes note of a fault that had an effect.
 func (p *plan) count(f Fault, struck bool) {
 	if struck {
-		p.census.struck(f.Kind)
+		p.coverage.struck(f.Kind)
 	}
 }
 
-// leaderOf is the leader that a server has, or was with when a moment struck.
+// leaderOf is the leader that a server has, or was with when an injection point came.
 func (w *World) leaderOf(s *server) zab.ServerID {
 	if s.status.Leader != 0 {
 		return s.status.Leader
@@ -185,7 +185,7 @@ func (p *plan) breakOff(f Fault, s *server) bool {
 			broken = p.w.breakLinks(s, other) || broken
 		}
 		if f.Channel != QuorumChannel {
-			if l, _ := p.w.cables.between(s.id, other.id); l != nil {
+			if l, _ := p.w.network.between(s.id, other.id); l != nil {
 				broken = l.breakUp() || broken
 			}
 		}
@@ -198,8 +198,8 @@ func (p *plan) lag(f Fault, s *server) {
 		for _, channel := range []Channel{QuorumChannel, ElectionChannel} {
 			for _, other := range p.w.servers {
 				if other != s && (f.Channel == Both || f.Channel == channel) {
-					p.w.cables.line(channel, pair{s.id, other.id}).slow += by
-					p.w.cables.line(channel, pair{other.id, s.id}).slow += by
+					p.w.network.line(channel, pair{s.id, other.id}).slow += by
+					p.w.network.line(channel, pair{other.id, s.id}).slow += by
 				}
 			}
 		}
@@ -304,7 +304,7 @@ func (p *plan) heal() {
 	for _, u := range p.undo {
 		u.now()
 	}
-	w.cables.even()
+	w.network.even()
 	for _, s := range w.servers {
 		s.disk.failSync, s.disk.powerAt = 0, 0
 		s.fs.StopAt(0)

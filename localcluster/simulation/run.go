@@ -16,7 +16,7 @@ type Result struct {
 	Simulated time.Duration
 	Commits   int
 	Leaders   int // established
-	Census    Census
+	Coverage  Coverage
 	Violation *Violation
 }
 
@@ -40,7 +40,7 @@ func run(s Schedule, log *eventLog) Result {
 	w.live(s)
 	return Result{
 		Steps: w.steps, Simulated: w.now, Commits: w.oracle.commits, Leaders: len(w.oracle.leaders),
-		Census: w.plan.census, Violation: w.violation,
+		Coverage: w.plan.coverage, Violation: w.violation,
 	}
 }
 

@@ -32,7 +32,7 @@ func Draw(seed uint64, nodes int) Schedule {
 	s := Schedule{Seed: seed, Setup: draw(r, nodes)}
 	s.Faults = drawFaults(r, &s.Setup)
 	for range pick(r, 0, 1, 1, 1, 2, 2) {
-		s.Faults = append(s.Faults, ambushes[r.IntN(len(ambushes))](r, &s.Setup)...)
+		s.Faults = append(s.Faults, scenarios[r.IntN(len(scenarios))](r, &s.Setup)...)
 	}
 	return s
 }

@@ -74,7 +74,7 @@ func TestBadSchedules(t *testing.T) {
 		{"at 1s clock server=1 n=0", "0 percent"},
 		{"at 1s sever", "n=0 is no client"},
 		{"at 1s sever server=1", "n=0 is no client"},
-		{"on never stop server=1", `unknown moment "never"`},
+		{"on never stop server=1", `unknown injection point "never"`},
 	} {
 		_, err := ParseSchedule(goodSchedule + c.line + "\n")
 		if err == nil || !strings.Contains(err.Error(), c.complaint) {

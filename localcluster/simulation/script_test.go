@@ -191,7 +191,7 @@ func (s *script) request(leader *server, op wire.OpCode, body wire.Record) wire.
 // endSession closes the session of the script.
 func (s *script) endSession(leader *server) wire.Zxid {
 	zxid := leader.status.NextZxid
-	s.oracle.endings.asked[scriptSession] = true
+	s.oracle.ends.asked[scriptSession] = true
 	leader.replica.Propose(datatree.Request{Session: scriptSession, Op: wire.OpCloseSession, Owner: replica.LocalOwner})
 	return zxid
 }
@@ -292,7 +292,7 @@ func (s *script) strikes(kind FaultKind, id int) (early bool) {
 	early = true
 	s.await(fmt.Sprintf("%s has struck", kind), func() bool {
 		early = early && !(s.at(id).up && s.at(id).status.Serving)
-		return s.plan.census.Faults[slices.Index(FaultKinds[:], kind)] > 0
+		return s.plan.coverage.Faults[slices.Index(FaultKinds[:], kind)] > 0
 	})
 	return early
 }

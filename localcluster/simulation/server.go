@@ -34,7 +34,7 @@ type server struct {
 	replica  *replica.Server
 	status   zab.Status     // the core's
 	tree     *datatree.Tree // the core's
-	ear      *ear
+	activity *sessionActivity
 	untold   map[int64]bool // learner: sessions heard from since its last PING; nil elsewhere
 	links    map[zab.LinkID]linkEnd
 	accepted uint64
@@ -90,7 +90,7 @@ func (s *server) start() {
 	s.life++
 	s.up, s.silent, s.paused, s.deferred = true, false, false, nil
 	s.clock = clock{since: s.w.now, rate: s.clock.rate, skew: s.clock.skew}
-	s.links, s.conns, s.ear, s.untold = map[zab.LinkID]linkEnd{}, nil, nil, nil
+	s.links, s.conns, s.activity, s.untold = map[zab.LinkID]linkEnd{}, nil, nil, nil
 	s.disk.open(store, found)
 	s.tree = found.Tree
 	s.w.note("%d: starts, zxid %v, accepted %d, current %d", s.id, found.LastZxid, found.AcceptedEpoch, found.CurrentEpoch)
@@ -162,7 +162,7 @@ func (s *server) end(survival storage.Survival, silent bool) {
 	s.w.dropLinks(s)
 	s.w.dropVotes(s)
 	s.disk.die(survival)
-	s.replica, s.tree, s.ear, s.deferred = nil, nil, nil, nil
+	s.replica, s.tree, s.activity, s.deferred = nil, nil, nil, nil
 }
 
 // handle lets something happen to the process: now, or when it goes on if it

@@ -27,7 +27,7 @@ type Setup struct {
 	Think       time.Duration // mean time between two requests of a client
 	Pipeline    int           // requests that a client has under way at most
 	XidsRestart bool          // clients count their xids from 1 on every connection
-	Wide        bool          // clients roam, and also ask for what few do: standing watches, multiRead
+	Wide        bool          // clients roam, and also ask for what few do: persistent watches, multiRead
 
 	Latency, Jitter time.Duration // of every link
 	Uneven          bool          // some links are slower by up to some ticks, until all is healed

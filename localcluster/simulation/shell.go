@@ -106,7 +106,7 @@ func (s *server) Stepping(_ zab.Input, out *zab.Output) {
 	s.status = s.replica.Status()
 	s.w.events(s, out.Events)
 	for i := range out.Forward {
-		s.ear.packet(&out.Forward[i].Packet, s.Now())
+		s.activity.packet(&out.Forward[i].Packet, s.Now())
 	}
 }
 
@@ -134,11 +134,11 @@ func (s *server) Proposing(q datatree.Request, p wire.Proposal) {
 	}
 	switch q.Op {
 	case wire.OpCreateSession:
-		s.ear.begins(q.Session, wire.NewDecoder(q.Body).Int32(), s.Now())
+		s.activity.begins(q.Session, wire.NewDecoder(q.Body).Int32(), s.Now())
 	case wire.OpCloseSession:
 		s.w.oracle.closing(s, q.Session)
 	}
-	s.w.moment(s, MomentProposed)
+	s.w.reached(s, AtProposed)
 }
 
 // Delivering implements replica.Witness. Whoever is answered must know that it is
@@ -153,7 +153,7 @@ func (s *server) Delivering(z wire.Zxid) {
 // Applied implements replica.Witness.
 func (s *server) Applied(p wire.Proposal, txn *wire.Txn, before wire.Zxid, result datatree.Result) {
 	s.w.oracle.applied(s, p, before, &result)
-	s.ear.applied(txn, s.Now())
+	s.activity.applied(txn, s.Now())
 }
 
 // Expired implements replica.Witness.
@@ -161,12 +161,12 @@ func (s *server) Expired(sessions []int64) { s.w.oracle.expired(s, sessions, s.N
 
 // Serving implements replica.Witness.
 func (s *server) Serving(begins bool) {
-	s.ear, s.untold = nil, nil
+	s.activity, s.untold = nil, nil
 	switch {
 	case !begins:
 		return
 	case s.status.Role == zab.Leading:
-		s.ear = newEar(s.tree, s.Now())
+		s.activity = newSessionActivity(s.tree, s.Now())
 	default:
 		s.untold = map[int64]bool{}
 	}

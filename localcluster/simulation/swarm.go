@@ -9,7 +9,7 @@ import (
 
 // drawFaults is the swarm: each run draws which kinds of faults there are and
 // how often, so that rare combinations occur, and how many of them are planted
-// at moments of the protocol instead of times.
+// at injection points instead of times.
 func drawFaults(r *rand.Rand, s *Setup) []Fault {
 	weights := make([]int, len(FaultKinds))
 	total := 0
@@ -33,7 +33,7 @@ func drawFaults(r *rand.Rand, s *Setup) []Fault {
 		}
 		f := drawFault(r, s, FaultKinds[kind])
 		if r.IntN(10) < planted {
-			f.On, f.Nth, f.At = Moments[r.IntN(len(Moments))], 1+r.IntN(4), pick[time.Duration](r, 0, 0, 0, 1, 5, 50)*time.Millisecond
+			f.On, f.Nth, f.At = InjectionPoints[r.IntN(len(InjectionPoints))], 1+r.IntN(4), pick[time.Duration](r, 0, 0, 0, 1, 5, 50)*time.Millisecond
 			f.Of = pick(r, 0, 0, 1+r.IntN(s.Voters+s.Observers))
 			f.Server = pick(r, Self, Self, Self, Leader, f.Server) // if it has one
 		} else if len(faults) > 0 && r.IntN(4) == 0 {
@@ -73,7 +73,7 @@ func drawFault(r *rand.Rand, s *Setup, kind FaultKind) Fault {
 		f.Channel = pick(r, Both, Both, QuorumChannel, ElectionChannel)
 	case FaultIsolate, FaultDeafen, FaultMute:
 		f.Channel = pick(r, Both, Both, QuorumChannel, ElectionChannel)
-	case FaultMislead:
+	case FaultForceElection:
 		f.Server, f.Peer = Self, 1+r.IntN(s.Voters)
 		f.N = r.IntN(1<<s.Voters) | 1<<(f.Peer-1)
 	case FaultSplit:

@@ -42,7 +42,7 @@ func newVoteLink(w *World, a, b *server) *voteLink {
 	return &voteLink{w: w, ends: [2]*voteEnd{{s: a}, {s: b}}}
 }
 
-func (c *cables) between(a, b zab.ServerID) (l *voteLink, side int) {
+func (c *network) between(a, b zab.ServerID) (l *voteLink, side int) {
 	for _, l := range c.votes {
 		if l.ends[0].s.id == a && l.ends[1].s.id == b {
 			return l, 0
@@ -56,7 +56,7 @@ func (c *cables) between(a, b zab.ServerID) (l *voteLink, side int) {
 
 // notify is Output.Notify.
 func (w *World) notify(s *server, n zab.Notify) {
-	l, side := w.cables.between(s.id, n.To)
+	l, side := w.network.between(s.id, n.To)
 	if l == nil {
 		return
 	}
@@ -81,7 +81,7 @@ func (l *voteLink) flush(side int) {
 // push lets something begin its way to an end.
 func (l *voteLink) push(side int, f voteFrame) {
 	e := l.ends[side]
-	cable := l.w.cables.line(ElectionChannel, pair{l.ends[1-side].s.id, e.s.id})
+	cable := l.w.network.line(ElectionChannel, pair{l.ends[1-side].s.id, e.s.id})
 	e.at = max(e.at, l.w.now+cable.delay(&l.w.setup))
 	f.at = e.at
 	e.queue = append(e.queue, f)
@@ -104,7 +104,7 @@ func (l *voteLink) arrive(side int) {
 		return
 	}
 	other := l.ends[1-side].s
-	if l.w.cables.line(ElectionChannel, pair{other.id, e.s.id}).cuts > 0 && e.queue[0].vote != nil {
+	if l.w.network.line(ElectionChannel, pair{other.id, e.s.id}).cuts > 0 && e.queue[0].vote != nil {
 		return
 	}
 	f := e.queue[0]
@@ -154,7 +154,7 @@ func (l *voteLink) attempt() {
 	if l.up || !wanted(a) && !wanted(b) {
 		return
 	}
-	cuts := l.w.cables.line(ElectionChannel, pair{a.s.id, b.s.id}).cuts + l.w.cables.line(ElectionChannel, pair{b.s.id, a.s.id}).cuts
+	cuts := l.w.network.line(ElectionChannel, pair{a.s.id, b.s.id}).cuts + l.w.network.line(ElectionChannel, pair{b.s.id, a.s.id}).cuts
 	if cuts > 0 || !a.s.up || !b.s.up || a.s.paused || b.s.paused {
 		for side, e := range l.ends {
 			if e.s.up && !e.mourned && !l.ends[1-side].s.silent {
@@ -194,7 +194,7 @@ func (l *voteLink) breakUp() bool {
 
 // dropVotes ends the election links of a server that died.
 func (w *World) dropVotes(s *server) {
-	for _, l := range w.cables.votes {
+	for _, l := range w.network.votes {
 		for side, e := range l.ends {
 			if e.s != s {
 				continue
@@ -213,7 +213,7 @@ func (w *World) dropVotes(s *server) {
 // renewVotes is for a server that starts: links that others still believe in
 // from its former life turn out to be dead.
 func (w *World) renewVotes(s *server) {
-	for _, l := range w.cables.votes {
+	for _, l := range w.network.votes {
 		if l.ends[0].s == s || l.ends[1].s == s {
 			l.retries = 0
 			if l.up {
@@ -225,7 +225,7 @@ func (w *World) renewVotes(s *server) {
 }
 
 func (w *World) resumeVotes(p pair) {
-	l, side := w.cables.between(p.from, p.to)
+	l, side := w.network.between(p.from, p.to)
 	if l != nil {
 		l.move(1 - side)
 		l.retries = 0

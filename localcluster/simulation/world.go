@@ -26,7 +26,7 @@ type World struct {
 
 	servers []*server // by id, from 1
 	clients []*client
-	cables  cables
+	network network
 	conns   []*quorumConn
 	oracle  *oracle
 	plan    *plan
@@ -81,7 +81,7 @@ func newWorld(seed uint64, setup Setup, log *eventLog) (*World, error) {
 	for _, id := range setup.servers() {
 		w.servers = append(w.servers, newServer(w, id))
 	}
-	w.cables.init(w)
+	w.network.init(w)
 	for i := range setup.Clients {
 		w.clients = append(w.clients, newClient(w, i+1))
 	}

@@ -8,7 +8,7 @@ import (
 	"zkctl/probe/wire"
 )
 
-// watchBook is what a client waits for, kept as client libraries keep it, with
+// watchModel is what a client waits for, kept as client libraries keep it, with
 // the zxid up to which nothing has happened. ZooKeeper's promise, in terms of
 // zxids:
 //
@@ -18,23 +18,23 @@ import (
 //   - After a change of connection the client sets its watches again, and what
 //     happened in between is reported first. One thing may be missed, as
 //     documented: a node that came and went while an exists watch waited for it.
-type watchBook struct {
+type watchModel struct {
 	data, exist, child map[string]wire.Zxid
-	standing           []*standing // sorted by path, the recursive one last
+	persistent         []*persistentWatch // sorted by path, the recursive one last
 
 	unset  bool                 // on a new connection, until setWatches is answered
 	seen   wire.Zxid            // what setWatches has told the server
 	missed []*wire.WatcherEvent // what it has been answered so far
 }
 
-func newWatchBook() watchBook {
-	return watchBook{data: map[string]wire.Zxid{}, exist: map[string]wire.Zxid{}, child: map[string]wire.Zxid{}}
+func newWatchBook() watchModel {
+	return watchModel{data: map[string]wire.Zxid{}, exist: map[string]wire.Zxid{}, child: map[string]wire.Zxid{}}
 }
 
-func (b *watchBook) len() int { return len(b.data) + len(b.exist) + len(b.child) + len(b.standing) }
+func (b *watchModel) len() int { return len(b.data) + len(b.exist) + len(b.child) + len(b.persistent) }
 
 // set notes a watch that a read has left.
-func (b *watchBook) set(op *clientOp, h wire.ReplyHeader) {
+func (b *watchModel) set(op *clientOp, h wire.ReplyHeader) {
 	switch {
 	case h.Err == wire.OK && (op.op == wire.OpGetData || op.op == wire.OpExists):
 		b.data[op.path] = h.Zxid
@@ -46,10 +46,10 @@ func (b *watchBook) set(op *clientOp, h wire.ReplyHeader) {
 }
 
 // moved: a new connection knows no watches.
-func (b *watchBook) moved() { b.unset, b.missed = b.len() > 0, nil }
+func (b *watchModel) moved() { b.unset, b.missed = b.len() > 0, nil }
 
 // restore is the request that sets all watches again; nil when there are none.
-func (b *watchBook) restore(seen wire.Zxid) *wire.SetWatches {
+func (b *watchModel) restore(seen wire.Zxid) *wire.SetWatches {
 	if b.len() == 0 {
 		b.unset = false
 		return nil
@@ -59,7 +59,7 @@ func (b *watchBook) restore(seen wire.Zxid) *wire.SetWatches {
 		RelativeZxid: seen, Data: slices.Sorted(maps.Keys(b.data)),
 		Exist: slices.Sorted(maps.Keys(b.exist)), Child: slices.Sorted(maps.Keys(b.child)),
 	}
-	for _, w := range b.standing {
+	for _, w := range b.persistent {
 		set.V2 = true
 		if w.recursive {
 			set.PersistentRecursive = append(set.PersistentRecursive, w.path)
@@ -71,7 +71,7 @@ func (b *watchBook) restore(seen wire.Zxid) *wire.SetWatches {
 }
 
 // restored is the answer to that: everything missed has been reported.
-func (b *watchBook) restored(c *client, z wire.Zxid) {
+func (b *watchModel) restored(c *client, z wire.Zxid) {
 	b.unset = false
 	for _, e := range b.missed {
 		if kinds := c.w.oracle.model.missedBy(e.Path, b.seen, z); !slices.Contains(kinds, e.Type) {
@@ -83,14 +83,14 @@ func (b *watchBook) restored(c *client, z wire.Zxid) {
 			b.exist[path] = max(since, z)
 		}
 	}
-	for _, w := range b.standing {
+	for _, w := range b.persistent {
 		w.set(c.w.oracle.model, z)
 	}
 	b.check(c, z)
 }
 
 // check: an answer at zxid z must not come before the events up to z.
-func (b *watchBook) check(c *client, z wire.Zxid) {
+func (b *watchModel) check(c *client, z wire.Zxid) {
 	if b.unset {
 		return
 	}
@@ -109,17 +109,17 @@ func (b *watchBook) check(c *client, z wire.Zxid) {
 			}
 		}
 	}
-	for _, w := range b.standing {
+	for _, w := range b.persistent {
 		if first := w.first(m); first != nil && first.zxid <= z {
-			c.w.fail(invWatch, "client %d has a standing watch on %s, is answered at %v, and was not told of %v %s at %v",
+			c.w.fail(invWatch, "client %d has a persistent watch on %s, is answered at %v, and was not told of %v %s at %v",
 				c.id, w.path, z, first.kind, first.path, first.zxid)
 			return
 		}
 	}
 }
 
-// add notes a standing watch; one that is there already goes on.
-func (b *watchBook) add(c *client, op *clientOp, r reply) {
+// add notes a persistent watch; one that is there already goes on.
+func (b *watchModel) add(c *client, op *clientOp, r reply) {
 	switch r.header.Err {
 	case wire.OK:
 	case wire.ErrSessionExpired:
@@ -130,16 +130,16 @@ func (b *watchBook) add(c *client, op *clientOp, r reply) {
 		return
 	}
 	recursive := op.mode == wire.WatchPersistentRecursive
-	i, found := slices.BinarySearchFunc(b.standing, standing{path: op.path, recursive: recursive}, compareStanding)
+	i, found := slices.BinarySearchFunc(b.persistent, persistentWatch{path: op.path, recursive: recursive}, comparePersistent)
 	if found {
 		return
 	}
-	w := &standing{path: op.path, recursive: recursive}
+	w := &persistentWatch{path: op.path, recursive: recursive}
 	w.set(c.w.oracle.model, r.header.Zxid)
-	b.standing = slices.Insert(b.standing, i, w)
+	b.persistent = slices.Insert(b.persistent, i, w)
 }
 
-func compareStanding(a *standing, b standing) int {
+func comparePersistent(a *persistentWatch, b persistentWatch) int {
 	return cmp.Or(cmp.Compare(a.path, b.path), rank(a.recursive)-rank(b.recursive))
 }
 
@@ -151,7 +151,7 @@ func rank(recursive bool) int {
 }
 
 // remove takes all watches of a path away, of whatever kind they are.
-func (b *watchBook) remove(c *client, op *clientOp, r reply) {
+func (b *watchModel) remove(c *client, op *clientOp, r reply) {
 	if r.header.Err == wire.ErrSessionExpired {
 		c.w.oracle.refusedRequest(c, op.op, r.epoch)
 		return
@@ -160,7 +160,7 @@ func (b *watchBook) remove(c *client, op *clientOp, r reply) {
 	delete(b.data, op.path)
 	delete(b.exist, op.path)
 	delete(b.child, op.path)
-	b.standing = slices.DeleteFunc(b.standing, func(w *standing) bool { return w.path == op.path })
+	b.persistent = slices.DeleteFunc(b.persistent, func(w *persistentWatch) bool { return w.path == op.path })
 	want := wire.OK
 	if b.len() == before {
 		want = wire.ErrNoWatcher
@@ -171,7 +171,7 @@ func (b *watchBook) remove(c *client, op *clientOp, r reply) {
 }
 
 // event takes a notification.
-func (b *watchBook) event(c *client, r reply) {
+func (b *watchModel) event(c *client, r reply) {
 	e := r.event
 	if c.w.tracing() {
 		c.w.note("client %d: event %v %s of %v", c.id, e.Type, e.Path, r.eventZxid)
@@ -221,19 +221,19 @@ func (b *watchBook) event(c *client, r reply) {
 	}
 }
 
-// stands tells whether standing watches wait for an event.
-func (b *watchBook) stands(c *client, r reply) (any bool) {
+// stands tells whether persistent watches wait for an event.
+func (b *watchModel) stands(c *client, r reply) (any bool) {
 	told := entry{r.eventZxid, r.event.Path, r.event.Type}
 	if told.zxid == -1 {
 		return false // missed by a watch that was set again
 	}
-	for _, w := range b.standing {
+	for _, w := range b.persistent {
 		if !w.concerns(&told) {
 			continue
 		}
 		any = true
 		if !w.take(c.w.oracle.model, told) {
-			c.w.fail(invWatch, "client %d has a standing watch on %s and is told of %v %s at %v; what is next is %+v",
+			c.w.fail(invWatch, "client %d has a persistent watch on %s and is told of %v %s at %v; what is next is %+v",
 				c.id, w.path, told.kind, told.path, told.zxid, w.first(c.w.oracle.model))
 		}
 	}

@@ -40,15 +40,15 @@ type cable struct {
 	rng     *rand.Rand
 }
 
-// cables are all of them, in a fixed order.
-type cables struct {
+// network has all of them, in a fixed order.
+type network struct {
 	w     *World
 	n     int
 	lines [][]cable // by channel, then from and to
 	votes []*voteLink
 }
 
-func (c *cables) init(w *World) {
+func (c *network) init(w *World) {
 	c.w, c.n = w, len(w.servers)
 	c.lines = make([][]cable, ElectionChannel+1)
 	for _, channel := range []Channel{QuorumChannel, ElectionChannel} {
@@ -72,12 +72,12 @@ func (c *cables) init(w *World) {
 	}
 }
 
-func (c *cables) line(channel Channel, p pair) *cable {
+func (c *network) line(channel Channel, p pair) *cable {
 	return &c.lines[channel][(int(p.from)-1)*c.n+int(p.to)-1]
 }
 
 // even ends the differences between cables.
-func (c *cables) even() {
+func (c *network) even() {
 	for _, lines := range c.lines {
 		for i := range lines {
 			lines[i].slow = 0
@@ -100,7 +100,7 @@ func (w *World) cut(p pair, channel Channel) (heal func()) {
 	var lines []*cable
 	for _, ch := range []Channel{QuorumChannel, ElectionChannel} {
 		if channel == Both || channel == ch {
-			lines = append(lines, w.cables.line(ch, p))
+			lines = append(lines, w.network.line(ch, p))
 		}
 	}
 	for _, l := range lines {

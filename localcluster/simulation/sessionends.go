@@ -4,33 +4,33 @@ import (
 	"zkctl/probe/wire"
 )
 
-// endings is why sessions may be over: their client has asked for that, or a leader
+// sessionEnds is why sessions may be over: their client has asked for that, or a leader
 // has not heard of them in time. Nobody may close one, or tell its client that it
 // is over, for any other reason.
-type endings struct {
-	asked  map[int64]bool  // by the client
-	closes map[ending]bool // a leader has let it expire, or has proposed its end
+type sessionEnds struct {
+	asked  map[int64]bool      // by the client
+	closes map[sessionEnd]bool // a leader has let it expire, or has proposed its end
 }
 
-// ending is what one leader has decided. Another one may decide otherwise: what was
+// sessionEnd is what one leader has decided. Another one may decide otherwise: what was
 // not committed is forgotten, and the session lives on.
-type ending struct{ session, epoch int64 }
+type sessionEnd struct{ session, epoch int64 }
 
-func newEndings() endings { return endings{map[int64]bool{}, map[ending]bool{}} }
+func newSessionEnds() sessionEnds { return sessionEnds{map[int64]bool{}, map[sessionEnd]bool{}} }
 
 // closing is told of every closeSession that a leader proposes.
 func (o *oracle) closing(s *server, session int64) {
-	end := ending{session, s.status.Epoch}
-	if !o.endings.asked[session] && !o.endings.closes[end] {
+	end := sessionEnd{session, s.status.Epoch}
+	if !o.ends.asked[session] && !o.ends.closes[end] {
 		o.w.fail(invSession, "leader %d closes session %x, for which nobody has asked, and which has not expired", s.id, uint64(session))
 	}
-	o.endings.closes[end] = true
+	o.ends.closes[end] = true
 }
 
 // over tells whether servers of an epoch may say that a session is over.
 func (o *oracle) over(session, epoch int64) bool {
 	_, closed := o.model.closed[session]
-	return closed || o.endings.closes[ending{session, epoch}]
+	return closed || o.ends.closes[sessionEnd{session, epoch}]
 }
 
 // refusedRequest checks that a request was answered SESSIONEXPIRED with reason.

@@ -6,48 +6,48 @@ import (
 	"zkctl/localcluster/zab"
 )
 
-// Census counts what happened in a run, or in many: a swarm that never comes to
+// Coverage counts what happened in a run, or in many: a swarm that never comes to
 // the places where such systems fail proves nothing, however many runs it has.
-type Census struct {
-	Faults  [len(FaultKinds)]int // that had an effect: something was up, connected, or written, to be struck
-	Moments [len(Moments)]int
-	// Deaths of servers, whatever killed them, by their last moment; for one
+type Coverage struct {
+	Faults          [len(FaultKinds)]int // that had an effect: something was up, connected, or written, to be struck
+	InjectionPoints [len(InjectionPoints)]int
+	// Deaths of servers, whatever killed them, by their last injection point; for one
 	// that failed to start that is its last death. Those in an overlap are
 	// counted there as well.
-	Deaths [len(Moments)]int
+	Deaths [len(InjectionPoints)]int
 	// Relapses are deaths of servers that had died before and had not come as
 	// far as to serve again.
 	Relapses int
 }
 
-func (c *Census) add(o *Census, times int) {
+func (c *Coverage) add(o *Coverage, times int) {
 	for i, n := range o.Faults {
 		c.Faults[i] += n * times
 	}
-	for i := range o.Moments {
-		c.Moments[i] += o.Moments[i] * times
+	for i := range o.InjectionPoints {
+		c.InjectionPoints[i] += o.InjectionPoints[i] * times
 		c.Deaths[i] += o.Deaths[i] * times
 	}
 	c.Relapses += o.Relapses * times
 }
 
-func (c *Census) struck(k FaultKind) { c.Faults[slices.Index(FaultKinds[:], k)]++ }
+func (c *Coverage) struck(k FaultKind) { c.Faults[slices.Index(FaultKinds[:], k)]++ }
 
 // course is how far a server has come since it last died.
 type course struct {
-	last   Moment
+	last   InjectionPoint
 	served bool
 	fell   bool // it has died before
 }
 
-// passed notes a moment.
-func (p *plan) passed(s *server, m Moment) {
-	p.census.Moments[slices.Index(Moments[:], m)]++
+// passed notes an injection point.
+func (p *plan) passed(s *server, m InjectionPoint) {
+	p.coverage.InjectionPoints[slices.Index(InjectionPoints[:], m)]++
 	c := &p.courses[s.id-1]
-	if m != MomentOverlap { // which is no place in the life of one server
+	if m != AtOverlap { // which is no place in the life of one server
 		c.last = m
 	}
-	c.served = c.served || m == MomentSynchronized || m == MomentEstablished
+	c.served = c.served || m == AtSynchronized || m == AtEstablished
 }
 
 // died notes the end of a process.
@@ -57,16 +57,16 @@ func (p *plan) died(s *server) {
 	}
 	c := &p.courses[s.id-1]
 	if c.last != "" {
-		p.census.Deaths[slices.Index(Moments[:], c.last)]++
+		p.coverage.Deaths[slices.Index(InjectionPoints[:], c.last)]++
 	}
 	if p.leadersWith(s) > 1 {
-		p.census.Deaths[slices.Index(Moments[:], MomentOverlap)]++
+		p.coverage.Deaths[slices.Index(InjectionPoints[:], AtOverlap)]++
 	}
 	if c.fell && !c.served {
-		p.census.Relapses++
+		p.coverage.Relapses++
 	}
 	*c = course{fell: true}
-	p.happened(s, MomentDied)
+	p.happened(s, AtDied)
 }
 
 // leadersWith is how many servers lead, or believe so, s among them although it

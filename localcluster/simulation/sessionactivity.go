@@ -7,30 +7,30 @@ import (
 	"zkctl/probe/wire"
 )
 
-// ear is the oracle's own account of what a leader has heard of each session,
+// sessionActivity is the oracle's own account of what a leader has heard of each session,
 // from what comes in and not from what the leader makes of it. It is nil where
 // nobody leads, and then hears nothing.
-type ear struct{ sessions map[int64]heard }
+type sessionActivity struct{ sessions map[int64]heard }
 
 type heard struct{ at, timeout time.Duration }
 
 func milliseconds(ms int32) time.Duration { return time.Duration(ms) * time.Millisecond }
 
-// newEar is a new leader's: it gives every session its full timeout.
-func newEar(t *datatree.Tree, now time.Duration) *ear {
-	e := &ear{map[int64]heard{}}
+// newSessionActivity is a new leader's: it gives every session its full timeout.
+func newSessionActivity(t *datatree.Tree, now time.Duration) *sessionActivity {
+	e := &sessionActivity{map[int64]heard{}}
 	t.EachSession(func(id int64, timeout int32) { e.sessions[id] = heard{now, milliseconds(timeout)} })
 	return e
 }
 
-func (e *ear) begins(session int64, timeout int32, now time.Duration) {
+func (e *sessionActivity) begins(session int64, timeout int32, now time.Duration) {
 	if e != nil {
 		e.sessions[session] = heard{now, milliseconds(timeout)}
 	}
 }
 
 // sign is a sign of life; timeout 0 leaves that as it is.
-func (e *ear) sign(session int64, timeout int32, now time.Duration) {
+func (e *sessionActivity) sign(session int64, timeout int32, now time.Duration) {
 	if e == nil {
 		return
 	}
@@ -44,7 +44,7 @@ func (e *ear) sign(session int64, timeout int32, now time.Duration) {
 }
 
 // packet is what a learner sends.
-func (e *ear) packet(p *wire.QuorumPacket, now time.Duration) {
+func (e *sessionActivity) packet(p *wire.QuorumPacket, now time.Duration) {
 	if e == nil {
 		return
 	}
@@ -70,7 +70,7 @@ func (e *ear) packet(p *wire.QuorumPacket, now time.Duration) {
 }
 
 // applied: sessions begin and end by transactions.
-func (e *ear) applied(txn *wire.Txn, now time.Duration) {
+func (e *sessionActivity) applied(txn *wire.Txn, now time.Duration) {
 	if e == nil {
 		return
 	}

@@ -7,47 +7,47 @@ import (
 	"zkctl/localcluster/storage"
 )
 
-// An ambush is a few faults that belong together: the first bring servers to a
+// An scenario is a few faults that belong together: the first bring servers to a
 // place where such systems fail, the last waits for them there. The swarm's
 // own faults, which know nothing of each other, come to some of these places once
-// in a thousand runs (TestCensus counts).
-var ambushes = []func(*rand.Rand, *Setup) []Fault{
+// in a thousand runs (TestCoverage counts).
+var scenarios = []func(*rand.Rand, *Setup) []Fault{
 	// Between the epoch files, and between them and the first sync.
 	func(r *rand.Rand, s *Setup) []Fault {
-		return deadly(r, s, pick(r, MomentPromise, MomentHistory, MomentNewLeader))
+		return crashAt(r, s, pick(r, AtPromise, AtHistory, AtNewLeader))
 	},
 	// During DIFF.
 	func(r *rand.Rand, s *Setup) []Fault {
-		return append([]Fault{laggard(r, s)}, deadly(r, s, pick(r, MomentDiff, MomentFirstAppend, MomentNewLeader))...)
+		return append([]Fault{crashedFollower(r, s)}, crashAt(r, s, pick(r, AtDiff, AtFirstAppend, AtNewLeader))...)
 	},
 	// During SNAP, at either end of it; it replaces a history that is too short, or
 	// one that never happened.
 	func(r *rand.Rand, s *Setup) []Fault {
 		s.History = pick(r, 1, 2)
-		faults := []Fault{pick(r, laggard, alone)(r, s)}
+		faults := []Fault{pick(r, crashedFollower, isolatedLeader)(r, s)}
 		for nth := 1; nth <= 3; nth++ {
 			faults = append(faults, Fault{
 				Kind: pick(r, FaultBreak, FaultBreak, FaultCrash), Survival: storage.KillProcess, For: ticks(r, s, 5),
-				On: MomentSnapSent, Nth: nth, At: time.Duration(r.Int64N(int64(s.Latency + time.Millisecond))),
+				On: AtSnapSent, Nth: nth, At: time.Duration(r.Int64N(int64(s.Latency + time.Millisecond))),
 			})
 		}
-		return append(faults, deadly(r, s, pick(r, MomentSnap, MomentSnap, MomentNewLeader, MomentTornSnap))...)
+		return append(faults, crashAt(r, s, pick(r, AtSnap, AtSnap, AtNewLeader, AtTornSnap))...)
 	},
 	// During TRUNC: the next leader remembers where the histories part.
 	func(r *rand.Rand, s *Setup) []Fault {
 		s.History = pick(r, 20, 500)
-		return append([]Fault{alone(r, s)}, deadly(r, s, pick(r, MomentTrunc, MomentTrunc, MomentFirstAppend))...)
+		return append([]Fault{isolatedLeader(r, s)}, crashAt(r, s, pick(r, AtTrunc, AtTrunc, AtFirstAppend))...)
 	},
 	// While two leaders overlap: one that was stopped knows nothing of the other.
 	func(r *rand.Rand, s *Setup) []Fault {
 		stopped := Fault{
-			Kind: FaultPause, On: MomentEstablished, Nth: 1 + r.IntN(2), At: ticks(r, s, 10), For: succession(r, s),
+			Kind: FaultPause, On: AtEstablished, Nth: 1 + r.IntN(2), At: ticks(r, s, 10), For: succession(r, s),
 		}
-		return append([]Fault{stopped}, deadly(r, s, MomentOverlap)...)
+		return append([]Fault{stopped}, crashAt(r, s, AtOverlap)...)
 	},
 	// While it recovers from the death before.
 	func(r *rand.Rand, s *Setup) []Fault {
-		return append([]Fault{laggard(r, s)}, deadly(r, s, MomentDied)...)
+		return append([]Fault{crashedFollower(r, s)}, crashAt(r, s, AtDied)...)
 	},
 }
 
@@ -55,18 +55,18 @@ func ticks(r *rand.Rand, s *Setup, most int) time.Duration {
 	return time.Duration(r.Int64N(int64(most) * int64(s.Tick)))
 }
 
-// laggard is a server that misses what is committed meanwhile.
-func laggard(r *rand.Rand, s *Setup) Fault {
+// crashedFollower is a server that misses what is committed meanwhile.
+func crashedFollower(r *rand.Rand, s *Setup) Fault {
 	return Fault{
 		Kind: FaultCrash, At: time.Duration(r.Int64N(int64(s.Chaos)/2 + 1)), Server: 1 + r.IntN(s.Voters+s.Observers),
 		Survival: survival(r), For: ticks(r, s, 10),
 	}
 }
 
-// alone is a leader that is cut off with its last proposals, until there is
+// isolatedLeader is a leader that is cut off with its last proposals, until there is
 // another one.
-func alone(r *rand.Rand, s *Setup) Fault {
-	return Fault{Kind: FaultIsolate, On: MomentProposed, Nth: 1 + r.IntN(12), For: succession(r, s)}
+func isolatedLeader(r *rand.Rand, s *Setup) Fault {
+	return Fault{Kind: FaultIsolate, On: AtProposed, Nth: 1 + r.IntN(12), For: succession(r, s)}
 }
 
 // succession is long enough for another leader to come, and short enough for
@@ -76,19 +76,19 @@ func succession(r *rand.Rand, s *Setup) time.Duration {
 	return 6*s.Tick + ticks(r, s, 5)
 }
 
-// deadly kills whoever comes to a moment, or its leader; often twice in a row.
-func deadly(r *rand.Rand, s *Setup, m Moment) []Fault {
+// crashAt kills the server that comes to an injection point, or its leader; often twice in a row.
+func crashAt(r *rand.Rand, s *Setup, m InjectionPoint) []Fault {
 	f := Fault{
 		Kind: pick(r, FaultCrash, FaultCrash, FaultPower, FaultSync), Survival: survival(r), For: ticks(r, s, 5),
 		On: m, Nth: 1, At: pick[time.Duration](r, 0, 0, 1) * time.Millisecond,
 		Server: pick(r, Self, Self, Self, Leader),
 	}
 	switch m {
-	case MomentDied:
+	case AtDied:
 		f.Kind = pick(r, FaultPower, FaultSync) // nothing else reaches who is not there
-	case MomentTrunc: // is over after a few operations on files
+	case AtTrunc: // is over after a few operations on files
 		f.Kind, f.Server, f.At = pick(r, FaultCrash, FaultPower, FaultPower, FaultSync), Self, 0
-	case MomentTornSnap, MomentOverlap: // come once in a run, if at all
+	case AtTornSnap, AtOverlap: // come once in a run, if at all
 		f.Server, f.At = Self, 0
 	default:
 		f.Nth += r.IntN(2)

@@ -7,12 +7,12 @@ import (
 	"zkctl/probe/wire"
 )
 
-// standing is a watch that stays (addWatch), as its client keeps it. What is
+// persistentWatch is a watch that stays (addWatch), as its client keeps it. What is
 // promised: each change behind the zxid at which it was set is reported once, in
 // order, before any reply at or behind the zxid of that change. A client that
 // changes its connection sets it again, and what happened in between is not
 // reported.
-type standing struct {
+type persistentWatch struct {
 	path      string
 	recursive bool         // the path and all below it, but no changes of children as such
 	from      int          // in the journal: everything before was told, or does not concern it
@@ -32,9 +32,11 @@ func (m *model) journalFrom(z wire.Zxid) int {
 }
 
 // set begins to watch behind a zxid.
-func (w *standing) set(m *model, z wire.Zxid) { w.from, w.told = m.journalFrom(z), map[int]bool{} }
+func (w *persistentWatch) set(m *model, z wire.Zxid) {
+	w.from, w.told = m.journalFrom(z), map[int]bool{}
+}
 
-func (w *standing) concerns(e *entry) bool {
+func (w *persistentWatch) concerns(e *entry) bool {
 	if !w.recursive {
 		return e.path == w.path
 	}
@@ -45,7 +47,7 @@ func (w *standing) concerns(e *entry) bool {
 }
 
 // first is the oldest change that is not told yet.
-func (w *standing) first(m *model) *entry {
+func (w *persistentWatch) first(m *model) *entry {
 	for ; w.from < len(m.journal); w.from++ {
 		if !w.told[w.from] && w.concerns(&m.journal[w.from]) {
 			return &m.journal[w.from]
@@ -57,7 +59,7 @@ func (w *standing) first(m *model) *entry {
 
 // take notes that a change is told; false when it is not one of those that are
 // next.
-func (w *standing) take(m *model, told entry) bool {
+func (w *persistentWatch) take(m *model, told entry) bool {
 	next := w.first(m)
 	if next == nil || next.zxid != told.zxid {
 		return false
