@@ -89,7 +89,7 @@ func describe(s *subject) (*ensembleDoc, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.Warnings = orEmpty(warnings)
+	d.Warnings = orEmpty(append(warnings, s.warnings...))
 	d.Notes = append(d.Notes, s.notes...)
 	if s.oracle != "" {
 		if err := d.addOracle(s); err != nil {

@@ -25,9 +25,10 @@ type subject struct {
 	kind       string // majority, weighted, hierarchical, reconfiguration
 	system     quorum.System
 	membership quorum.Membership
-	oracle     string         // oraclePath, "" without
-	config     *zoocfg.Config // when it came from a file
-	notes      []string       // what is to be said of the description itself
+	oracle     string           // oraclePath, "" without
+	config     *zoocfg.Config   // when it came from a file
+	notes      []string         // what is to be said of the description itself
+	warnings   []quorum.Warning // of the servers' addresses
 }
 
 // sourceOptions are the flags that describe an ensemble.
@@ -313,7 +314,9 @@ func ensembleSubject(e *zoocfg.Ensemble) (*subject, error) {
 		}
 		m.Addresses[s.ID] = strings.Join(hosts, "|")
 	}
-	return newSubject(system, m, e.Oracle, nil), nil
+	s := newSubject(system, m, e.Oracle, nil)
+	s.warnings, err = e.Lint(system)
+	return s, err
 }
 
 func newSubject(system quorum.System, m quorum.Membership, oracle string, config *zoocfg.Config) *subject {

@@ -20,6 +20,8 @@ const (
 	UnreachableQuorum Code = "unreachable-quorum"
 	TwoGroups         Code = "two-groups"
 	UnusedWeight      Code = "unused-weight"
+	SharedHost        Code = "shared-host"       // of a configuration: see zoocfg
+	DuplicateAddress  Code = "duplicate-address" // likewise
 )
 
 // Warning is something that ZooKeeper accepts and that hurts, with advice.

@@ -30,7 +30,7 @@ var accepted = []string{
 	// server lines
 	more(""), third("h3:2888:3888;2181"), third("h3:2888:3888:participant;10.0.0.1:2181"), third("[::1]:2888:3888;[fe80::2]:2181"),
 	third("h3:2888:3888;"), third("h3:2888:3888:OBSERVER"), third("h3:2888:3888:observer "),
-	third("h3:2888:3888:"), third(":2888:3888"), third("h3:+2888:3888"), more("server.04=h4:1:2"), more("server.3=h3:2888:3888"), members,
+	third("h3:2888:3888:"), third(":2888:3888"), third("h3:+2888:3888"), third("h1:2888:3888"), more("server.04=h4:1:2"), more("server.3=h3:2888:3888"), members,
 	"dataDir=DATA\nserver.1=h1:1:2\n", more("# server.9=nonsense\n! nor this"),
 	"dataDir=DATA\ninitLimit=5\nsyncLimit=2\nserver.1=h1:2888:\\\n   3888\nserver.2 = h2:2888:3888\nserver.3:h3:2888:3888\n",
 	"dataDir=DATA\ninitLimit=5\nsyncLimit=2\nstandaloneEnabled=false\nserver.1=h1:1:2\nserver.2=h2:1:2:observer\n",

@@ -30,6 +30,9 @@
 // the last one silently. Ensemble refuses it for the keys that decide quorums,
 // and Config.Contradictions lists all of them for whoever wants to warn.
 //
+// What is accepted although it hurts is a warning: Lint looks at the addresses, quorum.Lint at
+// the rest.
+//
 // The package is pure: it opens no files. A caller that meets a
 // dynamicConfigFile key reads that file and hands it to WithDynamic. ZooKeeper takes a relative path
 // from its working directory; the callers here look there first, and then beside the zoo.cfg.
