@@ -18,9 +18,11 @@ type Result struct {
 	Multi []Result
 	// Changes are for Watches.Trigger, in the order in which they happened. A failed transaction has none.
 	Changes []Change
-	// Diverged says that the tree's digest is not the one that the leader expected after this transaction:
-	// this replica, or the leader, has a bug or a bad disk. ZooKeeper logs it and goes on.
+	// Diverged says that the tree's digest is not Recorded, the one that the leader expected after this
+	// transaction: this replica, or the leader, has a bug or a bad disk. ZooKeeper logs it and goes on; its own
+	// leaders record a wrong digest for a container that is made by flags.
 	Diverged bool
+	Recorded int64
 }
 
 // Apply makes the change that a committed transaction describes. Transactions must come in the order of their
@@ -46,7 +48,7 @@ func (t *Tree) Apply(txn *wire.Txn) (Result, error) {
 	}
 	t.lastZxid = max(t.lastZxid, h.Zxid)
 	r.Zxid = h.Zxid
-	r.Diverged = t.diverged(h.Zxid, txn.Digest)
+	r.Recorded, r.Diverged = t.diverged(h.Zxid, txn.Digest)
 	return r, nil
 }
 

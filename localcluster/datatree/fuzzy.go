@@ -22,11 +22,11 @@ func (t *Tree) AwaitDigest(zxid wire.Zxid, digest *wire.TxnDigest) {
 // SetLastZxid says which transaction the tree stands at, after Decode, whose bytes do not tell.
 func (t *Tree) SetLastZxid(z wire.Zxid) { t.lastZxid = z }
 
-// diverged compares the tree with the digest expected after the transaction just applied.
-func (t *Tree) diverged(zxid wire.Zxid, expected *wire.TxnDigest) bool {
+// diverged compares the tree with the digest expected after the transaction just applied, which it returns.
+func (t *Tree) diverged(zxid wire.Zxid, expected *wire.TxnDigest) (want int64, differs bool) {
 	if a := t.awaited; a != nil {
 		if zxid < a.zxid {
-			return false
+			return 0, false
 		}
 		t.awaited = nil
 		if zxid == a.zxid && a.digest != nil {
@@ -34,7 +34,7 @@ func (t *Tree) diverged(zxid wire.Zxid, expected *wire.TxnDigest) bool {
 		}
 	}
 	if expected == nil || expected.Version != wire.DigestVersion {
-		return false
+		return 0, false
 	}
-	return uint64(expected.Digest) != t.digest
+	return expected.Digest, uint64(expected.Digest) != t.digest
 }

@@ -51,6 +51,9 @@ type Config struct {
 	SnapRetain   int  // snapshots that a purge leaves
 	Purge        bool // purge at all (autopurge.purgeInterval > 0)
 	TrustEmpty   bool // accept a log without a snapshot (snapshot.trust.empty)
+	// DigestsMustMatch ends a server whose tree has another digest than is
+	// recorded (digest.mustMatch, a key of our own; ZooKeeper only counts).
+	DigestsMustMatch bool
 
 	SuperDigest   string // user:base64(sha1(user:password)) who may do everything
 	SkipACL       bool

@@ -41,6 +41,7 @@ var honoured = map[string]keyReader{
 	"forceSync":                 func(c *Config, v string) error { c.ForceSync = v != "no"; return nil }, // ZooKeeper: only "no" is no
 	"preAllocSize":              preallocSize,
 	"snapshot.trust.empty":      func(c *Config, v string) error { c.TrustEmpty = strings.EqualFold(v, "true"); return nil },
+	"digest.mustMatch":          flag(func(c *Config) *bool { return &c.DigestsMustMatch }),
 	"autopurge.snapRetainCount": snapRetain,
 	"autopurge.purgeInterval":   purgeInterval,
 
@@ -232,6 +233,14 @@ func port(_ *Config, value string) error {
 		return fmt.Errorf("it is no TCP port: write a number from 1 to 65535")
 	}
 	return nil
+}
+
+// flag reads a key of our own that is on or off.
+func flag(field func(*Config) *bool) keyReader {
+	return func(c *Config, value string) error {
+		*field(c) = strings.EqualFold(value, "true")
+		return boolean(c, value)
+	}
 }
 
 func electionAlgorithm(_ *Config, value string) error {

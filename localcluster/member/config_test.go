@@ -67,6 +67,7 @@ commitLogCount=20
 forceSync=no
 preAllocSize=64
 snapshot.trust.empty=true
+digest.mustMatch=true
 autopurge.snapRetainCount=5
 autopurge.purgeInterval=1
 DigestAuthenticationProvider.superDigest=super:x
@@ -85,7 +86,7 @@ jute.maxbuffer=0x1fffff
 		"timeouts": c.MinSessionTimeout == 400*time.Millisecond && c.MaxSessionTimeout == time.Minute,
 		"limits":   c.MaxClientConnections == 0 && c.GlobalOutstanding == 7 && c.MaxBuffer == 0x1fffff,
 		"words":    c.Commands.Allows("mntr") && !c.Commands.Allows("srvr"),
-		"disk":     c.SnapCount == 10 && c.CommitLogCount == 20 && !c.ForceSync && c.PreallocSize == 65536 && c.TrustEmpty,
+		"disk":     c.SnapCount == 10 && c.CommitLogCount == 20 && !c.ForceSync && c.PreallocSize == 65536 && c.TrustEmpty && c.DigestsMustMatch,
 		"purge":    c.SnapRetain == 5 && c.Purge,
 		"auth":     c.SuperDigest == "super:x" && c.SkipACL && c.ExtendedTypes,
 		"members":  len(c.Ensemble.Voters()) == 2 && len(c.Ensemble.Observers()) == 1 && quorum.Has(c.Voters, 1, 2),

@@ -33,6 +33,9 @@
 //     ZooKeeper does not look at it.
 //   - srvr says 3.8.0-zkctl-REVISION; mntr has some keys of its own, and not the
 //     counters of Java's metrics; envi keeps Java's keys for those who parse them.
+//   - digest.mustMatch=true in zoo.cfg ends a server whose tree has another digest
+//     than is recorded. Without it, as in ZooKeeper, such digests are logged and
+//     counted (zk_digest_mismatches_count in mntr).
 //   - jute.maxbuffer is read from zoo.cfg, since there are no Java system
 //     properties to read it from.
 //

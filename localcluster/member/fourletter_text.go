@@ -68,6 +68,7 @@ func (s *server) mntrText() string {
 	put("non_mtls_remote_conn_count", 0)
 	put("non_mtls_local_conn_count", 0)
 	s.mntrQuorum(put)
+	put("digest_mismatches_count", s.replica.DigestMismatches()+s.stats.replayMismatches)
 	put("epoch", status.Epoch)
 	put("last_zxid", s.replica.Tree().LastZxid())
 	put("last_logged_zxid", status.LastLogged)

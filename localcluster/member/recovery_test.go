@@ -187,3 +187,40 @@ func TestStopIsPromptAndAnswersWhatIsDone(t *testing.T) {
 		c.data(fmt.Sprintf("/n%d", i))
 	}
 }
+
+// A recorded digest that is not the tree's, in a history that is whole, is told, counted in mntr, and no reason
+// not to start; unless zoo.cfg says so.
+func TestStartsOnDigestsOfAnother(t *testing.T) {
+	cfg := testConfig(t)
+	txn := wire.Txn{
+		Header: wire.TxnHeader{ClientID: 0x1000, Zxid: 1, Type: wire.OpCreate},
+		Body:   &wire.CreateTxn{Path: "/c", ACL: wire.OpenACL(), ParentCVersion: 1},
+		Digest: &wire.TxnDigest{Version: wire.DigestVersion, Digest: 42},
+	}
+	store, _, err := storage.Open(storage.Options{DataDir: cfg.DataDir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = errors.Join(store.Append([]wire.Proposal{{Zxid: 1, Data: txn.Marshal()}}), store.Close())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := standalone(t, func(c *Config) { c.DataDir, c.DataLogDir = cfg.DataDir, cfg.DataDir })
+	m.log.await(1, "a recorded digest is not that of the tree", "zxid=0x1", "recorded=42")
+	if got := m.stat("zk_digest_mismatches_count"); got != "1" {
+		t.Errorf("zk_digest_mismatches_count %s, want 1", got)
+	}
+	c := connectRaw(t, m.addr)
+	if c.data("/c") != "" {
+		t.Error("/c has data")
+	}
+	m.stop()
+
+	strict := m.cfg
+	strict.DigestsMustMatch = true
+	refused := startMember(t, strict, seams{})
+	refused.wait()
+	if refused.err == nil || !strings.Contains(refused.err.Error(), "42 was recorded") {
+		t.Errorf("with digest.mustMatch it ends with %v", refused.err)
+	}
+}

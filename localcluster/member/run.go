@@ -47,6 +47,7 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, given seams) error {
 	for _, note := range found.Notes {
 		log.Warn("repaired", "note", note)
 	}
+	warnOfMismatches(log, found.Mismatches)
 	log.Info("starting", "version", cfg.Version, "id", cfg.ID, "client_address", client.Addr(), "data", cfg.DataDir,
 		"zxid", found.LastZxid, "accepted_epoch", found.AcceptedEpoch, "current_epoch", found.CurrentEpoch,
 		"nodes", found.Tree.Counts().Nodes)
@@ -110,9 +111,18 @@ func listenClient(cfg *Config, ready net.Listener) (net.Listener, error) {
 func openStorage(cfg *Config, fs storage.FS) (*storage.Store, *storage.Recovered, error) {
 	return storage.Open(storage.Options{
 		FS: fs, DataDir: cfg.DataDir, LogDir: cfg.DataLogDir, NoSync: !cfg.ForceSync, TrustEmpty: cfg.TrustEmpty,
-		Recent: cfg.CommitLogCount, Preallocate: cfg.PreallocSize,
+		Recent: cfg.CommitLogCount, Preallocate: cfg.PreallocSize, DigestsMustMatch: cfg.DigestsMustMatch,
 		Tree: []datatree.Option{datatree.WithExtendedTypes(cfg.ExtendedTypes)},
 	})
+}
+
+// warnOfMismatches tells of recorded digests that are not those of the tree.
+func warnOfMismatches(log *slog.Logger, m storage.Mismatches) {
+	for _, e := range m.First {
+		log.Error("a recorded digest is not that of the tree rebuilt from these files: another server may have computed it wrong; "+
+			"otherwise compare the data of the servers", "file", e.Path, "zxid", e.Zxid, "digest", e.Found, "recorded", e.Expected,
+			"mismatches", m.Count)
+	}
 }
 
 func newServer(cfg *Config, log *slog.Logger, found *storage.Recovered) (*server, error) {
@@ -130,10 +140,11 @@ func newServer(cfg *Config, log *slog.Logger, found *storage.Recovered) (*server
 		cfg: cfg, log: log, began: time.Now(), inbox: make(chan any, inboxSize), stopped: make(chan struct{}),
 		conns: map[int64]*conn{}, stats: newServerStats(),
 	}
+	s.stats.replayMismatches = int64(found.Mismatches.Count)
 	o := replica.Options{
 		Zab: node, MinSessionTimeout: cfg.MinSessionTimeout, MaxSessionTimeout: cfg.MaxSessionTimeout,
 		SnapCount: cfg.SnapCount, ReapInterval: cfg.ReapInterval, SkipACL: cfg.SkipACL, SuperDigest: cfg.SuperDigest,
-		SessionSeed: s.Wall(),
+		SessionSeed: s.Wall(), DigestsMustMatch: cfg.DigestsMustMatch,
 	}
 	if !cfg.Standalone {
 		o.Config, o.ConfigVersion = node.ConfigText, cfg.Ensemble.Version

@@ -37,11 +37,16 @@ func (s *server) Persist(writes []zab.Write) {
 
 // Truncate implements replica.Disk.
 func (s *server) Truncate(to wire.Zxid) (*datatree.Tree, []wire.Proposal, error) {
-	tree, recent, err := s.writer.truncate(to)
+	state, err := s.writer.truncate(to)
 	if errors.Is(err, storage.ErrNoHistory) {
 		err = fmt.Errorf("%w: %w", replica.ErrTooFar, err)
 	}
-	return tree, recent, err
+	if err != nil {
+		return nil, nil, err
+	}
+	warnOfMismatches(s.log, state.Mismatches)
+	s.stats.replayMismatches += int64(state.Mismatches.Count)
+	return state.Tree, state.Recent, nil
 }
 
 // Save implements replica.Disk.

@@ -50,13 +50,15 @@ type serverStats struct {
 	responses      sizes
 	proposals      sizes
 	authFailed     int64
+
+	replayMismatches int64 // recorded digests that were not the tree's as it was rebuilt from the files
 }
 
 func newServerStats() serverStats { return serverStats{responses: noSizes, proposals: noSizes} }
 
 // reset leaves what ZooKeeper's ServerStats.reset leaves.
 func (s *serverStats) reset() {
-	*s = serverStats{responses: noSizes, proposals: noSizes, authFailed: s.authFailed}
+	*s = serverStats{responses: noSizes, proposals: noSizes, authFailed: s.authFailed, replayMismatches: s.replayMismatches}
 }
 
 // connStats is what `cons` shows of one connection. `crst` resets it.

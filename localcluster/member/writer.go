@@ -78,7 +78,7 @@ func (w *writer) flush() {
 
 // truncate cuts the log once everything queued is written, and returns the
 // tree and the newest transactions that are left.
-func (w *writer) truncate(to wire.Zxid) (*datatree.Tree, []wire.Proposal, error) {
+func (w *writer) truncate(to wire.Zxid) (*storage.Recovered, error) {
 	var state *storage.Recovered
 	var err error
 	finished := make(chan struct{})
@@ -92,12 +92,9 @@ func (w *writer) truncate(to wire.Zxid) (*datatree.Tree, []wire.Proposal, error)
 	select {
 	case <-finished:
 	case <-w.done: // it failed on what came before
-		return nil, nil, w.files.Err()
+		return nil, w.files.Err()
 	}
-	if err != nil {
-		return nil, nil, err
-	}
-	return state.Tree, state.Recent, nil
+	return state, err
 }
 
 // take waits for something to do; nil says that the writer was closed.

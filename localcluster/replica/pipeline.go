@@ -2,7 +2,6 @@ package replica
 
 import (
 	"fmt"
-	"math"
 
 	"zkctl/localcluster/datatree"
 	"zkctl/localcluster/zab"
@@ -98,8 +97,7 @@ func (s *Server) apply(p wire.Proposal) (*wire.Txn, datatree.Result, bool) {
 		return nil, datatree.Result{}, false
 	}
 	if result.Diverged && p.Zxid > s.exactFrom {
-		s.shell.Error("the tree differs from the leader's: compare the servers' data; it is said once a term", "zxid", p.Zxid)
-		s.exactFrom = math.MaxInt64
+		s.mismatched(p.Zxid, result.Recorded)
 	}
 	s.snapshots.since++
 	s.shell.Applied(p, txn, before, result)

@@ -23,6 +23,9 @@ type Options struct {
 	SnapCount    int           // transactions between snapshots, about; see snapshots
 	ReapInterval time.Duration // between looks for containers and TTL nodes to remove
 
+	// DigestsMustMatch ends the server when its tree has another digest than the leader recorded.
+	DigestsMustMatch bool
+
 	SkipACL     bool
 	SuperDigest string // of the scheme digest, for the superuser; empty: nobody
 
@@ -68,10 +71,11 @@ type Server struct {
 	learning *learning // not nil while it follows or observes, and serves
 	leader   zab.LinkID
 
-	snapshots snapshots
-	lastTick  time.Duration
-	wasLate   bool // the last tick came after a pause
-	broken    error
+	mismatches mismatches
+	snapshots  snapshots
+	lastTick   time.Duration
+	wasLate    bool // the last tick came after a pause
+	broken     error
 }
 
 // New makes a server of what was on its disk. It does nothing before a Step

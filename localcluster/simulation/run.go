@@ -179,7 +179,7 @@ func (w *World) reopenDisks() {
 			return
 		}
 		s.end(storage.LoseUnsynced, true)
-		_, found, err := storage.Open(storage.Options{FS: s.fs, DataDir: dataDir})
+		_, found, err := storage.Open(storage.Options{FS: s.fs, DataDir: dataDir, DigestsMustMatch: true})
 		switch {
 		case err != nil:
 			w.fail(invRecovery, "server %d does not start after the end: %v", s.id, err)

@@ -81,7 +81,11 @@ func (s *server) start() {
 	if s.up || s.w.violation != nil {
 		return
 	}
-	store, found, err := storage.Open(storage.Options{FS: s.fs, DataDir: dataDir, Recent: s.w.setup.History})
+	store, found, err := storage.Open(storage.Options{
+		FS: s.fs, DataDir: dataDir, Recent: s.w.setup.History,
+		// All servers here compute digests alike: one that differs is a finding.
+		DigestsMustMatch: true,
+	})
 	if err != nil {
 		s.startFailed(err)
 		return

@@ -55,9 +55,13 @@
 //	the same, and the Store was not closed          the logs are written anew: had an fsync failed, another would do nothing
 //
 // Everything else is damage, and Open refuses it: a wrong checksum, a hole, a log without a snapshot, epochs
-// in the wrong order, a tree with another digest than its leader had. Repairing by guess would mean to
+// in the wrong order. Repairing by guess would mean to
 // forget something in silence, and what one server forgets another may have counted on. The error says
 // which file, at what offset, what was expected, and how to have the leader send everything anew.
+//
+// A recorded digest that is not the tree's is no damage: checksums and numbers show that the history is
+// whole, and ZooKeeper's leaders compute some digests wrong. It is counted in Recovered.Mismatches, and refused
+// only with Options.DigestsMustMatch.
 //
 // The one judgement in this is to tell an interrupted write from damage; see LogReader.
 //

@@ -55,8 +55,9 @@ func (d *Damage) Error() string {
 	return b.String()
 }
 
-// DigestError says that a tree rebuilt from the files is not the one that was there when they were written:
-// a transaction is missing, or was applied differently then.
+// DigestError says that a tree rebuilt from the files has another digest than the one recorded in them: a
+// transaction was applied differently then, or the digest was computed wrong. (What the disk has changed is
+// found by checksums, and missing transactions by their numbers.)
 type DigestError struct {
 	Path            string
 	Zxid            wire.Zxid // the transaction after which the two differ

@@ -108,8 +108,8 @@ func (r *reader) readInstall(f *found, files *listing) error {
 	if err != nil {
 		return err
 	}
-	if !r.options.IgnoreDigests {
-		if err := checkDigest(tree, info); err != nil {
+	if e := checkDigest(tree, info); e != nil {
+		if err := f.Mismatches.add(e, r.options.DigestsMustMatch); err != nil {
 			return err
 		}
 	}

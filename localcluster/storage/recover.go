@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"path/filepath"
+	"slices"
+	"strings"
 
 	"zkctl/localcluster/datatree"
 	"zkctl/probe/wire"
@@ -24,6 +27,28 @@ type Recovered struct {
 	History  History   // for SaveSnapshot
 	// Notes say what was not as it should be, and has been repaired.
 	Notes []string
+	// Mismatches are the digests that the files record and the rebuilt tree does not have.
+	Mismatches Mismatches
+}
+
+// Mismatches counts recorded digests that are not the tree's. First are the first of a snapshot and the
+// first of the log, which tell as much as all of them.
+type Mismatches struct {
+	Count int
+	First []*DigestError
+}
+
+// add counts one, which is an error where digests must match.
+func (m *Mismatches) add(e *DigestError, mustMatch bool) error {
+	if mustMatch {
+		return e
+	}
+	m.Count++
+	kind := func(e *DigestError) string { prefix, _, _ := strings.Cut(filepath.Base(e.Path), "."); return prefix }
+	if !slices.ContainsFunc(m.First, func(f *DigestError) bool { return kind(f) == kind(e) }) {
+		m.First = append(m.First, e)
+	}
+	return nil
 }
 
 // Backlog is how much log there is behind the newest snapshot: when it is much, it is time for another.
@@ -117,12 +142,13 @@ func (r *reader) tryFrom(f *found, s numbered, logs []numbered, limit, through w
 	if err != nil {
 		return err
 	}
-	if r.options.IgnoreDigests {
-		tree.AwaitDigest(info.DigestZxid, nil)
-	} else if err := checkDigest(tree, info); err != nil {
-		return err
+	var differ Mismatches
+	if e := checkDigest(tree, info); e != nil {
+		if err := differ.add(e, r.options.DigestsMustMatch); err != nil {
+			return err
+		}
 	}
-	rp := r.replayOnto(tree, info, limit)
+	rp := r.replayOnto(tree, info, limit, &differ)
 	rp.base, rp.known, rp.through = s.zxid, true, through
 	if err := rp.run(logs); err != nil {
 		return err
@@ -139,11 +165,12 @@ func (r *reader) tryFrom(f *found, s numbered, logs []numbered, limit, through w
 	}
 	f.read = append(f.read, path)
 	r.adopt(f, tree, rp)
+	f.Mismatches = differ
 	return nil
 }
 
 // replayOnto prepares a replay that applies to tree.
-func (r *reader) replayOnto(tree *datatree.Tree, info SnapshotInfo, limit wire.Zxid) *replay {
+func (r *reader) replayOnto(tree *datatree.Tree, info SnapshotInfo, limit wire.Zxid, differ *Mismatches) *replay {
 	return &replay{
 		layout: r.layout, limit: limit, recent: recent{limit: r.options.Recent},
 		apply: func(path string, e LogEntry) error {
@@ -155,14 +182,14 @@ func (r *reader) replayOnto(tree *datatree.Tree, info SnapshotInfo, limit wire.Z
 			if err != nil {
 				return &Damage{Path: path, Offset: e.Offset, Expected: "a transaction that can be applied", Found: err.Error()}
 			}
-			if !result.Diverged || r.options.IgnoreDigests {
+			if !result.Diverged {
 				return nil
 			}
-			want := info.Digest.Digest
-			if txn.Digest != nil && txn.Header.Zxid != info.DigestZxid {
-				want = txn.Digest.Digest
+			if e.Proposal.Zxid == info.DigestZxid {
+				path = info.Path // it is the snapshot that recorded this one
 			}
-			return &DigestError{Path: path, Zxid: txn.Header.Zxid, Expected: want, Found: tree.Digest().Digest}
+			return differ.add(&DigestError{Path: path, Zxid: e.Proposal.Zxid, Expected: result.Recorded, Found: tree.Digest().Digest},
+				r.options.DigestsMustMatch)
 		},
 	}
 }
@@ -186,7 +213,8 @@ func (r *reader) adopt(f *found, tree *datatree.Tree, rp *replay) {
 // readWithoutSnapshot is for a folder without snapshots: a new one, or one that lost them.
 func (r *reader) readWithoutSnapshot(f *found, files listing) error {
 	tree := datatree.New(r.options.Tree...)
-	rp := r.replayOnto(tree, SnapshotInfo{}, noLimit)
+	var differ Mismatches
+	rp := r.replayOnto(tree, SnapshotInfo{}, noLimit, &differ)
 	rest, err := rp.dropEmpty(files.logs)
 	if err != nil {
 		return err
@@ -207,6 +235,7 @@ func (r *reader) readWithoutSnapshot(f *found, files listing) error {
 		f.Notes = append(f.Notes, fmt.Sprintf("%s: no snapshot; the tree was rebuilt from the log alone", r.dataDir))
 	}
 	r.adopt(f, tree, rp)
+	f.Mismatches = differ
 	f.Snapshot, f.Backlog = f.LastZxid, Backlog{}
 	// The snapshot comes before anything else: Java, too, refuses a folder with logs and without one.
 	f.repairs = append([]repair{{do: func() error {

@@ -109,14 +109,18 @@ func (w *fileWriter) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// ReadSnapshot reads and checks a snapshot file. Any error of it other than one of the disk is a *Damage.
+// ReadSnapshot reads and checks a snapshot file. Any error of it other than one of the disk is a *Damage, or a
+// *DigestError, with which the tree is returned all the same.
 // The tree of a fuzzy snapshot waits for the transactions that make it exact (Tree.AwaitDigest).
 func ReadSnapshot(fsys FS, path string, options ...datatree.Option) (*datatree.Tree, SnapshotInfo, error) {
 	tree, info, err := readSnapshot(fsys, path, options)
 	if err != nil {
 		return nil, info, err
 	}
-	return tree, info, checkDigest(tree, info)
+	if e := checkDigest(tree, info); e != nil {
+		return tree, info, e
+	}
+	return tree, info, nil
 }
 
 // readSnapshot is ReadSnapshot without the comparison of digests.
@@ -246,7 +250,7 @@ func (r *snapshotReader) seal(d *wire.Decoder) error {
 // checkDigest compares an exact snapshot's tree with the digest, and leaves a fuzzy one's to replay. A zxid
 // below the name's says nothing about the tree: Java writes such a pair when its leader was elected and
 // nothing has happened since.
-func checkDigest(tree *datatree.Tree, info SnapshotInfo) error {
+func checkDigest(tree *datatree.Tree, info SnapshotInfo) *DigestError {
 	switch {
 	case info.Fuzzy():
 		tree.AwaitDigest(info.DigestZxid, &info.Digest)

@@ -333,9 +333,12 @@ func TestFuzzySnapshot(t *testing.T) {
 	t.Run("wrong digest", func(t *testing.T) {
 		m := clone(m, 1)
 		m.WriteFile(snapshotPath(called), withDigest(fuzzy, shown.last(), 42))
-		_, _, err := Open(options(m))
-		if d := (*DigestError)(nil); !errors.As(err, &d) || d.Zxid != shown.last() || d.Expected != 42 {
-			t.Errorf("%v", err)
+		_, r := mustOpen(t, options(m))
+		if err := st.verify(r); err != nil || r.Mismatches.Count != 1 {
+			t.Fatalf("%+v, %v", r.Mismatches, err)
+		}
+		if d := r.Mismatches.First[0]; d.Zxid != shown.last() || d.Expected != 42 || d.Path != snapshotPath(called) {
+			t.Errorf("%+v", d)
 		}
 	})
 	t.Run("the log does not reach", func(t *testing.T) {
@@ -367,7 +370,12 @@ func TestWrongDigestInSnapshot(t *testing.T) {
 	st := newStory()
 	m, _, b := rolled(t, st)
 	m.WriteFile(snapshotPath(b), withDigest(readFile(t, m, snapshotPath(b)), b, 42))
-	_, _, err := Open(options(m))
+	if _, r := mustOpen(t, options(clone(m, 1))); r.LastZxid != st.last() || r.Mismatches.Count != 1 || r.Mismatches.First[0].Zxid != b {
+		t.Errorf("at %s, %+v", r.LastZxid, r.Mismatches)
+	}
+	o := options(m)
+	o.DigestsMustMatch = true
+	_, _, err := Open(o)
 	if d := (*DigestError)(nil); !errors.As(err, &d) || d.Zxid != b || d.Hint == "" {
 		t.Fatalf("%v", err)
 	}

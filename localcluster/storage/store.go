@@ -22,8 +22,10 @@ type Options struct {
 	NoSync bool
 	// TrustEmpty is snapshot.trust.empty: a log without any snapshot is the whole history.
 	TrustEmpty bool
-	// IgnoreDigests starts even if the tree is not the one that its leader had.
-	IgnoreDigests bool
+	// DigestsMustMatch refuses a tree whose digest is not the recorded one. Without it, as in ZooKeeper, the
+	// difference is only reported (Recovered.Mismatches): whoever recorded the digest may have computed it
+	// wrong, and a server that refuses its own undamaged history takes it from its quorum.
+	DigestsMustMatch bool
 	// Recent is how many proposals to remember for other servers (0: 500, ZooKeeper's commitLogCount).
 	Recent int
 	// Preallocate extends log files by this many bytes at a time, ahead of use. An fsync that does not
