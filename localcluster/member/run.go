@@ -144,7 +144,7 @@ func newServer(cfg *Config, log *slog.Logger, found *storage.Recovered) (*server
 	o := replica.Options{
 		Zab: node, MinSessionTimeout: cfg.MinSessionTimeout, MaxSessionTimeout: cfg.MaxSessionTimeout,
 		SnapCount: cfg.SnapCount, ReapInterval: cfg.ReapInterval, SkipACL: cfg.SkipACL, SuperDigest: cfg.SuperDigest,
-		SessionSeed: s.Wall(), DigestsMustMatch: cfg.DigestsMustMatch,
+		SessionSeed: s.Wall(), Tracer: s.tracer(), DigestsMustMatch: cfg.DigestsMustMatch,
 	}
 	if !cfg.Standalone {
 		o.Config, o.ConfigVersion = node.ConfigText, cfg.Ensemble.Version

@@ -85,27 +85,29 @@ func (s *server) SendSnapshot(link zab.LinkID, p wire.QuorumPacket, snapshot *da
 // HangUp implements replica.Network.
 func (s *server) HangUp(link zab.LinkID) { s.peers.hangUp(link) }
 
-// Info implements replica.Witness.
+// Info implements replica.Log.
 func (s *server) Info(message string, args ...any) { s.log.Info(message, args...) }
 
-// Warn implements replica.Witness.
+// Warn implements replica.Log.
 func (s *server) Warn(message string, args ...any) { s.log.Warn(message, args...) }
 
-// Error implements replica.Witness.
+// Error implements replica.Log.
 func (s *server) Error(message string, args ...any) { s.log.Error(message, args...) }
 
-// Stepping implements replica.Witness.
-func (s *server) Stepping(in zab.Input, out *zab.Output) {
-	for _, e := range out.Events {
-		s.logEvent(e, in)
+// tracer is what a member wants to know of its replica.
+func (s *server) tracer() replica.Tracer {
+	return replica.Tracer{
+		Stepping: func(in zab.Input, out *zab.Output) {
+			for _, e := range out.Events {
+				s.logEvent(e, in)
+			}
+		},
+		Proposing: func(_ datatree.Request, p wire.Proposal) { s.stats.proposals.add(len(p.Data)) },
+		Serving:   s.serving,
 	}
 }
 
-// Proposing implements replica.Witness.
-func (s *server) Proposing(_ datatree.Request, p wire.Proposal) { s.stats.proposals.add(len(p.Data)) }
-
-// Serving implements replica.Witness.
-func (s *server) Serving(begins bool) {
+func (s *server) serving(begins bool) {
 	if !begins {
 		return
 	}
@@ -114,26 +116,6 @@ func (s *server) Serving(begins bool) {
 	s.log.Info("serving clients", "mode", s.mode(), "epoch", status.Epoch, "leader", int64(status.Leader),
 		"zxid", s.replica.Tree().LastZxid())
 }
-
-// What else a witness is told is for those who check the replica: package simulation.
-
-// Stepped implements replica.Witness.
-func (s *server) Stepped(*zab.Output) {}
-
-// Installed implements replica.Witness.
-func (s *server) Installed(wire.Zxid) {}
-
-// RolledBack implements replica.Witness.
-func (s *server) RolledBack(wire.Zxid) {}
-
-// Delivering implements replica.Witness.
-func (s *server) Delivering(wire.Zxid) {}
-
-// Applied implements replica.Witness.
-func (s *server) Applied(wire.Proposal, *wire.Txn, wire.Zxid, datatree.Result) {}
-
-// Expired implements replica.Witness.
-func (s *server) Expired([]int64) {}
 
 // linkOpened, linkReceived and linkClosed pass on what quorum connections say,
 // as long as the core knows of the link.

@@ -148,7 +148,9 @@ func (s *Server) PendingSyncs() int {
 // expireSessions closes the sessions that were not heard from in time.
 func (s *Server) expireSessions() {
 	expired := s.leading.sessions.Expired(s.shell.Now())
-	s.shell.Expired(expired)
+	if trace := s.o.Tracer.Expired; trace != nil {
+		trace(expired)
+	}
 	for _, session := range expired {
 		if s.leading == nil {
 			return // the last proposal has cost this server its leadership

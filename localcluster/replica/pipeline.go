@@ -48,14 +48,18 @@ func (s *Server) Propose(q datatree.Request) {
 	zxid := s.status.NextZxid
 	txn := s.leading.preparer.Prepare(q, zxid, s.shell.Wall())
 	p := wire.Proposal{Zxid: zxid, Data: txn.Marshal()}
-	s.shell.Proposing(q, p)
+	if trace := s.o.Tracer.Proposing; trace != nil {
+		trace(q, p)
+	}
 	s.Step(zab.Proposed{Proposal: p})
 }
 
 // deliver applies a committed transaction: to the tree, then to those who
 // watch, then to the sessions, and last to whoever asked for it.
 func (s *Server) deliver(p wire.Proposal) {
-	s.shell.Delivering(p.Zxid)
+	if trace := s.o.Tracer.Delivering; trace != nil {
+		trace(p.Zxid)
+	}
 	txn, result, ok := s.apply(p)
 	if !ok {
 		return
@@ -100,7 +104,9 @@ func (s *Server) apply(p wire.Proposal) (*wire.Txn, datatree.Result, bool) {
 		s.mismatched(p.Zxid, result.Recorded)
 	}
 	s.snapshots.since++
-	s.shell.Applied(p, txn, before, result)
+	if trace := s.o.Tracer.Applied; trace != nil {
+		trace(p, txn, before, result)
+	}
 	return txn, result, true
 }
 

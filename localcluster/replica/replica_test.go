@@ -23,29 +23,18 @@ func (w *world) say(format string, args ...any) {
 	w.story = append(w.story, fmt.Sprintf(format, args...))
 }
 
-func (w *world) Now() time.Duration              { return 0 }
-func (w *world) Wall() int64                     { return 1_700_000_000_000 }
-func (w *world) Chance(int) int                  { return 0 }
-func (w *world) Persist(writes []zab.Write)      { w.disk = append(w.disk, writes...) }
-func (w *world) Save(s *datatree.Snapshot)       { w.say("snapshot %v", s.Zxid()) }
-func (w *world) Notify(zab.Notify)               { w.say("vote") }
-func (w *world) Dial(zab.Dial)                   { w.say("dial") }
-func (w *world) HangUp(link zab.LinkID)          { w.say("hang up %d", link) }
-func (w *world) Info(string, ...any)             {}
-func (w *world) Warn(m string, _ ...any)         { w.say("warning: %s", m) }
-func (w *world) Error(m string, _ ...any)        { w.say("error: %s", m) }
-func (w *world) Stepped(*zab.Output)             {}
-func (w *world) Installed(wire.Zxid)             {}
-func (w *world) RolledBack(wire.Zxid)            {}
-func (w *world) Delivering(wire.Zxid)            {}
-func (w *world) Expired([]int64)                 {}
-func (w *world) Serving(begins bool)             { w.say("serving: %v", begins) }
-func (w *world) Stepping(zab.Input, *zab.Output) {}
-func (w *world) Proposing(q datatree.Request, p wire.Proposal) {
-	w.say("propose %v %v", p.Zxid, q.Op)
-}
-func (w *world) Applied(wire.Proposal, *wire.Txn, wire.Zxid, datatree.Result) {}
-func (w *world) Send(_ zab.LinkID, p wire.QuorumPacket)                       { w.say("send %v", p.Type) }
+func (w *world) Now() time.Duration                     { return 0 }
+func (w *world) Wall() int64                            { return 1_700_000_000_000 }
+func (w *world) Chance(int) int                         { return 0 }
+func (w *world) Persist(writes []zab.Write)             { w.disk = append(w.disk, writes...) }
+func (w *world) Save(s *datatree.Snapshot)              { w.say("snapshot %v", s.Zxid()) }
+func (w *world) Notify(zab.Notify)                      { w.say("vote") }
+func (w *world) Dial(zab.Dial)                          { w.say("dial") }
+func (w *world) HangUp(link zab.LinkID)                 { w.say("hang up %d", link) }
+func (w *world) Info(string, ...any)                    {}
+func (w *world) Warn(m string, _ ...any)                { w.say("warning: %s", m) }
+func (w *world) Error(m string, _ ...any)               { w.say("error: %s", m) }
+func (w *world) Send(_ zab.LinkID, p wire.QuorumPacket) { w.say("send %v", p.Type) }
 func (w *world) SendSnapshot(zab.LinkID, wire.QuorumPacket, *datatree.Snapshot) {
 	w.say("send a snapshot")
 }
@@ -98,6 +87,10 @@ func alone(t *testing.T) *world {
 	server, err := New(Options{
 		Zab:               zab.Config{ID: 1, Standalone: true, Tick: 100 * time.Millisecond},
 		MinSessionTimeout: 200 * time.Millisecond, MaxSessionTimeout: 2 * time.Second, SnapCount: 100,
+		Tracer: Tracer{
+			Serving:   func(begins bool) { w.say("serving: %v", begins) },
+			Proposing: func(q datatree.Request, p wire.Proposal) { w.say("propose %v %v", p.Zxid, q.Op) },
+		},
 	}, Recovered{Tree: datatree.New()}, w)
 	if err != nil {
 		t.Fatal(err)

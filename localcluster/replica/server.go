@@ -37,6 +37,8 @@ type Options struct {
 	// SessionSeed is what session ids begin with: a time in milliseconds, by a
 	// clock that does not show the same twice (see datatree.SessionIDs).
 	SessionSeed int64
+
+	Tracer Tracer
 }
 
 // Recovered is what was found on the disk.
@@ -188,7 +190,9 @@ func (s *Server) Step(in zab.Input) {
 	before := s.status
 	out := s.node.Step(s.shell.Now(), in)
 	s.status = s.node.Status()
-	s.shell.Stepping(in, &out)
+	if trace := s.o.Tracer.Stepping; trace != nil {
+		trace(in, &out)
+	}
 	// Whoever leaves a role lets its clients go first: what happens to the
 	// tree from here on is nothing they may see.
 	if before.Serving && !s.status.Serving {
@@ -209,7 +213,9 @@ func (s *Server) Step(in zab.Input) {
 	for _, f := range out.Forward {
 		s.forwarded(f)
 	}
-	s.shell.Stepped(&out)
+	if trace := s.o.Tracer.Stepped; trace != nil {
+		trace(&out)
+	}
 	if len(out.Deliver) > 0 {
 		s.snapshotIfDue()
 	}
@@ -221,7 +227,9 @@ func (s *Server) changeTree(out *zab.Output) {
 		s.tree, s.arrived = s.arrived, nil
 		s.exactFrom = math.MaxInt64
 		s.configureTree()
-		s.shell.Installed(out.Install.Zxid)
+		if trace := s.o.Tracer.Installed; trace != nil {
+			trace(out.Install.Zxid)
+		}
 	}
 	if out.Rollback != nil {
 		s.rollBack(out.Rollback.To)
@@ -246,7 +254,9 @@ func (s *Server) rollBack(to wire.Zxid) {
 	}
 	s.tree = tree
 	s.configureTree()
-	s.shell.RolledBack(to)
+	if trace := s.o.Tracer.RolledBack; trace != nil {
+		trace(to)
+	}
 	s.Step(zab.RolledBack{Last: tree.LastZxid(), Recent: recent})
 }
 
@@ -295,7 +305,9 @@ func (s *Server) startServing() {
 	} else {
 		s.learning = newLearning(s.leader)
 	}
-	s.shell.Serving(true)
+	if trace := s.o.Tracer.Serving; trace != nil {
+		trace(true)
+	}
 }
 
 // stopServing ends it. Clients are told nothing but that the connection is
@@ -309,5 +321,7 @@ func (s *Server) stopServing() {
 		s.part(c)
 	}
 	s.shell.Warn("not serving clients any more", "connections_closed", len(open))
-	s.shell.Serving(false)
+	if trace := s.o.Tracer.Serving; trace != nil {
+		trace(false)
+	}
 }

@@ -15,7 +15,7 @@ type Shell interface {
 	Clock
 	Disk
 	Network
-	Witness
+	Log
 }
 
 // Clock gives time and chance.
@@ -62,23 +62,11 @@ type Network interface {
 // lose them again and again (ZOOKEEPER-4306).
 const MaxField = 64 << 20
 
-// Witness sees what happens, to log it, to count it, or to check it.
-type Witness interface {
-	// What a person may want to read; a *slog.Logger has these three.
+// Log takes what a person may want to read; a *slog.Logger is one.
+type Log interface {
 	Info(message string, args ...any)
 	Warn(message string, args ...any)
 	Error(message string, args ...any)
-
-	Stepping(zab.Input, *zab.Output)           // the core has spoken; nothing is carried out yet
-	Stepped(*zab.Output)                       // all of it is carried out
-	Installed(wire.Zxid)                       // the tree is one that came as a SNAP
-	RolledBack(to wire.Zxid)                   // the tree is one that Truncate has left
-	Proposing(datatree.Request, wire.Proposal) // this leader makes it a transaction
-	Delivering(wire.Zxid)                      // it is committed, and applied next
-	// Applied: to the tree, which was at before.
-	Applied(p wire.Proposal, txn *wire.Txn, before wire.Zxid, result datatree.Result)
-	Expired(sessions []int64) // this leader has not heard of them in time
-	Serving(bool)             // a term begins, or has ended
 }
 
 // Client is the shell's side of a client's connection.

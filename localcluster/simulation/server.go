@@ -147,6 +147,7 @@ func (s *server) options() replica.Options {
 		// processes that start at the same instant would make the same ids, and a
 		// client that wakes up could find another one in its session.
 		SessionSeed: epochMillis + s.w.now.Milliseconds() + int64(s.life),
+		Tracer:      s.tracer(),
 	}
 	for id := setup.Voters + 1; id <= setup.Voters+setup.Observers; id++ {
 		o.Zab.Observers = append(o.Zab.Observers, zab.ServerID(id))

@@ -14,8 +14,8 @@ import (
 )
 
 // A server is the replica.Shell of its replica, as in package member: with a disk in
-// memory, cables for a network, a clock that the world moves, and the oracle for
-// a witness.
+// memory, queues for a network, a clock that the world moves, and the oracle behind
+// its tracer.
 var _ replica.Shell = (*server)(nil)
 
 // Now implements replica.Clock.
@@ -86,13 +86,13 @@ func (s *server) sendPacket(link zab.LinkID, p wire.QuorumPacket, body []byte) {
 // HangUp implements replica.Network.
 func (s *server) HangUp(link zab.LinkID) { s.w.hangUp(s, link) }
 
-// Info implements replica.Witness.
+// Info implements replica.Log.
 func (s *server) Info(message string, args ...any) { s.say(message, args) }
 
-// Warn implements replica.Witness.
+// Warn implements replica.Log.
 func (s *server) Warn(message string, args ...any) { s.say(message, args) }
 
-// Error implements replica.Witness.
+// Error implements replica.Log.
 func (s *server) Error(message string, args ...any) { s.say(message, args) }
 
 func (s *server) say(message string, args []any) {
@@ -101,8 +101,15 @@ func (s *server) say(message string, args []any) {
 	}
 }
 
-// Stepping implements replica.Witness.
-func (s *server) Stepping(_ zab.Input, out *zab.Output) {
+// tracer tells the oracle all that a server does.
+func (s *server) tracer() replica.Tracer {
+	return replica.Tracer{
+		Stepping: s.stepping, Stepped: s.stepped, Installed: s.installed, RolledBack: s.rolledBack,
+		Proposing: s.proposing, Delivering: s.delivering, Applied: s.applied, Expired: s.expired, Serving: s.serving,
+	}
+}
+
+func (s *server) stepping(_ zab.Input, out *zab.Output) {
 	s.status = s.replica.Status()
 	s.w.events(s, out.Events)
 	for i := range out.Forward {
@@ -110,23 +117,19 @@ func (s *server) Stepping(_ zab.Input, out *zab.Output) {
 	}
 }
 
-// Stepped implements replica.Witness.
-func (s *server) Stepped(out *zab.Output) { s.w.oracle.afterStep(s, out) }
+func (s *server) stepped(out *zab.Output) { s.w.oracle.afterStep(s, out) }
 
-// Installed implements replica.Witness.
-func (s *server) Installed(z wire.Zxid) {
+func (s *server) installed(z wire.Zxid) {
 	s.tree = s.replica.Tree()
 	s.w.oracle.installed(s, z)
 }
 
-// RolledBack implements replica.Witness.
-func (s *server) RolledBack(to wire.Zxid) {
+func (s *server) rolledBack(to wire.Zxid) {
 	s.tree = s.replica.Tree()
 	s.w.oracle.rolledBack(s, to)
 }
 
-// Proposing implements replica.Witness.
-func (s *server) Proposing(q datatree.Request, p wire.Proposal) {
+func (s *server) proposing(q datatree.Request, p wire.Proposal) {
 	s.w.oracle.proposed(s, p, s.status.LastLogged)
 	s.w.oracle.model.requested(p.Zxid, q)
 	if s.w.tracing() {
@@ -141,26 +144,23 @@ func (s *server) Proposing(q datatree.Request, p wire.Proposal) {
 	s.w.reached(s, AtProposed)
 }
 
-// Delivering implements replica.Witness. Whoever is answered must know that it is
+// delivering tells the oracle of a commit: a server must know that a transaction is
 // committed before the oracle hears the answer.
-func (s *server) Delivering(z wire.Zxid) {
+func (s *server) delivering(z wire.Zxid) {
 	if s.w.tracing() {
 		s.w.note("%d: delivers %v", s.id, z)
 	}
 	s.w.oracle.delivered(s, z)
 }
 
-// Applied implements replica.Witness.
-func (s *server) Applied(p wire.Proposal, txn *wire.Txn, before wire.Zxid, result datatree.Result) {
+func (s *server) applied(p wire.Proposal, txn *wire.Txn, before wire.Zxid, result datatree.Result) {
 	s.w.oracle.applied(s, p, before, &result)
 	s.activity.applied(txn, s.Now())
 }
 
-// Expired implements replica.Witness.
-func (s *server) Expired(sessions []int64) { s.w.oracle.expired(s, sessions, s.Now()) }
+func (s *server) expired(sessions []int64) { s.w.oracle.expired(s, sessions, s.Now()) }
 
-// Serving implements replica.Witness.
-func (s *server) Serving(begins bool) {
+func (s *server) serving(begins bool) {
 	s.activity, s.untold = nil, nil
 	switch {
 	case !begins:
