@@ -45,7 +45,7 @@ var layout = map[string]rule{
 	"localcluster":          {imports: []string{"quorum/...", "probe/...", "inject/...", "localcluster/..."}},
 	"localcluster/zab":      {pure: true, imports: []string{"quorum", "probe/wire"}},
 	"localcluster/datatree": {pure: true, imports: []string{"probe/wire"}, also: []string{"github.com/tidwall/btree"}},
-	"localcluster/storage":  {imports: []string{"probe/wire", "localcluster/datatree"}},
+	"localcluster/storage":  {imports: []string{"probe/wire", "localcluster/datatree", "localcluster/zab"}},
 	"localcluster/peer":     {imports: []string{"probe/wire"}},
 	"localcluster/replica":  {pure: true, imports: []string{"probe/wire", "localcluster/zab", "localcluster/datatree"}},
 	"localcluster/member": {imports: []string{"quorum/...", "probe/wire", "localcluster/zab", "localcluster/datatree",

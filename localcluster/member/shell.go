@@ -55,7 +55,7 @@ func (s *server) Save(snapshot *datatree.Snapshot) {
 	if s.cfg.Purge {
 		order.retain = s.cfg.SnapRetain
 	}
-	s.writer.batch = append(s.writer.batch, replica.Entry{Do: func() { s.writer.save(order) }})
+	s.writer.batch = append(s.writer.batch, storage.Job{Do: func() { s.writer.save(order) }})
 }
 
 // Notify implements replica.Network.

@@ -5,7 +5,6 @@ import (
 	"sync/atomic"
 
 	"zkctl/localcluster/datatree"
-	"zkctl/localcluster/replica"
 	"zkctl/localcluster/storage"
 	"zkctl/localcluster/zab"
 	"zkctl/probe/wire"
@@ -30,11 +29,11 @@ type writer struct {
 	durable  atomic.Uint64 // the Seq up to which Writes are on the disk
 	progress chan struct{} // cap 1: durable has grown
 
-	batch []replica.Entry // of the event loop, until flush
+	batch []storage.Job // of the event loop, until flush
 
 	mu     sync.Mutex
 	wake   sync.Cond // on mu
-	queue  []replica.Entry
+	queue  []storage.Job
 	closed bool
 	done   chan struct{}
 
@@ -55,11 +54,11 @@ func startWriter(store *storage.Store, history storage.History, post mailbox) *w
 // taken here, where the tree is what the core speaks of.
 func (w *writer) enqueue(writes []zab.Write, tree *datatree.Tree) {
 	for _, write := range writes {
-		entry := replica.Entry{Write: write}
+		job := storage.Job{Write: write}
 		if write.Kind == zab.WriteSnapshot {
-			entry.Tree = tree.Snapshot()
+			job.Tree = tree.Snapshot()
 		}
-		w.batch = append(w.batch, entry)
+		w.batch = append(w.batch, job)
 	}
 }
 
@@ -82,7 +81,7 @@ func (w *writer) truncate(to wire.Zxid) (*storage.Recovered, error) {
 	var state *storage.Recovered
 	var err error
 	finished := make(chan struct{})
-	w.batch = append(w.batch, replica.Entry{Do: func() {
+	w.batch = append(w.batch, storage.Job{Do: func() {
 		defer close(finished)
 		if state, err = w.files.Truncate(to); err == nil {
 			w.files.history = state.History
@@ -98,7 +97,7 @@ func (w *writer) truncate(to wire.Zxid) (*storage.Recovered, error) {
 }
 
 // take waits for something to do; nil says that the writer was closed.
-func (w *writer) take(spare []replica.Entry) []replica.Entry {
+func (w *writer) take(spare []storage.Job) []storage.Job {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for len(w.queue) == 0 && !w.closed {
@@ -111,7 +110,7 @@ func (w *writer) take(spare []replica.Entry) []replica.Entry {
 
 func (w *writer) run() {
 	defer close(w.done)
-	var ops []replica.Entry
+	var ops []storage.Job
 	for {
 		clear(ops)
 		if ops = w.take(ops); len(ops) == 0 {
@@ -127,8 +126,8 @@ func (w *writer) run() {
 }
 
 // writeAll carries out a batch and says what has become durable.
-func (w *writer) writeAll(batch []replica.Entry) error {
-	durable, err := replica.WriteBatch(&w.files, batch)
+func (w *writer) writeAll(batch []storage.Job) error {
+	durable, err := storage.WriteBatch(&w.files, batch)
 	if err != nil || durable == 0 {
 		return err
 	}
@@ -146,9 +145,9 @@ type files struct {
 	history storage.History // changes on the writer goroutine only; see storage
 }
 
-var _ replica.Files = (*files)(nil)
+var _ storage.Journal = (*files)(nil)
 
-// Install implements replica.Files.
+// Install implements storage.Journal.
 func (f *files) Install(tree *datatree.Snapshot) (err error) {
 	f.history, err = f.InstallSnapshot(tree)
 	return err

@@ -60,6 +60,5 @@
 //	conn.go       a client's connection            leading.go    what only a leader has
 //	session.go    handshake, sessions              learning.go   what a learner has
 //	snapshots.go  when to write one                forward.go    what learners forward
-//	batch.go      batches on their way to the disk
 //	mismatch.go   a tree that is not the leader's
 package replica

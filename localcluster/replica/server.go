@@ -117,6 +117,9 @@ func (s *Server) configureTree() {
 // Status is the core's, after the last step.
 func (s *Server) Status() zab.Status { return s.status }
 
+// Learners counts a leader's learners.
+func (s *Server) Learners() zab.Learners { return s.node.Learners() }
+
 // Tree is the data tree: all that is applied. It is replaced when a SNAP or a
 // TRUNC comes.
 func (s *Server) Tree() *datatree.Tree { return s.tree }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"zkctl/localcluster/datatree"
-	"zkctl/localcluster/replica"
 	"zkctl/localcluster/storage"
 	"zkctl/localcluster/zab"
 	"zkctl/probe/wire"
@@ -29,9 +28,9 @@ type disk struct {
 	history storage.History
 
 	began  []wire.Zxid // with which histories the epochs in the queue begin
-	queue  []replica.Entry
-	batch  []replica.Entry // under way
-	number int             // of the batch
+	queue  []storage.Job
+	batch  []storage.Job // under way
+	number int           // of the batch
 	busy   bool
 
 	idle  bool          // nothing of a batch happens before its end; for scripts
@@ -104,15 +103,15 @@ func (d *disk) open(store *storage.Store, found *storage.Recovered) {
 
 func (d *disk) enqueue(writes []zab.Write) {
 	for _, w := range writes {
-		entry := replica.Entry{Write: w}
+		job := storage.Job{Write: w}
 		switch w.Kind {
 		case zab.WriteSnapshot:
-			entry.Tree = d.s.tree.Snapshot()
+			job.Tree = d.s.tree.Snapshot()
 			d.s.w.oracle.givesUp(d.s, w.Zxid)
 		case zab.WriteCurrentEpoch:
 			d.began = append(d.began, d.s.status.LastLogged)
 		}
-		d.queue = append(d.queue, entry)
+		d.queue = append(d.queue, job)
 		d.s.w.writeReaches(d.s, w)
 	}
 	d.begin()
@@ -160,7 +159,7 @@ func (d *disk) finish() {
 	}
 	batch := d.batch
 	d.batch, d.busy = nil, false
-	durable, err := replica.WriteBatch(d, batch)
+	durable, err := storage.WriteBatch(d, batch)
 	if err != nil {
 		d.s.crashed(err)
 		return
@@ -183,12 +182,12 @@ func (d *disk) report(seq uint64) {
 	})
 }
 
-var _ replica.Files = (*disk)(nil)
+var _ storage.Journal = (*disk)(nil)
 
-// Append implements replica.Files.
+// Append implements storage.Journal.
 func (d *disk) Append(batch []wire.Proposal) error { return d.store.Append(batch) }
 
-// Sync implements replica.Files.
+// Sync implements storage.Journal.
 func (d *disk) Sync() error {
 	if err := d.store.Sync(); err != nil {
 		return err
@@ -197,10 +196,10 @@ func (d *disk) Sync() error {
 	return nil
 }
 
-// SetAcceptedEpoch implements replica.Files.
+// SetAcceptedEpoch implements storage.Journal.
 func (d *disk) SetAcceptedEpoch(epoch int64) error { return d.store.SetAcceptedEpoch(epoch) }
 
-// SetCurrentEpoch implements replica.Files.
+// SetCurrentEpoch implements storage.Journal.
 func (d *disk) SetCurrentEpoch(epoch int64) error {
 	if err := d.store.SetCurrentEpoch(epoch); err != nil {
 		return err
@@ -210,7 +209,7 @@ func (d *disk) SetCurrentEpoch(epoch int64) error {
 	return nil
 }
 
-// Install implements replica.Files.
+// Install implements storage.Journal.
 func (d *disk) Install(tree *datatree.Snapshot) error {
 	history, err := d.store.InstallSnapshot(tree)
 	if err != nil {
@@ -249,7 +248,7 @@ func (d *disk) save(snapshot *datatree.Snapshot) {
 func (d *disk) truncate(to wire.Zxid) (*storage.Recovered, error) {
 	pending := append(d.batch, d.queue...)
 	d.batch, d.queue, d.busy = nil, nil, false
-	durable, err := replica.WriteBatch(d, pending)
+	durable, err := storage.WriteBatch(d, pending)
 	if err != nil {
 		return nil, err
 	}
@@ -266,7 +265,7 @@ func (d *disk) truncate(to wire.Zxid) (*storage.Recovered, error) {
 func (d *disk) flush() {
 	pending := append(d.batch, d.queue...)
 	d.batch, d.queue, d.busy = nil, nil, false
-	if _, err := replica.WriteBatch(d, pending); err == nil {
+	if _, err := storage.WriteBatch(d, pending); err == nil {
 		_ = d.store.Close()
 	}
 }
@@ -276,7 +275,7 @@ func (d *disk) die(survival storage.Survival) {
 	if pending := append(d.batch, d.queue...); len(pending) > 0 && !d.idle && d.rng.IntN(4) > 0 {
 		d.fs().StopAt(1 + d.rng.IntN(4*len(pending)+4))
 		d.failSync, d.powerAt = 0, 0
-		_, _ = replica.WriteBatch(d, pending)
+		_, _ = storage.WriteBatch(d, pending)
 	}
 	d.store, d.queue, d.batch, d.busy, d.failSync, d.powerAt = nil, nil, nil, false, 0, 0
 	d.fs().Crash(survival)

@@ -188,18 +188,18 @@ var servingMutants = []mutant{
 	},
 	{
 		name: "nothing-is-synced",
-		file: "replica/batch.go", runs: 20,
-		old: `		return files.Sync()`,
+		file: "storage/batch.go", runs: 20,
+		old: `		return journal.Sync()`,
 		new: `		return nil`,
 	},
 	{
 		name: "epochs-overtake-appends",
-		file: "replica/batch.go", runs: 100,
+		file: "storage/batch.go", runs: 100,
 		tests: []string{"TestZOOKEEPER4643"},
 		old: `		if err := sync(); err != nil {
 			return 0, err
 		}
-		if err := e.carryOut`,
-		new: `		if err := e.carryOut`,
+		if err := j.carryOut`,
+		new: `		if err := j.carryOut`,
 	},
 }

@@ -48,7 +48,7 @@ func (s *server) Truncate(to wire.Zxid) (*datatree.Tree, []wire.Proposal, error)
 
 // Save implements replica.Disk.
 func (s *server) Save(snapshot *datatree.Snapshot) {
-	s.disk.queue = append(s.disk.queue, replica.Entry{Do: func() { s.disk.save(snapshot) }})
+	s.disk.queue = append(s.disk.queue, storage.Job{Do: func() { s.disk.save(snapshot) }})
 	s.disk.begin()
 }
 

@@ -20,7 +20,7 @@ func settledWorld(b *testing.B, voters int) (w *world, leader *server) {
 		b.Fatal(err)
 	}
 	leader = w.servers[ServerID(voters)]
-	if leader.node.Status().Role != Leading || leader.node.Status().SyncedFollowers != voters-1 {
+	if leader.node.Status().Role != Leading || leader.node.Learners().SyncedFollowers != voters-1 {
 		b.Fatal("no leader with all followers")
 	}
 	return w, leader

@@ -173,7 +173,8 @@ func (n *Node) loggedByQuorum(z wire.Zxid) bool {
 	if n.cfg.Standalone {
 		return z <= l.ownAck
 	}
-	return n.isQuorum(func(id ServerID) bool {
+	return n.cfg.Voters.IsQuorum(func(voter int64) bool {
+		id := ServerID(voter)
 		if id == n.cfg.ID {
 			return z <= l.ownAck
 		}

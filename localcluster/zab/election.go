@@ -225,8 +225,8 @@ func (n *Node) outOfElectionVote(from ServerID, v vote) {
 }
 
 func (n *Node) supported(votes map[ServerID]vote, v vote) bool {
-	return n.isQuorum(func(id ServerID) bool {
-		w, ok := votes[id]
+	return n.cfg.Voters.IsQuorum(func(voter int64) bool {
+		w, ok := votes[ServerID(voter)]
 		return ok && w.agrees(v)
 	})
 }

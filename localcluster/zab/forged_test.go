@@ -39,7 +39,7 @@ func TestForgedReports(t *testing.T) {
 				t.Fatal(err)
 			}
 			leader := w.servers[2].node
-			if s := leader.Status(); s.Role != Leading || s.SyncedFollowers != 1 {
+			if s, l := leader.Status(), leader.Learners(); s.Role != Leading || l.SyncedFollowers != 1 {
 				t.Fatalf("server 2 before: %+v", s)
 			}
 			link := AcceptedLink(1 << 40)
@@ -51,7 +51,7 @@ func TestForgedReports(t *testing.T) {
 			if len(out.Events) != 1 || out.Events[0].Kind != PeerMisbehaved || !strings.Contains(out.Events[0].Reason, test.told) {
 				t.Errorf("told %v", out.Events)
 			}
-			if s := leader.Status(); s.Role != Leading || s.SyncedFollowers != 1 || s.Learners != 1 {
+			if s, l := leader.Status(), leader.Learners(); s.Role != Leading || l.SyncedFollowers != 1 || l.Connected != 1 {
 				t.Errorf("server 2 after: %+v", s)
 			}
 		})

@@ -106,18 +106,18 @@ func (l *leader) remove(h *learnerHandler) {
 	l.order = slices.DeleteFunc(slices.Clone(l.order), func(g *learnerHandler) bool { return g == h })
 }
 
-func (l *leader) describe(s *Status) {
-	s.Learners = len(l.learners)
-	for _, h := range l.learners {
-		if h.stage < ready {
-			continue
-		}
-		if h.observer {
-			s.SyncedObservers++
-		} else {
-			s.SyncedFollowers++
+func (l *leader) count() Learners {
+	c := Learners{Connected: len(l.learners)}
+	for _, h := range l.order {
+		switch {
+		case h.stage < ready:
+		case h.observer:
+			c.SyncedObservers++
+		default:
+			c.SyncedFollowers++
 		}
 	}
+	return c
 }
 
 // admit takes a learner that reports to a leader.
@@ -206,7 +206,8 @@ func (n *Node) chooseEpoch() {
 // quorumOf tells whether this server and the voters that have come at least
 // as far as s form a quorum.
 func (n *Node) quorumOf(s stage) bool {
-	return n.isQuorum(func(id ServerID) bool {
+	return n.cfg.Voters.IsQuorum(func(voter int64) bool {
+		id := ServerID(voter)
 		if id == n.cfg.ID {
 			return true
 		}
@@ -273,7 +274,8 @@ func (n *Node) ackEpoch(h *learnerHandler, p wire.QuorumPacket) {
 // do not count, since it may have been to another leader.
 func (n *Node) chooseHistory() {
 	l := n.leader
-	enough := n.isQuorum(func(id ServerID) bool {
+	enough := n.cfg.Voters.IsQuorum(func(voter int64) bool {
+		id := ServerID(voter)
 		if id == n.cfg.ID {
 			return true
 		}

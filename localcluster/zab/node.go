@@ -77,8 +77,6 @@ type Status struct {
 	// NextZxid is what the next Proposed must carry; 0 unless this server
 	// may propose.
 	NextZxid wire.Zxid
-
-	SyncedFollowers, SyncedObservers, Learners int // leader only
 }
 
 // Node is one server's part in Zab. It is a plain value machine: it starts no
@@ -199,7 +197,6 @@ func (n *Node) Status() Status {
 	switch n.role {
 	case Leading:
 		s.Leader = n.cfg.ID
-		n.leader.describe(&s)
 		if n.phase == Broadcast {
 			s.NextZxid = n.nextZxid()
 		}
@@ -207,6 +204,18 @@ func (n *Node) Status() Status {
 		s.Leader = n.learner.leader
 	}
 	return s
+}
+
+// Learners counts the learners that are connected to this leader, and those of them
+// that have its history. It is zero on other servers.
+type Learners struct{ Connected, SyncedFollowers, SyncedObservers int }
+
+// Learners must not be called during a Step.
+func (n *Node) Learners() Learners {
+	if n.leader == nil {
+		return Learners{}
+	}
+	return n.leader.count()
 }
 
 func (n *Node) start() {
@@ -326,10 +335,6 @@ func (n *Node) close(link LinkID) { n.out.Close = append(n.out.Close, link) }
 func (n *Node) isVoter(id ServerID) bool {
 	_, ok := slices.BinarySearch(n.voters, id)
 	return ok
-}
-
-func (n *Node) isQuorum(has func(ServerID) bool) bool {
-	return n.cfg.Voters.IsQuorum(func(id int64) bool { return has(ServerID(id)) })
 }
 
 func (n *Node) ticks(count int) time.Duration { return time.Duration(count) * n.cfg.Tick }

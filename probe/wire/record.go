@@ -10,7 +10,11 @@ type Record interface {
 }
 
 // Marshal returns the bytes of a record.
-func Marshal(r Record) []byte { return AppendRecord(nil, r) }
+func Marshal(r Record) []byte { return AppendRecord(make([]byte, 0, recordSize), r) }
+
+// recordSize is room for most records, so that encoding one does not grow its buffer
+// step by step.
+const recordSize = 192
 
 // AppendRecord appends the bytes of a record to dst.
 func AppendRecord(dst []byte, r Record) []byte {

@@ -108,7 +108,7 @@ func closeSessionWithoutBody(d *Decoder) bool {
 }
 
 // Marshal returns the bytes of the transaction.
-func (t *Txn) Marshal() []byte { return AppendRecord(nil, t) }
+func (t *Txn) Marshal() []byte { return Marshal(t) }
 
 // UnmarshalTxn decodes a transaction; buffers in it are parts of b.
 func UnmarshalTxn(b []byte) (*Txn, error) {

@@ -1,4 +1,4 @@
-package replica
+package storage
 
 import (
 	"zkctl/localcluster/datatree"
@@ -6,16 +6,16 @@ import (
 	"zkctl/probe/wire"
 )
 
-// Entry is one thing to be written, or to be done in its place among the writes.
-type Entry struct {
+// Job is one thing to be written, or to be done in its place among the writes.
+type Job struct {
 	Write zab.Write
 	Tree  *datatree.Snapshot // of a zab.WriteSnapshot
 	Do    func()             // instead of a Write
 }
 
-// Files are where entries go. Append need not be durable before Sync; everything
-// else is when it returns.
-type Files interface {
+// Journal is where a batch of jobs goes: a Store, or what a shell puts around one.
+// Append need not be durable before Sync; everything else is when it returns.
+type Journal interface {
 	Append([]wire.Proposal) error
 	Sync() error
 	SetAcceptedEpoch(int64) error
@@ -29,31 +29,31 @@ type Files interface {
 // be written, and nothing of this batch may be called durable (ZOOKEEPER-4882).
 //
 //	append, append, …, fsync ──► epoch, snapshot or Do ──► append, …, fsync ──► durable
-func WriteBatch(files Files, batch []Entry) (durable uint64, err error) {
+func WriteBatch(journal Journal, batch []Job) (durable uint64, err error) {
 	var appends []wire.Proposal
 	sync := func() error {
 		if len(appends) == 0 {
 			return nil
 		}
-		if err := files.Append(appends); err != nil {
+		if err := journal.Append(appends); err != nil {
 			return err
 		}
 		appends = appends[:0]
-		return files.Sync()
+		return journal.Sync()
 	}
 	for i := range batch {
-		e := &batch[i]
-		if e.Write.Kind != 0 {
-			durable = e.Write.Seq
+		j := &batch[i]
+		if j.Write.Kind != 0 {
+			durable = j.Write.Seq
 		}
-		if e.Write.Kind == zab.WriteAppend {
-			appends = append(appends, e.Write.Proposal)
+		if j.Write.Kind == zab.WriteAppend {
+			appends = append(appends, j.Write.Proposal)
 			continue
 		}
 		if err := sync(); err != nil {
 			return 0, err
 		}
-		if err := e.carryOut(files); err != nil {
+		if err := j.carryOut(journal); err != nil {
 			return 0, err
 		}
 	}
@@ -64,15 +64,15 @@ func WriteBatch(files Files, batch []Entry) (durable uint64, err error) {
 }
 
 // carryOut does what is not an append.
-func (e *Entry) carryOut(files Files) error {
-	switch e.Write.Kind {
+func (j *Job) carryOut(journal Journal) error {
+	switch j.Write.Kind {
 	case zab.WriteAcceptedEpoch:
-		return files.SetAcceptedEpoch(e.Write.Epoch)
+		return journal.SetAcceptedEpoch(j.Write.Epoch)
 	case zab.WriteCurrentEpoch:
-		return files.SetCurrentEpoch(e.Write.Epoch)
+		return journal.SetCurrentEpoch(j.Write.Epoch)
 	case zab.WriteSnapshot:
-		return files.Install(e.Tree)
+		return journal.Install(j.Tree)
 	}
-	e.Do()
+	j.Do()
 	return nil
 }

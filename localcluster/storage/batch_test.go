@@ -1,4 +1,4 @@
-package replica
+package storage
 
 import (
 	"errors"
@@ -11,7 +11,7 @@ import (
 	"zkctl/probe/wire"
 )
 
-// diary are Files that remember what was asked of them; the n-th request fails.
+// diary is a Journal that remembers what was asked of them; the n-th request fails.
 type diary struct {
 	lines []string
 	fails int
@@ -37,16 +37,16 @@ func (d *diary) Install(*datatree.Snapshot) error   { return d.note("install") }
 
 func TestWriteBatchOrder(t *testing.T) {
 	seq := uint64(10)
-	write := func(w zab.Write) Entry {
+	write := func(w zab.Write) Job {
 		seq++
 		w.Seq = seq
-		return Entry{Write: w}
+		return Job{Write: w}
 	}
-	appends := func(counter uint32) Entry {
+	appends := func(counter uint32) Job {
 		return write(zab.Write{Kind: zab.WriteAppend, Proposal: wire.Proposal{Zxid: wire.MakeZxid(1, counter)}})
 	}
 	var d *diary
-	batch := []Entry{
+	batch := []Job{
 		write(zab.Write{Kind: zab.WriteAcceptedEpoch, Epoch: 2}), appends(1), appends(2),
 		write(zab.Write{Kind: zab.WriteCurrentEpoch, Epoch: 2}), {Do: func() { _ = d.note("done") }},
 		write(zab.Write{Kind: zab.WriteSnapshot}), appends(3), {Do: func() { _ = d.note("done") }},
