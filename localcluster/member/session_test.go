@@ -197,6 +197,57 @@ func TestWrongPasswordIsRefusedAndHarmsNobody(t *testing.T) {
 	})
 }
 
+// Requests that are sent ahead of closeSession, all in one segment, are answered
+// as if it were not there, in every role and in their order.
+func TestRequestsAheadOfCloseSession(t *testing.T) {
+	eachRole(t, func(t *testing.T, m, _ *running) {
+		c := connectRaw(t, m.addr)
+		c.create("/d", "")
+		path := &wire.PathWatchRequest{Path: "/d", Watch: true}
+		segment := []byte{}
+		var xids []int32
+		for _, r := range []struct {
+			op   wire.OpCode
+			body wire.Record
+		}{
+			{wire.OpSetData, &wire.SetDataRequest{Path: "/d", Data: []byte("new"), Version: -1}},
+			{wire.OpCreate, &wire.CreateRequest{Path: "/e", ACL: wire.OpenACL(), Flags: wire.FlagEphemeral}},
+			{wire.OpExists, path},
+			{wire.OpGetData, path},
+			{wire.OpGetChildren, path},
+			{wire.OpGetChildren2, path},
+			{wire.OpGetACL, &wire.PathRequest{Path: "/d"}},
+			{wire.OpGetEphemerals, &wire.PathRequest{Path: "/"}},
+			{wire.OpGetAllChildrenNumber, &wire.PathRequest{Path: "/d"}},
+			{wire.OpMultiRead, &wire.MultiRequest{Ops: []wire.MultiOp{{Op: wire.OpGetData, Request: &wire.PathWatchRequest{Path: "/d"}}}}},
+			{wire.OpAddWatch, &wire.AddWatchRequest{Path: "/d"}},
+			{wire.OpRemoveWatches, &wire.WatchRemoval{Path: "/d", Type: wire.WatcherAny}},
+			{wire.OpWhoAmI, nil},
+			{wire.OpSync, &wire.PathRequest{Path: "/d"}},
+			{wire.OpSetWatches, &wire.SetWatches{Data: []string{"/d"}}},
+			{wire.OpGetData, path},
+			{wire.OpCloseSession, nil},
+		} {
+			c.xid++
+			xids = append(xids, c.xid)
+			payload := wire.Marshal(&wire.RequestHeader{Xid: c.xid, Op: r.op})
+			if r.body != nil {
+				payload = wire.AppendRecord(payload, r.body)
+			}
+			segment = wire.AppendFrame(segment, payload)
+		}
+		if _, err := c.c.Write(segment); err != nil {
+			t.Fatal(err)
+		}
+		for _, xid := range xids {
+			if f := c.reply(xid); f.Err != wire.OK {
+				t.Errorf("request %d of %d: %v", xid, c.xid, f.Err)
+			}
+		}
+		c.awaitEnd()
+	})
+}
+
 func TestUnknownSessionIsRefused(t *testing.T) {
 	eachRole(t, func(t *testing.T, m, _ *running) {
 		const session = 0x1234567890abcd

@@ -39,8 +39,8 @@ func (c *Conn) Closing() bool { return c.closing }
 // Queued is how many requests are not answered.
 func (c *Conn) Queued() int { return len(c.queue) }
 
-func (s *Server) caller(c *Conn) datatree.Caller {
-	return datatree.Caller{IDs: c.ids, SkipACL: s.o.SkipACL}
+func (s *Server) caller(ids []wire.ID) datatree.Caller {
+	return datatree.Caller{IDs: ids, SkipACL: s.o.SkipACL}
 }
 
 // bind makes c the connection of its session, and closes the one before.

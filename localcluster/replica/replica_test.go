@@ -195,6 +195,34 @@ func TestABrokenServerIsSilent(t *testing.T) {
 	}
 }
 
+// What a request may do is decided by the state of its arrival: not by a
+// closeSession or an auth packet that comes behind it, however long it waits.
+func TestARequestIsJudgedByWhatWasBeforeIt(t *testing.T) {
+	w := alone(t)
+	c, _ := w.join("client", 1)
+	secret := []wire.ACL{{Perms: wire.PermAll, ID: datatree.DigestID("u:p")}}
+	w.Request(c, &Request{Xid: 1, Op: wire.OpCreate, Body: wire.Marshal(&wire.CreateRequest{Path: "/secret", ACL: secret})})
+	w.sync()
+	w.told()
+	w.Request(c, create(2, "/a")) // it is on its way, and all the others wait for it
+	w.Request(c, exists(3, "/secret"))
+	w.Request(c, &Request{Xid: -4, Op: wire.OpAuth, Body: wire.Marshal(&wire.AuthPacket{Scheme: "digest", Auth: []byte("u:p")})})
+	w.Request(c, exists(4, "/secret"))
+	w.Request(c, &Request{Xid: 5, Op: wire.OpCloseSession})
+	w.Request(c, exists(6, "/secret"))
+	w.told()
+	w.sync()
+	const want = `client: reply 2 0x3 ok (0)
+client: reply 3 0x3 not authorised (-102)
+client: reply -4 0x0 ok (0)
+client: reply 4 0x3 ok (0)
+client: reply 5 0x4 ok (0)
+client: closed behind that`
+	if got := w.told(); got != want {
+		t.Errorf("answered:\n%s\nexpected:\n%s", got, want)
+	}
+}
+
 // Whatever a learner sends that cannot be read costs it its connection, and the
 // leader nothing.
 func TestUnreadableForwards(t *testing.T) {

@@ -15,7 +15,12 @@ type Request struct {
 	Body []byte
 	At   time.Duration // of its arrival, by Clock.Now; for the shell
 
-	c      *Conn
+	c *Conn
+	// What the request is judged by is as it was when the request came, whatever
+	// comes behind it before its turn: a closeSession, or an auth packet.
+	ids     []wire.ID    // who the client was
+	session wire.ErrCode // of a read, on a leader: whether the session may ask
+
 	zxid   wire.Zxid // of the transaction, where this server has proposed it; else 0
 	done   bool      // a write or sync: the outcome is known
 	answer datatree.Answer
@@ -37,7 +42,7 @@ func (s *Server) Request(c *Conn, r *Request) {
 	if c.closing {
 		return
 	}
-	r.c = c
+	r.c, r.ids = c, c.ids
 	s.touch(c)
 	switch {
 	case r.Op == wire.OpAuth:
@@ -48,9 +53,19 @@ func (s *Server) Request(c *Conn, r *Request) {
 	case r.goesToLeader():
 		s.submit(r)
 	default:
+		r.session = s.checkSession(c)
 		c.queue = append(c.queue, r)
 	}
 	s.drain(c)
+}
+
+// checkSession is PrepRequestProcessor's, which looks at a request when it comes.
+// A learner leaves that to the leader, which sees no reads.
+func (s *Server) checkSession(c *Conn) wire.ErrCode {
+	if s.leading == nil {
+		return wire.OK
+	}
+	return s.leading.sessions.Check(c.session, LocalOwner)
 }
 
 // goesToLeader tells the writes that a client may ask for.
@@ -108,14 +123,12 @@ func (s *Server) answerHere(r *Request) {
 		s.reply(r, zxid, datatree.Answer{Err: wire.ErrBadArguments})
 		return
 	}
-	if s.leading != nil {
-		if code := s.leading.sessions.Check(r.c.session, LocalOwner); code != wire.OK {
-			s.reply(r, zxid, datatree.Answer{Err: code})
-			return
-		}
+	if r.session != wire.OK {
+		s.reply(r, zxid, datatree.Answer{Err: r.session})
+		return
 	}
 	answer, known := datatree.Read(s.tree, s.watches, datatree.Query{
-		Op: r.Op, Body: r.Body, Session: r.c.session, Watcher: r.c.id, Caller: s.caller(r.c),
+		Op: r.Op, Body: r.Body, Session: r.c.session, Watcher: r.c.id, Caller: s.caller(r.ids),
 	})
 	if !known {
 		// ZooKeeper closes the connection as well. A client that is newer
@@ -171,7 +184,7 @@ func (s *Server) reply(r *Request, zxid wire.Zxid, a datatree.Answer) {
 func (s *Server) notify(events []datatree.Notification) {
 	for i := range events {
 		n := &events[i]
-		if c := s.conns[n.Watcher]; c != nil && s.caller(c).May(wire.PermRead, n.ACL) {
+		if c := s.conns[n.Watcher]; c != nil && s.caller(c.ids).May(wire.PermRead, n.ACL) {
 			c.client.Event(&n.Event, n.Zxid)
 		}
 	}
