@@ -43,15 +43,17 @@ type client struct {
 
 // clientOp is a request, as its client sees it.
 type clientOp struct {
-	xid   int32
-	op    wire.OpCode
-	path  string
-	watch bool
-	body  []byte
-	asked int // how often
-	done  bool
-	err   wire.ErrCode
-	at    time.Duration
+	xid         int32
+	op          wire.OpCode
+	path        string
+	watch       bool
+	body        []byte
+	asked       int // how often
+	done        bool
+	err         wire.ErrCode
+	at          time.Duration
+	behindClose bool // the session's end had been asked for when it was sent
+
 	floor wire.Zxid // of a sync: what was committed when it was sent, and
 	epoch int64     // the newest established epoch then
 	many  []wire.MultiOp
@@ -188,6 +190,7 @@ func (c *client) ask(op *clientOp) {
 	c.xid++
 	op.xid, op.at = c.xid, c.w.now
 	op.asked++
+	op.behindClose = c.w.oracle.ends.asked[c.session]
 	switch op.op {
 	case wire.OpCloseSession:
 		c.w.oracle.ends.asked[c.session] = true
@@ -212,7 +215,21 @@ func (c *client) work() {
 		c.connect()
 		return
 	}
+	if c.w.setup.Farewells && c.rng.IntN(20) == 0 {
+		c.farewell()
+		return
+	}
 	c.ask(c.invent())
+}
+
+// farewell ends the session behind requests of any kind, sent in one go.
+func (c *client) farewell() {
+	for range 1 + c.rng.IntN(6) {
+		if op := c.invent(); op.op != wire.OpCloseSession {
+			c.ask(op)
+		}
+	}
+	c.ask(&clientOp{op: wire.OpCloseSession})
 }
 
 // received takes what its server says.
@@ -305,6 +322,7 @@ func (c *client) answered(r reply) {
 	}
 	c.saw(h.Zxid)
 	c.watches.check(c, h.Zxid)
+	c.w.oracle.aheadOfClose(c, op, h)
 	c.w.oracle.answered(c, op, r)
 	switch {
 	case op.op == wire.OpAddWatch:

@@ -77,6 +77,7 @@ func (o *oracle) syncAnswered(c *client, op *clientOp, z wire.Zxid) {
 func (o *oracle) expired(s *server, sessions []int64, now time.Duration) {
 	for _, session := range sessions {
 		o.ends.closes[sessionEnd{session, s.status.Epoch}] = true
+		o.ends.expired[session] = true
 		switch h, ok := s.activity.sessions[session]; {
 		case !ok:
 			o.w.fail(invSession, "leader %d lets session %x expire, of which it has never heard", s.id, uint64(session))

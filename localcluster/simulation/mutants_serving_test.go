@@ -28,15 +28,23 @@ var servingMutants = []mutant{
 	{
 		name: "reads-overtake-writes",
 		file: "replica/requests.go", runs: 50,
-		old: `	default:
+		old: `		r.session = s.checkSession(c)
 		c.queue = append(c.queue, r)
 	}
 	s.drain(c)`,
-		new: `	default:
+		new: `		r.session = s.checkSession(c)
 		s.answerHere(r)
 		return
 	}
 	s.drain(c)`,
+	},
+	{
+		name: "close-is-looked-at-before-what-came-first",
+		file: "replica/requests.go", runs: 100,
+		old: `	if r.session != wire.OK {
+`,
+		new: `	if r.session = s.checkSession(r.c); r.session != wire.OK {
+`,
 	},
 	{
 		name: "events-behind-replies",

@@ -31,6 +31,8 @@ func Draw(seed uint64, nodes int) Schedule {
 	r := rand.New(rand.NewPCG(seed, 0))
 	s := Schedule{Seed: seed, Setup: draw(r, nodes)}
 	s.Faults = drawFaults(r, &s.Setup)
+	// From another stream, so that all else is drawn as it was without it.
+	s.Setup.Farewells = rand.New(rand.NewPCG(seed, 1)).IntN(3) == 0
 	for range pick(r, 0, 1, 1, 1, 2, 2) {
 		s.Faults = append(s.Faults, scenarios[r.IntN(len(scenarios))](r, &s.Setup)...)
 	}

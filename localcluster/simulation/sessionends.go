@@ -8,15 +8,18 @@ import (
 // has not heard of them in time. Nobody may close one, or tell its client that it
 // is over, for any other reason.
 type sessionEnds struct {
-	asked  map[int64]bool      // by the client
-	closes map[sessionEnd]bool // a leader has let it expire, or has proposed its end
+	asked   map[int64]bool      // by the client
+	expired map[int64]bool      // some leader has not heard of it in time
+	closes  map[sessionEnd]bool // a leader has let it expire, or has proposed its end
 }
 
 // sessionEnd is what one leader has decided. Another one may decide otherwise: what was
 // not committed is forgotten, and the session lives on.
 type sessionEnd struct{ session, epoch int64 }
 
-func newSessionEnds() sessionEnds { return sessionEnds{map[int64]bool{}, map[sessionEnd]bool{}} }
+func newSessionEnds() sessionEnds {
+	return sessionEnds{map[int64]bool{}, map[int64]bool{}, map[sessionEnd]bool{}}
+}
 
 // closing is told of every closeSession that a leader proposes.
 func (o *oracle) closing(s *server, session int64) {
@@ -37,6 +40,20 @@ func (o *oracle) over(session, epoch int64) bool {
 func (o *oracle) refusedRequest(c *client, op wire.OpCode, epoch int64) {
 	if !o.over(c.session, epoch) {
 		o.w.fail(invSession, "client %d: %v is answered %v, and session %x is alive", c.id, op, wire.ErrSessionExpired, uint64(c.session))
+	}
+}
+
+// aheadOfClose checks an answer to a request that was sent when its client had not
+// yet asked for the end of the session: it is what it would be without that end,
+// which comes later in the order, although the server may know of it already.
+func (o *oracle) aheadOfClose(c *client, op *clientOp, h wire.ReplyHeader) {
+	end, closed := o.model.closed[c.session]
+	switch {
+	case op.behindClose || o.ends.expired[c.session]:
+	case h.Err == wire.ErrSessionExpired:
+		o.w.fail(invFIFO, "client %d: request %d, %v %s, is answered %v, because of a closeSession that was sent behind it", c.id, op.xid, op.op, op.path, h.Err)
+	case closed && h.Zxid >= end && op.op != wire.OpCloseSession:
+		o.w.fail(invFIFO, "client %d: request %d, %v %s, is answered at %v, and the closeSession that was sent behind it at %v", c.id, op.xid, op.op, op.path, h.Zxid, end)
 	}
 }
 

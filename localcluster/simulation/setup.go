@@ -28,6 +28,7 @@ type Setup struct {
 	Pipeline    int           // requests that a client has under way at most
 	XidsRestart bool          // clients count their xids from 1 on every connection
 	Wide        bool          // clients roam, and also ask for what few do: persistent watches, multiRead
+	Farewells   bool          // clients close their sessions behind requests that are under way
 
 	Latency, Jitter time.Duration // of every link
 	Uneven          bool          // some links are slower by up to some ticks, until all is healed
