@@ -2,6 +2,7 @@ package member
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 	"time"
 
@@ -258,6 +259,46 @@ func TestUnknownSessionIsRefused(t *testing.T) {
 			t.Errorf("accepted: %+v", c.response)
 		}
 		c.awaitEnd()
+		m.log.await(1, "a session is refused", "session=0x1234567890abcd", "client="+c.c.LocalAddr().String(), "it is not known")
+	})
+}
+
+// A client that is told that its session is over finds the reason in the log of the
+// server that says so, whoever it is.
+func TestTheLogSaysWhyASessionIsRefused(t *testing.T) {
+	eachRole(t, func(t *testing.T, m, other *running) {
+		again := func(old *rawClient, password []byte) string {
+			c := openRaw(t, m.addr, wire.ConnectRequest{
+				LastZxidSeen: old.last, Timeout: 10000, SessionID: old.response.SessionID, Password: password, HasReadOnly: true,
+			})
+			if c.response.SessionID != 0 {
+				t.Fatalf("let in: %+v", c.response)
+			}
+			c.awaitEnd()
+			return "client=" + c.c.LocalAddr().String()
+		}
+		name := func(c *rawClient) string { return fmt.Sprintf("session=0x%x", uint64(c.response.SessionID)) }
+
+		thief := connectRaw(t, m.addr)
+		m.log.await(1, "a session is refused", name(thief), again(thief, make([]byte, 16)), "the password is wrong")
+
+		closed := connectRaw(t, m.addr)
+		closed.mustCall(wire.OpCloseSession, nil, nil)
+		m.log.await(1, "a session is refused", name(closed), again(closed, closed.response.Password), "its client closed it, at zxid 0x")
+
+		silent := openRaw(t, m.addr, wire.ConnectRequest{Timeout: 400, Password: wire.NoPassword(), HasReadOnly: true})
+		silent.awaitEnd() // it sends no pings
+		m.log.await(1, "closing the connection of a session that is over", name(silent), "it expired, at zxid 0x")
+		m.log.await(1, "a session is refused", name(silent), again(silent, silent.response.Password), "it expired, at zxid 0x")
+
+		if other == m {
+			return
+		}
+		moves := connectRaw(t, m.addr)
+		moves.resume(other.addr)
+		moves.start(wire.OpSetData, &wire.SetDataRequest{Path: "/", Version: -1})
+		moves.awaitEnd()
+		m.log.await(1, "gone to another server", name(moves), "client="+moves.c.LocalAddr().String())
 	})
 }
 

@@ -60,5 +60,5 @@
 //	conn.go       a client's connection            leading.go    what only a leader has
 //	session.go    handshake, sessions              learning.go   what a learner has
 //	snapshots.go  when to write one                forward.go    what learners forward
-//	mismatch.go   a tree that is not the leader's
+//	mismatch.go   a tree that is not the leader's  ended.go      how sessions ended, for the log
 package replica

@@ -79,6 +79,8 @@ func (s *Server) learnersRequest(f zab.Forward, r wire.ForwardedRequest) {
 func (s *Server) learnersSession(f zab.Forward, r wire.Revalidate) {
 	alive := s.leading.adopt(r.SessionID, r.Timeout, ownerOf(f.Link), s.shell.Now())
 	if c := s.bound[r.SessionID]; alive && c != nil {
+		s.shell.Info("a session has gone to another server: closing its connection", "session", SessionName(r.SessionID),
+			"client", c.client, "to", int64(f.From))
 		s.Drop(c) // the client has left it, or is two clients
 	}
 	s.sendAfterOutstanding(f.Link, wire.QuorumPacket{

@@ -103,6 +103,9 @@ func (s *Server) apply(p wire.Proposal) (*wire.Txn, datatree.Result, bool) {
 	if result.Diverged && p.Zxid > s.exactFrom {
 		s.mismatched(p.Zxid, result.Recorded)
 	}
+	if txn.Header.Type == wire.OpCloseSession {
+		s.ended.add(&txn.Header)
+	}
 	s.snapshots.since++
 	if trace := s.o.Tracer.Applied; trace != nil {
 		trace(p, txn, before, result)

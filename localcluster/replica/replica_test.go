@@ -157,7 +157,7 @@ func TestSessionsMoveAndEnd(t *testing.T) {
 
 	thief := &listener{w: w, name: "thief"}
 	w.Connect(NewConn(2, thief, nil), wire.ConnectRequest{SessionID: first.session, Timeout: 1000, Password: wire.NoPassword()})
-	if got, want := w.told(), "warning: a client gave a wrong session password\nthief: session, timeout 0\nthief: closed behind that"; got != want {
+	if got, want := w.told(), "warning: a session is refused\nthief: session, timeout 0\nthief: closed behind that"; got != want {
 		t.Errorf("a wrong password:\n%s", got)
 	}
 	second := &listener{w: w, name: "second"}

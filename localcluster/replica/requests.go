@@ -151,7 +151,7 @@ func (s *Server) authenticate(r *Request) {
 		r.c.ids = ids
 		r.done, r.answer = true, datatree.Answer{Err: code}
 		if code != wire.OK {
-			s.shell.Warn("authentication failed", "client", r.c.client, "scheme", fmt.Sprintf("%.32q", packet.Scheme))
+			s.shell.Warn("authentication failed: closing the connection", "client", r.c.client, "scheme", fmt.Sprintf("%.32q", packet.Scheme))
 		}
 	}
 	r.c.queue = append(r.c.queue, r)
@@ -164,8 +164,14 @@ func (s *Server) reply(r *Request, zxid wire.Zxid, a datatree.Answer) {
 	if a.Err == wire.ErrSessionMoved {
 		// The client is elsewhere; whatever is said here could reach it
 		// late, and confuse it about where it is (ZOOKEEPER-710).
+		s.shell.Info("a request is refused, since its session has gone to another server: closing the connection",
+			"session", SessionName(c.session), "client", c.client, "op", r.Op)
 		s.Drop(c)
 		return
+	}
+	if a.Err == wire.ErrSessionExpired {
+		s.shell.Info("a request is refused, since its session is over", "session", SessionName(c.session), "client", c.client,
+			"op", r.Op, "reason", s.whyOver(c.session))
 	}
 	body := a.Body
 	if a.Err != wire.OK {

@@ -74,6 +74,7 @@ type Server struct {
 	leader   zab.LinkID
 
 	mismatches mismatches
+	ended      endedSessions
 	snapshots  snapshots
 	lastTick   time.Duration
 	wasLate    bool // the last tick came after a pause

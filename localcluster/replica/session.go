@@ -27,6 +27,8 @@ func (s *Server) Connect(c *Conn, req wire.ConnectRequest) {
 	case c.closing:
 		return
 	case !s.status.Serving:
+		s.shell.Info("closing the connection of a client: this server does not serve now", "client", c.client,
+			"session", SessionName(req.SessionID))
 		s.Drop(c)
 		return
 	case req.LastZxidSeen > s.knownZxid():
@@ -83,8 +85,7 @@ func (s *Server) newSessionID() int64 {
 func (s *Server) reattach(c *Conn, req *wire.ConnectRequest) {
 	want := wire.SessionPassword(req.SessionID)
 	if subtle.ConstantTimeCompare(want, req.Password) != 1 {
-		s.shell.Warn("a client gave a wrong session password", "client", c.client, "session", SessionName(req.SessionID))
-		s.refuseSession(c)
+		s.refuseSession(c, req.SessionID, "the password is wrong")
 		return
 	}
 	c.session = req.SessionID
@@ -102,7 +103,7 @@ func (s *Server) confirmSession(c *Conn, alive bool) {
 		return
 	}
 	if !alive {
-		s.refuseSession(c)
+		s.refuseSession(c, c.session, s.whyOver(c.session))
 		return
 	}
 	c.client.Connected(wire.ConnectResponse{
@@ -110,8 +111,9 @@ func (s *Server) confirmSession(c *Conn, alive bool) {
 	})
 }
 
-// refuseSession tells a client that its session is over.
-func (s *Server) refuseSession(c *Conn) {
+// refuseSession tells a client that its session is over, and the log why.
+func (s *Server) refuseSession(c *Conn, session int64, why string) {
+	s.shell.Warn("a session is refused", "session", SessionName(session), "client", c.client, "reason", why)
 	c.client.Connected(wire.ConnectResponse{Password: wire.NoPassword(), HasReadOnly: c.hasReadOnly})
 	s.part(c)
 }
@@ -121,6 +123,8 @@ func (s *Server) refuseSession(c *Conn) {
 func (s *Server) sessionEnded(session int64) {
 	delete(s.pending, session)
 	if c := s.bound[session]; c != nil {
+		s.shell.Info("closing the connection of a session that is over", "session", SessionName(session),
+			"client", c.client, "reason", s.whyOver(session))
 		s.part(c)
 	}
 }
