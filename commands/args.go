@@ -1,10 +1,10 @@
 package commands
 
 import (
+	"math"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 )
@@ -67,7 +67,17 @@ func parseArgs(app *cli.App, args []string) (*cmdline, error) {
 		return nil, withHint(usagef("%s needs a command: one of %s", pathName(l.path), strings.Join(names(c.Subcommands), ", ")),
 			"%s --help explains them", pathName(l.path))
 	}
-	return l, nil
+	return l, l.checkName()
+}
+
+// checkName refuses a --name that stands in front of a command that is about no ensemble.
+func (l *cmdline) checkName() error {
+	for _, f := range l.flags[0] {
+		if strings.HasPrefix(f, "--name=") && len(l.path) > 0 && !aboutEnsemble(l.path[0]) {
+			return usagef("%s is about no ensemble: it has no --name", pathName(l.path))
+		}
+	}
+	return nil
 }
 
 func (l *cmdline) command() *cli.Command {
@@ -129,8 +139,12 @@ func (l *cmdline) addFlag(app *cli.App, arg string, rest []string) ([]string, er
 			return nil, usagef("--%s wants a value", canonical)
 		}
 		value, rest = rest[0], rest[1:]
+		if _, swallowed := l.find(app, strings.TrimLeft(value, "-")); swallowed != nil && strings.HasPrefix(value, "--") {
+			return nil, withHint(usagef("--%s wants a value, got the flag %s", canonical, value), "a value that looks so: --%s=%s", canonical, value)
+		}
 	}
-	if err := checkValue(flag, canonical, value); err != nil {
+	value, err := readValue(flag, canonical, value)
+	if err != nil {
 		return nil, err
 	}
 	l.flags[level] = append(l.flags[level], "--"+canonical+"="+value)
@@ -146,7 +160,7 @@ func (l *cmdline) find(app *cli.App, name string) (level int, flag cli.Flag) {
 			}
 		}
 	}
-	for _, f := range app.Flags {
+	for _, f := range globalFlags(app, l.path) {
 		if slices.Contains(f.Names(), name) {
 			return 0, f
 		}
@@ -154,32 +168,57 @@ func (l *cmdline) find(app *cli.App, name string) (level int, flag cli.Flag) {
 	return 0, nil
 }
 
-// checkValue refuses values of the wrong type in words, before the flag package
-// does it with a parse error.
-func checkValue(flag cli.Flag, name, value string) error {
-	var err error
-	var want string
+// globalFlags are those of every command. A command that is about no ensemble has no --name, as it
+// would not heed it.
+func globalFlags(app *cli.App, path []*cli.Command) []cli.Flag {
+	if len(path) == 0 || aboutEnsemble(path[0]) {
+		return app.Flags
+	}
+	return slices.DeleteFunc(slices.Clone(app.Flags), func(f cli.Flag) bool { return f.Names()[0] == "name" })
+}
+
+func aboutEnsemble(c *cli.Command) bool {
+	return (c.Category == categoryEnsemble || c.Category == categoryFaults) && c.Name != "ls" && c.Name != "serve" || c.Category == ""
+}
+
+// readValue refuses values of the wrong type in words, before the flag package does it with a parse
+// error, and returns the others in a form that the flag package reads: it knows no days, and takes 010
+// for eight. An empty value is never meant: it comes of a variable that is not set.
+func readValue(flag cli.Flag, name, value string) (canonical string, err error) {
+	if value == "" {
+		return "", usagef("--%s wants a value, and it is empty", name)
+	}
+	want := ""
 	switch flag.(type) {
 	case *cli.IntFlag, *cli.Int64Flag:
-		_, err = strconv.ParseInt(value, 10, 64)
-		want = "a whole number"
+		var n int64
+		n, err = strconv.ParseInt(value, 10, 64)
+		canonical, want = strconv.FormatInt(n, 10), "a whole number"
 	case *cli.UintFlag, *cli.Uint64Flag:
-		_, err = strconv.ParseUint(value, 10, 64)
-		want = "a whole number, zero or more"
+		var n uint64
+		n, err = strconv.ParseUint(value, 10, 64)
+		canonical, want = strconv.FormatUint(n, 10), "a whole number, zero or more"
 	case *cli.Float64Flag:
-		_, err = strconv.ParseFloat(value, 64)
-		want = "a number"
+		var x float64
+		x, err = strconv.ParseFloat(value, 64)
+		if math.IsNaN(x) || math.IsInf(x, 0) {
+			err = strconv.ErrRange
+		}
+		canonical, want = value, "a number"
 	case *cli.BoolFlag:
-		_, err = strconv.ParseBool(value)
-		want = "true or false"
+		var yes bool
+		yes, err = strconv.ParseBool(value)
+		canonical, want = strconv.FormatBool(yes), "true or false"
 	case *cli.DurationFlag:
-		_, err = time.ParseDuration(value)
-		want = "a duration such as 500ms, 10s or 2m"
+		d, err := parseDuration(name, value)
+		return d.String(), err
+	default:
+		return value, nil
 	}
 	if err != nil {
-		return usagef("--%s wants %s, got %q", name, want, value)
+		return "", usagef("--%s wants %s, got %q", name, want, value)
 	}
-	return nil
+	return canonical, nil
 }
 
 func unknownCommand(app *cli.App, path []*cli.Command, word string) error {
@@ -200,7 +239,7 @@ func unknownFlag(app *cli.App, path []*cli.Command, given string) error {
 	flags := app.Flags
 	if len(path) > 0 {
 		where = pathName(path)
-		flags = slices.Concat(path[len(path)-1].Flags, flags)
+		flags = slices.Concat(path[len(path)-1].Flags, globalFlags(app, path))
 	}
 	var known []string
 	for _, f := range flags {

@@ -115,7 +115,7 @@ func (p *program) values(ctx context.Context, f cli.Flag) []string {
 func flagNames(app *cli.App, l *cmdline) []string {
 	flags := app.Flags
 	if c := l.command(); c != nil {
-		flags = slices.Concat(c.Flags, flags)
+		flags = slices.Concat(c.Flags, globalFlags(app, l.path))
 	}
 	var ns []string
 	for _, f := range flags {
@@ -164,6 +164,9 @@ func newCompletionCommand(p *program) *cli.Command {
 			"zkctl completion powershell | Out-String | Invoke-Expression",
 		Action: func(c *cli.Context) error {
 			if err := oneArg(c, "the shell", &shell); err != nil {
+				return err
+			}
+			if err := p.only(c, "a script", formatTable); err != nil {
 				return err
 			}
 			script, ok := completionScripts[shell]

@@ -84,6 +84,9 @@ func newExecCommand(p *program) *cli.Command {
 			if c.NArg() == 0 {
 				return usagef("exec wants a command: zkctl exec -- COMMAND [ARG…]")
 			}
+			if err := o.only(c, "what the command prints", formatTable); err != nil {
+				return err
+			}
 			o.command = c.Args().Slice()
 			return o.run(c.Context)
 		},

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,6 +46,9 @@ func newPartitionCommand(p *program) *cli.Command {
 			if c.NArg() > 1 {
 				return usagef("partition wants one argument, GROUPS; got %d (quote a | for the shell)", c.NArg())
 			}
+			if err := checkLease(c, o.lease); err != nil {
+				return err
+			}
 			o.partition.Groups = c.Args().First()
 			return o.run(c.Context)
 		},
@@ -54,9 +58,6 @@ func newPartitionCommand(p *program) *cli.Command {
 func (o *partitionOptions) run(ctx context.Context) error {
 	if err := o.partition.Validate(); err != nil {
 		return usagef("%w", err)
-	}
-	if err := checkLease(o.lease); err != nil {
-		return err
 	}
 	client, err := o.dial()
 	if err != nil {
@@ -116,7 +117,16 @@ func untilText(f inject.Fault) string {
 	if f.Until == nil {
 		return "until healed"
 	}
-	return "until " + f.Until.Local().Format("15:04:05.000")
+	return "until " + clockTime(*f.Until, time.Now())
+}
+
+// clockTime is a time of day, with the date in front unless it is today.
+func clockTime(t, now time.Time) string {
+	t, now = t.Local(), now.Local()
+	if t.Format(time.DateOnly) != now.Format(time.DateOnly) {
+		return t.Format(time.DateTime)
+	}
+	return t.Format("15:04:05.000")
 }
 
 func shapeText(s link.Shape) string {
@@ -164,6 +174,9 @@ func newSlowCommand(p *program) *cli.Command {
 			if err := oneArg(c, "LINKS", &o.links); err != nil {
 				return err
 			}
+			if err := checkLease(c, o.lease); err != nil {
+				return err
+			}
 			return o.run(c.Context)
 		},
 	}
@@ -188,9 +201,6 @@ func (o *slowOptions) run(ctx context.Context) error {
 	}
 	if shape == (link.Shape{}) {
 		return usagef("slow by how much? give --latency, --rate or both")
-	}
-	if err := checkLease(o.lease); err != nil {
-		return err
 	}
 	client, err := o.dial()
 	if err != nil {
@@ -217,11 +227,11 @@ func parseRate(text string) (int64, error) {
 			break
 		}
 	}
-	var n float64
-	if _, err := fmt.Sscanf(number+" ", "%g ", &n); err != nil || n*float64(unit) < 1 || n*float64(unit) > 1<<50 {
+	n, err := strconv.ParseFloat(number, 64)
+	if n *= float64(unit); err != nil || !(n >= 1 && n <= 1<<50) { // NaN is neither
 		return 0, usagef("--rate wants bytes a second, such as 64kB or 1MB, got %q", text)
 	}
-	return int64(n * float64(unit)), nil
+	return int64(n), nil
 }
 
 type faultsOptions struct{ *program }

@@ -71,7 +71,7 @@ func commandHelp(pg *page, app *cli.App, path []*cli.Command) {
 		}
 	}
 	flagsHelp(pg, "flags", c.Flags)
-	flagsHelp(pg, "flags of every command", app.Flags)
+	flagsHelp(pg, "flags of every command", globalFlags(app, path))
 }
 
 func flagsHelp(pg *page, title string, flags []cli.Flag) {

@@ -42,6 +42,12 @@ func newLogsCommand(p *program) *cli.Command {
 			if err := oneArg(c, "SELECTOR", &o.selector); err != nil {
 				return err
 			}
+			if c.IsSet("tail") && o.lines < 0 {
+				return usagef("--tail %d: expected a number of lines", o.lines)
+			}
+			if err := o.only(c, "a member's own lines", formatTable); err != nil {
+				return err
+			}
 			return o.run(c.Context)
 		},
 	}
@@ -157,6 +163,7 @@ type eventsOptions struct {
 	*program
 	follow bool
 	since  time.Duration
+	after  time.Time // zero is from the beginning
 }
 
 func newEventsCommand(p *program) *cli.Command {
@@ -173,8 +180,11 @@ func newEventsCommand(p *program) *cli.Command {
 			&cli.DurationFlag{Name: "since", Usage: "only what happened within this time", Destination: &o.since},
 		},
 		Action: func(c *cli.Context) error {
-			if o.since < 0 {
-				return usagef("--since %s: it goes back by itself", o.since)
+			if err := o.only(c, "JSON Lines", formatJSON); err != nil {
+				return err
+			}
+			if c.IsSet("since") {
+				o.after = time.Now().Add(-o.since)
 			}
 			return o.run(c.Context)
 		},
@@ -190,13 +200,12 @@ func (o *eventsOptions) run(ctx context.Context) error {
 	if o.follow {
 		more = folder.Running
 	}
-	after := time.Now().Add(-o.since)
 	return localcluster.Tail(ctx, folder.EventsFile(), more, func(line []byte) error {
 		var e localcluster.Event
 		if json.Unmarshal(line, &e) != nil {
 			return nil // torn by a crash or a full disk
 		}
-		if o.since > 0 && e.Time.Before(after) {
+		if e.Time.Before(o.after) {
 			return nil
 		}
 		return o.printLine(json.RawMessage(line))

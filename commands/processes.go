@@ -70,6 +70,9 @@ func newProcessCommand(p *program, v processVerb) *cli.Command {
 			if err := oneArg(c, "SELECTOR", &o.selector); err != nil {
 				return err
 			}
+			if err := checkLease(c, o.lease); err != nil {
+				return err
+			}
 			return o.run(c.Context, v.name)
 		},
 	}
@@ -81,12 +84,9 @@ func (o *processOptions) run(ctx context.Context, verb string) error {
 		return usagef("%w", err)
 	}
 	if o.signal != "" {
-		if _, err := localcluster.ParseSignal(o.signal); err != nil {
+		if _, err := localcluster.KillSignal(o.signal); err != nil {
 			return err
 		}
-	}
-	if err := checkLease(o.lease); err != nil {
-		return err
 	}
 	client, err := o.dial()
 	if err != nil {
@@ -131,9 +131,10 @@ func (o *processOptions) tellOfObservers(verb string) {
 	}
 }
 
-func checkLease(lease time.Duration) error {
-	if lease < 0 {
-		return usagef("--for %s: a fault cannot end before it begins", lease)
+// checkLease refuses a fault that would end as it begins.
+func checkLease(c *cli.Context, lease time.Duration) error {
+	if c.IsSet("for") && lease == 0 {
+		return withHint(usagef("--for 0s: a fault cannot end as it begins"), "without --for it lasts until it is healed")
 	}
 	return nil
 }

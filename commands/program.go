@@ -161,6 +161,14 @@ func (p *program) measure() {
 	p.width = cmp.Or(p.edge, textWidth)
 }
 
+// only refuses an --output other than the one form that a verb prints.
+func (p *program) only(c *cli.Context, what string, f format) error {
+	if c.IsSet("output") && p.output != f {
+		return usagef("%s prints %s and has no --output %s", c.Command.HelpName, what, p.output)
+	}
+	return nil
+}
+
 // oneArg checks the arguments of a verb that takes one.
 func oneArg(c *cli.Context, what string, into *string) error {
 	if c.NArg() != 1 {

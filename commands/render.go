@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/fatih/color"
-	"sigs.k8s.io/yaml"
+	"go.yaml.in/yaml/v2"
 )
 
 // format is a way to show a result.
@@ -46,7 +46,7 @@ func (p *program) print(doc any, draw func(*page)) error {
 		return err
 	}
 	if p.output == formatYAML {
-		text, err = yaml.JSONToYAML(text)
+		text, err = toYAML(text)
 	} else {
 		var indented bytes.Buffer
 		err = json.Indent(&indented, text, "", "  ")
@@ -58,6 +58,15 @@ func (p *program) print(doc any, draw func(*page)) error {
 	}
 	_, err = p.Out.Write(text)
 	return wrapOutput(err)
+}
+
+// toYAML writes a JSON object as YAML, with the fields in the same order.
+func toYAML(text []byte) ([]byte, error) {
+	var doc yaml.MapSlice // the objects in it become MapSlices, too
+	if err := yaml.Unmarshal(text, &doc); err != nil {
+		return nil, err
+	}
+	return yaml.Marshal(doc)
 }
 
 // printLine writes one object of a stream as a line of JSON.

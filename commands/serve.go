@@ -32,6 +32,9 @@ func newServeCommand(p *program) *cli.Command {
 			if err := oneArg(c, "FILE", &o.file); err != nil {
 				return err
 			}
+			if err := o.only(c, "a log", formatTable); err != nil {
+				return err
+			}
 			return o.run(c.Context)
 		},
 	}

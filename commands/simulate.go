@@ -157,7 +157,7 @@ func (o *simulateOptions) replay() error {
 	}
 	schedule, err := simulation.ParseSchedule(string(text))
 	if err != nil {
-		return withHint(fmt.Errorf("%s, %w", name, err), "a schedule is the lines that a failure prints, from seed to the last fault")
+		return withHint(usagef("%s, %w", name, err), "a schedule is the lines that a failure prints, from seed to the last fault")
 	}
 	return o.one(schedule)
 }

@@ -3,6 +3,7 @@ package commands
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -10,21 +11,51 @@ import (
 	"zkctl/quorum"
 )
 
-// parseSpan reads a duration in seconds: what time.ParseDuration reads, and days,
-// weeks and years, in which failures are counted: 30d, 2w, 1.5y.
+// longTerm is a part of a duration that the time package has no unit for.
+var longTerm = regexp.MustCompile(`^([0-9]+\.?[0-9]*|\.[0-9]+)([dwy])`)
+
+// longUnits are days, weeks and years, in which failures are counted, in seconds.
+var longUnits = map[string]float64{"d": 86_400, "w": 7 * 86_400, "y": quorum.SecondsPerYear}
+
+const durationGrammar = "a duration such as 500ms, 10s, 2m, 1d or 1.5y"
+
+// parseSpan reads a duration in seconds, for every flag that takes one: what time.ParseDuration reads,
+// with days, weeks and years in front. A time below zero means nothing to any of them.
 func parseSpan(flag, text string) (float64, error) {
-	for unit, seconds := range map[string]float64{"d": 86_400, "w": 7 * 86_400, "y": quorum.SecondsPerYear} {
-		if number, ok := strings.CutSuffix(text, unit); ok {
-			if x, err := strconv.ParseFloat(number, 64); err == nil && x >= 0 && !math.IsInf(x, 0) {
-				return x * seconds, nil
-			}
+	total, rest := 0.0, text
+	for m := longTerm.FindStringSubmatch(rest); m != nil; m = longTerm.FindStringSubmatch(rest) {
+		x, err := strconv.ParseFloat(m[1], 64)
+		if err != nil {
+			return 0, usagef("--%s %q is longer than can be counted", flag, text)
 		}
+		total, rest = total+x*longUnits[m[2]], rest[len(m[0]):]
 	}
-	d, err := time.ParseDuration(text)
-	if err != nil || d < 0 {
-		return 0, usagef("--%s %q is not a duration such as 90s, 24h, 30d or 1y", flag, text)
+	if rest == "" && text != "" {
+		return total, nil
 	}
-	return d.Seconds(), nil
+	switch d, err := time.ParseDuration(rest); {
+	case err != nil:
+		return 0, usagef("--%s wants %s, got %q", flag, durationGrammar, text)
+	case d < 0 || strings.HasPrefix(rest, "-"):
+		return 0, usagef("--%s wants %s, zero or more, got %q", flag, durationGrammar, text)
+	default:
+		return total + d.Seconds(), nil
+	}
+}
+
+// parseDuration is parseSpan for times that a clock can add: up to some 292 years.
+func parseDuration(flag, text string) (time.Duration, error) {
+	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
+		return d, nil // exact
+	}
+	seconds, err := parseSpan(flag, text)
+	if err != nil {
+		return 0, err
+	}
+	if seconds >= math.MaxInt64/float64(time.Second) {
+		return 0, usagef("--%s %q is longer than a clock can count: up to 290y", flag, text)
+	}
+	return time.Duration(math.Round(seconds * float64(time.Second))), nil
 }
 
 // humanSeconds writes a time in the unit that people would use.

@@ -27,12 +27,13 @@ func TestHumanSeconds(t *testing.T) {
 }
 
 func TestParseSpan(t *testing.T) {
-	for text, want := range map[string]float64{"90s": 90, "24h": 86400, "30d": 30 * 86400, "2w": 14 * 86400, "1.5y": 1.5 * 31557600, "1h30m": 5400, "0s": 0} {
+	for text, want := range map[string]float64{"90s": 90, "24h": 86400, "30d": 30 * 86400, "2w": 14 * 86400, "1.5y": 1.5 * 31557600, "1h30m": 5400, "0s": 0,
+		"1d12h": 1.5 * 86400, "1w2d3h4m5.5s": 9*86400 + 3*3600 + 4*60 + 5.5, ".5d": 43200, "1000y": 1000 * 31557600} {
 		if got, err := parseSpan("mttf", text); err != nil || got != want {
 			t.Errorf("%s: %v (%v), want %v", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"", "d", "-1d", "-5s", "10", "Infd", "NaNy", "1x"} {
+	for _, text := range []string{"", "d", "-1d", "-5s", "10", "Infd", "NaNy", "1x", "1d-1h", "-0.1d", "1e3d", "1d2", "d1", "NaN", "1 d"} {
 		if _, err := parseSpan("mttf", text); exitCode(err) != exitUsage || !strings.Contains(err.Error(), `"`+text+`"`) {
 			t.Errorf("%q: %v", text, err)
 		}

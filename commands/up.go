@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"time"
@@ -44,8 +45,15 @@ func newUpCommand(p *program) *cli.Command {
 			dryRunFlag(&o.dryRun),
 		},
 		Action: func(c *cli.Context) error {
-			if c.IsSet("nodes") && o.nodes < 1 || o.observers < 0 || c.IsSet("base-port") && o.basePort < 1 {
-				return usagef("up wants at least one node, no negative number of observers and a base port from 1 up")
+			switch {
+			case c.IsSet("nodes") && o.nodes < 1:
+				return usagef("--nodes %d: an ensemble has at least one voter", o.nodes)
+			case o.observers < 0:
+				return usagef("--observers %d: expected zero or more", o.observers)
+			case c.IsSet("base-port") && o.basePort < 1:
+				return usagef("--base-port %d: expected a port", o.basePort)
+			case c.IsSet("tick") && o.tick == 0:
+				return usagef("--tick 0s: expected at least 1ms")
 			}
 			return o.run(c.Context)
 		},
@@ -71,7 +79,7 @@ func (o *upOptions) request() (localcluster.Request, error) {
 		r.Config, err = os.ReadFile(o.config)
 	}
 	if err != nil {
-		return r, usagef("--config: %w", err)
+		return r, fmt.Errorf("--config: %w", err) // the words are right, the file is not there: a failure, as in quorum
 	}
 	return r, nil
 }

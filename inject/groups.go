@@ -108,7 +108,7 @@ func (g Groups) resolve(members []Member, taken []int64, rng *rand.Rand) ([][]in
 			}
 			for _, id := range ids {
 				if slices.Contains(taken, id) {
-					return nil, &NoMatchError{Selector: g.String(), Reason: fmt.Sprintf("member %d would be in two places", id)}
+					return nil, &PlanError{Subject: g.String(), Reason: fmt.Sprintf("member %d would be in two places", id)}
 				}
 			}
 			groups[i] = ids

@@ -103,6 +103,11 @@ func (p Partition) parse() (read partition, err error) {
 		if err != nil {
 			return read, err
 		}
+		if read.bridge != nil {
+			if id, twice := (Groups{append(groups.selectors, *read.bridge)}).namedTwice(); twice {
+				return read, fmt.Errorf("partition %q: member %d is the bridge and in a group, too", p.Groups, id)
+			}
+		}
 		read.groups = &groups
 	}
 	return read, nil
@@ -110,7 +115,7 @@ func (p Partition) parse() (read partition, err error) {
 
 // Plan chooses the members and works out what to cut. rng makes the choices
 // left open; it may be nil when Random is false. Besides what Validate
-// returns, the error is a *NoMatchError.
+// returns, the error is a *NoMatchError or a *PlanError.
 func (p Partition) Plan(members []Member, rng *rand.Rand) (Plan, error) {
 	read, err := p.parse()
 	if err != nil {
@@ -182,7 +187,7 @@ func resolveBridge(s Selector, members []Member, rng *rand.Rand) ([]int64, error
 		return nil, fmt.Errorf("bridge: %w", err)
 	}
 	if len(ids) != 1 {
-		return nil, &NoMatchError{Selector: s.String(), Reason: "a bridge is one member, not " + joinIDs(ids)}
+		return nil, &PlanError{Subject: s.String(), Reason: "a bridge is one member, not " + joinIDs(ids)}
 	}
 	return ids, nil
 }
@@ -191,15 +196,15 @@ func planRing(members []Member, channels []link.Channel, rng *rand.Rand) (Plan, 
 	voters := idsOf(sortedByID(members), isVoter)
 	shuffle(voters, rng)
 	if len(voters) < 3 {
-		return Plan{}, &NoMatchError{Selector: "ring", Reason: "it takes at least 3 voters, and there are " + plural(len(voters), "voter")}
+		return Plan{}, &PlanError{Subject: "ring", Reason: "it takes at least 3 voters, and this ensemble has " + plural(len(voters), "voter")}
 	}
 	return finish("ring", voters, PlanRing(voters, channels))
 }
 
-// finish sorts what was planned and refuses a plan that cuts nothing.
+// finish sorts what was planned and refuses a plan without links.
 func finish(subject string, named []int64, lanes []link.Lane) (Plan, error) {
 	if len(lanes) == 0 {
-		return Plan{}, &NoMatchError{Selector: subject, Reason: "there is nothing between them to cut"}
+		return Plan{}, &PlanError{Subject: subject, Reason: "there is no link between those members"}
 	}
 	slices.Sort(named)
 	return Plan{Members: slices.Compact(named), Lanes: normalLanes(lanes)}, nil

@@ -167,6 +167,7 @@ func TestPartitionWrongUsage(t *testing.T) {
 		{Partition{Ring: true, Bridge: "1"}, "ring"},
 		{Partition{Groups: "1>2", Bridge: "3"}, "bridge"},
 		{Partition{Bridge: "x"}, `selector "x"`},
+		{Partition{Groups: "1|2,3", Bridge: "3"}, "member 3 is the bridge and in a group, too"},
 	} {
 		err := test.partition.Validate()
 		if err == nil || !strings.Contains(err.Error(), test.want) {
@@ -179,29 +180,33 @@ func TestPartitionWrongUsage(t *testing.T) {
 	}
 }
 
-func TestPartitionNoMatch(t *testing.T) {
+// TestPartitionNoPlan tells a partition of members that are not there from one
+// that makes no sense with those that are.
+func TestPartitionNoPlan(t *testing.T) {
 	for _, test := range []struct {
 		partition Partition
 		members   []Member
+		none      bool // no such member
 	}{
-		{Partition{Groups: "9"}, voters(3)},
-		{Partition{Groups: "all"}, voters(3)},
-		{Partition{Groups: "1>1"}, voters(3)},
-		{Partition{Groups: "leader|1"}, voters(3)},
-		{Partition{Groups: "majority|majority"}, voters(3)},
-		{Partition{Groups: "3|1", Bridge: "3"}, voters(3)},
-		{Partition{Bridge: "followers"}, voters(3)},
-		{Partition{Bridge: "1"}, voters(2)},
-		{Partition{Ring: true}, voters(2)},
-		{Partition{Groups: "observers"}, voters(3)},
+		{Partition{Groups: "9"}, voters(3), true},
+		{Partition{Groups: "all"}, voters(3), false},
+		{Partition{Groups: "1>1"}, voters(3), false},
+		{Partition{Groups: "leader|1"}, voters(3), false},
+		{Partition{Groups: "majority|majority"}, voters(3), true},
+		{Partition{Groups: "followers|1", Bridge: "3"}, voters(3), false},
+		{Partition{Bridge: "followers"}, voters(3), false},
+		{Partition{Bridge: "1"}, voters(2), false},
+		{Partition{Ring: true}, voters(2), false},
+		{Partition{Groups: "observers"}, voters(3), true},
 	} {
 		if err := test.partition.Validate(); err != nil {
 			t.Errorf("%+v: %v, but nothing is wrong with the request itself", test.partition, err)
 		}
 		plan, err := test.partition.Plan(test.members, seeded(1))
 		var none *NoMatchError
-		if !errors.As(err, &none) {
-			t.Errorf("%+v: got %+v, %v; want a NoMatchError", test.partition, plan, err)
+		var senseless *PlanError
+		if errors.As(err, &none) != test.none || errors.As(err, &senseless) == test.none {
+			t.Errorf("%+v: got %+v, %v", test.partition, plan, err)
 		}
 	}
 }
@@ -244,8 +249,8 @@ func TestLinkSelector(t *testing.T) {
 	}
 }
 
-// Whatever is accepted leads to a plan within the ensemble or to a
-// NoMatchError, and never to a member cut off from itself.
+// Whatever is accepted leads to a plan within the ensemble, to a NoMatchError
+// or to a PlanError, and never to a member cut off from itself.
 func FuzzPartition(f *testing.F) {
 	for _, seed := range []string{"1,2|3", "leader", "1>2", "one|one", "minority", "all>leader", "1|", "|"} {
 		f.Add(seed, "", false)
@@ -255,10 +260,10 @@ func FuzzPartition(f *testing.F) {
 		p := Partition{Groups: groups, Bridge: bridge, OneWay: oneWay}
 		plan, err := p.Plan(five(), seeded(7))
 		invalid := p.Validate()
-		switch none := new(NoMatchError); {
+		switch none, senseless := new(NoMatchError), new(PlanError); {
 		case err == nil && invalid != nil:
 			t.Fatalf("%+v: planned, but Validate says %v", p, invalid)
-		case err == nil, invalid != nil, errors.As(err, &none):
+		case err == nil, invalid != nil, errors.As(err, &none), errors.As(err, &senseless):
 		default:
 			t.Fatalf("%+v: %v", p, err)
 		}

@@ -94,6 +94,17 @@ func (e *NoMatchError) Error() string {
 	return fmt.Sprintf("nothing matches %q: %s", e.Selector, e.Reason)
 }
 
+// PlanError is a partition or a choice of links that can be read, and whose
+// members exist, but that comes to nothing or contradicts itself with them.
+type PlanError struct {
+	Subject string
+	Reason  string
+}
+
+func (e *PlanError) Error() string {
+	return fmt.Sprintf("%q makes no sense here: %s", e.Subject, e.Reason)
+}
+
 // ParseSelector reads a selector. The error is a *SyntaxError.
 func ParseSelector(s string) (Selector, error) {
 	fail := func(format string, args ...any) (Selector, error) {

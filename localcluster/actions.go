@@ -33,7 +33,10 @@ func chooser(seed *uint64) (*rand.Rand, uint64) {
 func selectorError(err error) error {
 	var syntax *inject.SyntaxError
 	var nobody *inject.NoMatchError
+	var senseless *inject.PlanError
 	switch {
+	case errors.As(err, &senseless):
+		return fail(CodeUsage, "`zkctl status` shows the members", "%w", err)
 	case errors.As(err, &nobody):
 		return fail(CodeMissing, "`zkctl status` shows who does what", "%w", err)
 	case errors.As(err, &syntax):
@@ -73,7 +76,7 @@ func (s *Supervisor) Act(ctx context.Context, r ActRequest) (ActReport, error) {
 	}
 	signal := syscall.SIGKILL
 	if r.Verb == "kill" && r.Signal != "" {
-		if signal, err = killSignal(r.Signal); err != nil {
+		if signal, err = KillSignal(r.Signal); err != nil {
 			return ActReport{}, err
 		}
 	}
@@ -101,7 +104,7 @@ func (s *Supervisor) act(ctx context.Context, r ActRequest, v verb, selector inj
 	if selector.Random() {
 		report.Seed = &seed
 	}
-	useful := s.sortOut(v, ids, r.DryRun, &report)
+	useful := s.sortOut(v, r, ids, &report)
 	if r.DryRun || len(useful) == 0 {
 		return report, nil, nil
 	}
@@ -109,7 +112,8 @@ func (s *Supervisor) act(ctx context.Context, r ActRequest, v verb, selector inj
 	return report, useful, err
 }
 
-func killSignal(name string) (syscall.Signal, error) {
+// KillSignal reads a signal for `kill`: one that does not merely stop or continue a process.
+func KillSignal(name string) (syscall.Signal, error) {
 	signal, err := ParseSignal(name)
 	if err != nil {
 		return 0, err
@@ -139,7 +143,7 @@ func (s *Supervisor) candidates(ctx context.Context, v verb) ([]inject.Member, e
 }
 
 // sortOut says what happens to each member, and returns those to which something does.
-func (s *Supervisor) sortOut(v verb, ids []int64, dryRun bool, report *ActReport) (useful []int64) {
+func (s *Supervisor) sortOut(v verb, r ActRequest, ids []int64, report *ActReport) (useful []int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, m := range s.members {
@@ -148,6 +152,12 @@ func (s *Supervisor) sortOut(v verb, ids []int64, dryRun bool, report *ActReport
 		}
 		deed := Deed{Member: m.spec.ID, Did: v.did}
 		switch {
+		case slices.Contains(v.wasted, m.state) && s.outlasts(r, m):
+			useful = append(useful, m.spec.ID)
+			deed.Did = "is " + m.state.String() + " already, and stays so for longer"
+			if r.DryRun {
+				deed.Did = "is " + m.state.String() + " already, and would stay so for longer"
+			}
 		case slices.Contains(v.wasted, m.state):
 			deed.Did = "is " + m.state.String() + " already"
 			if m.state == stateStopped && v.did != "killed" {
@@ -155,13 +165,38 @@ func (s *Supervisor) sortOut(v verb, ids []int64, dryRun bool, report *ActReport
 			}
 		default:
 			useful = append(useful, m.spec.ID)
-			if dryRun {
+			if r.DryRun {
 				deed.Did = v.would
 			}
 		}
 		report.Deeds = append(report.Deeds, deed)
 	}
 	return useful
+}
+
+// outlasts tells whether a kill or a pause of a member that is dead or paused already, by a fault
+// whose lease ends, asks for more time than it has: of several leases the longest holds. The caller
+// holds mu.
+func (s *Supervisor) outlasts(r ActRequest, m *member) bool {
+	kinds := map[string]inject.Kind{"kill": inject.Kill, "pause": inject.Pause}
+	kind, ok := kinds[r.Verb]
+	if !ok || m.state != brokenState(kind) {
+		return false
+	}
+	if signal, err := ParseSignal(cmp.Or(r.Signal, "KILL")); err != nil || !slices.Contains(deadly, signal) {
+		return false
+	}
+	now, held := time.Now(), false
+	for _, f := range s.ledger.Active() {
+		if f.Kind != kind || !slices.Contains(f.Members, m.spec.ID) {
+			continue
+		}
+		if f.Until == nil || r.Lease > 0 && !now.Add(seconds(r.Lease)).After(*f.Until) {
+			return false
+		}
+		held = true
+	}
+	return held
 }
 
 // do carries a verb out. The caller holds acting.

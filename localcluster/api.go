@@ -57,7 +57,7 @@ type ActReport struct {
 	DryRun   bool           `json:"dry_run,omitempty"`
 	Members  []int64        `json:"members"`
 	Deeds    []Deed         `json:"deeds"`
-	Fault    *inject.Fault  `json:"fault,omitempty"`
+	Fault    *inject.Fault  `json:"fault"` // null when nothing began
 	Healed   []inject.Fault `json:"healed,omitempty"`
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -50,6 +51,11 @@ func newSpec(name string, r Request, now time.Time) (*Spec, error) {
 	if err := s.setEngines(r.Engines); err != nil {
 		return nil, err
 	}
+	if r.BasePort != 0 {
+		if err := s.checkBase(r.BasePort); err != nil {
+			return nil, err
+		}
+	}
 	return s, s.setSettings(r)
 }
 
@@ -65,6 +71,9 @@ func (s *Spec) number(r Request) error {
 		if n, ok := r.Engines.Count(); ok && n > r.Observers {
 			nodes = n - r.Observers
 		}
+	}
+	if nodes > maxNodes || r.Observers > maxNodes-nodes {
+		return fail(CodeUsage, "", "%d members are too many for one machine: up to %d", nodes+r.Observers, maxNodes)
 	}
 	for id := 1; id <= nodes+r.Observers; id++ {
 		s.Members = append(s.Members, MemberSpec{ID: int64(id), Observer: id > nodes})
@@ -123,8 +132,8 @@ func (s *Spec) setEngines(mix EngineMix) error {
 
 func (s *Spec) setSettings(r Request) error {
 	if r.Tick != 0 {
-		if r.Tick < time.Millisecond {
-			return fail(CodeUsage, "", "--tick %s: at least 1ms is needed", r.Tick)
+		if r.Tick < time.Millisecond || r.Tick.Milliseconds() > math.MaxInt32 {
+			return fail(CodeUsage, "", "--tick %s: at least 1ms is needed, and at most 24 days", r.Tick)
 		}
 		s.Settings["tickTime"] = strconv.FormatInt(r.Tick.Milliseconds(), 10)
 	}

@@ -69,7 +69,7 @@ func ParseEngineMix(text string) (EngineMix, error) {
 		}
 		if counted {
 			n, err := strconv.Atoi(strings.TrimSpace(number))
-			if err != nil || n < 1 {
+			if err != nil || n < 1 || n > maxNodes {
 				return bad("%q is not a number of members", number)
 			}
 			part.count = n

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -155,8 +156,7 @@ func ParseSignal(text string) (syscall.Signal, error) {
 	if s := unix.SignalNum("SIG" + name); s != 0 {
 		return s, nil
 	}
-	var n int
-	if _, err := fmt.Sscanf(name+" ", "%d ", &n); err == nil && n > 0 && unix.SignalName(syscall.Signal(n)) != "" {
+	if n, err := strconv.Atoi(name); err == nil && n > 0 && unix.SignalName(syscall.Signal(n)) != "" {
 		return syscall.Signal(n), nil
 	}
 	return 0, fail(CodeUsage, "name one as `kill -l` does: KILL, TERM, QUIT, 9", "%q is no signal", text)

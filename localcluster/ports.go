@@ -231,11 +231,19 @@ func (r *register) allocate(spec *Spec, folder Folder, base int) error {
 	return nil
 }
 
+// checkBase refuses a first port from which the ensemble's would leave the range of unprivileged ports.
+func (s *Spec) checkBase(base int) error {
+	const lowest, highest = 1024, 65535
+	if base < lowest || base > highest-s.portCount()+1 {
+		return fail(CodeUsage, fmt.Sprintf("choose a base between %d and %d", lowest, highest-s.portCount()+1),
+			"--base-port %d: the ensemble needs %d ports from there", base, s.portCount())
+	}
+	return nil
+}
+
 func (r *register) allocateAt(spec *Spec, base int) error {
-	last := base + spec.portCount() - 1
-	if base < 1024 || last > 65535 {
-		return fail(CodeUsage, "choose a base between 1024 and "+strconv.Itoa(65535-spec.portCount()+1),
-			"--base-port %d: the ensemble needs ports %d to %d", base, base, last)
+	if err := spec.checkBase(base); err != nil {
+		return err
 	}
 	spec.assignPorts(base)
 	for _, p := range spec.ports() {
