@@ -34,7 +34,8 @@ func newDownCommand(p *program) *cli.Command {
 type downDoc struct {
 	Name    string `json:"name"`
 	Existed bool   `json:"existed"`
-	Stopped bool   `json:"stopped"` // it was running
+	Stopped bool   `json:"stopped"`          // it was running
+	Forced  string `json:"forced,omitempty"` // why its supervisor had to be killed
 	Purged  bool   `json:"purged"`
 	DryRun  bool   `json:"dry_run,omitempty"`
 }
@@ -48,7 +49,10 @@ func (o *downOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	doc := downDoc{Name: name, Existed: result.Existed, Stopped: result.Running, Purged: result.Purged, DryRun: o.dryRun}
+	if result.Forced != "" {
+		o.hint("the supervisor of %s was killed, and its members with it: %s", name, result.Forced)
+	}
+	doc := downDoc{Name: name, Existed: result.Existed, Stopped: result.Running, Forced: result.Forced, Purged: result.Purged, DryRun: o.dryRun}
 	return o.print(doc, func(pg *page) {
 		switch {
 		case !result.Existed:

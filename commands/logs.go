@@ -124,20 +124,21 @@ func (o *logsOptions) copy(ctx context.Context, path string, more func() bool, o
 	})
 }
 
-// choose resolves the selector: with live roles when the ensemble runs, else by ids and sizes.
+// choose resolves the selector: with the roles of this moment when it names some and the ensemble runs, else
+// by ids and sizes, for which no supervisor need answer.
 func choose(ctx context.Context, selector inject.Selector, folder localcluster.Folder, spec *localcluster.Spec) ([]int64, error) {
 	var members []inject.Member
-	client, err := localcluster.Dial(folder)
-	if err == nil {
-		members, err = client.Members(ctx)
-	} else {
-		err = nil
-		for _, m := range spec.Members {
-			members = append(members, inject.Member{ID: m.ID, Observer: m.Observer})
-		}
+	for _, m := range spec.Members {
+		members = append(members, inject.Member{ID: m.ID, Observer: m.Observer})
 	}
-	if err != nil {
-		return nil, err
+	if selector.NeedsRoles() && folder.Running() {
+		client, err := localcluster.Dial(folder)
+		if err != nil {
+			return nil, err
+		}
+		if members, err = client.Members(ctx); err != nil {
+			return nil, err
+		}
 	}
 	ids, err := selector.Resolve(members, rand.New(rand.NewPCG(rand.Uint64(), 0)))
 	if err != nil {

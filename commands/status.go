@@ -76,6 +76,9 @@ func drawStatus(pg *page, s localcluster.Status) {
 	pg.table([]column{right("id"), left("role"), left("engine").ranked(6), right("zxid").ranked(2), right("epoch").ranked(3),
 		right("conns").ranked(4), left("client").ranked(1).uncut(), right("pid").ranked(5), right("up").ranked(7)}, rows)
 	pg.block()
+	if s.Killed != nil {
+		pg.line("- %s", s.Killed)
+	}
 	if s.State == localcluster.StateRunning {
 		for _, f := range s.Reasons {
 			pg.line("- %s", f.Text)
@@ -138,6 +141,9 @@ func (o *lsOptions) run(ctx context.Context) error {
 		return err
 	}
 	list, listErr := localcluster.List(ctx, home)
+	if listErr != nil && len(list) == 0 {
+		return listErr // what is there could not be seen
+	}
 	err = o.print(lsDoc{append([]localcluster.Summary{}, list...)}, func(pg *page) {
 		if len(list) == 0 {
 			pg.para("There is no ensemble in %s.", home)
@@ -154,7 +160,11 @@ func (o *lsOptions) run(ctx context.Context) error {
 func drawSummaries(pg *page, list []localcluster.Summary) {
 	var rows [][]string
 	for _, s := range list {
-		rows = append(rows, []string{s.Name, s.State, s.Health.String(), strconv.Itoa(s.Members), s.Connect})
+		health := "-"
+		if s.Health != nil {
+			health = s.Health.String()
+		}
+		rows = append(rows, []string{s.Name, s.State, health, strconv.Itoa(s.Members), s.Connect})
 	}
 	pg.table([]column{left("name"), left("state").ranked(2), left("health"), right("members").ranked(3),
 		left("connect").ranked(1).uncut()}, rows)

@@ -96,8 +96,8 @@ func largeStatus() localcluster.Status {
 func largeSummaries() []localcluster.Summary {
 	s := largeStatus()
 	return []localcluster.Summary{
-		{Name: "default", State: localcluster.StateRunning, Health: probe.HealthHealthy, Connect: s.Connect[:47], Members: 3},
-		{Name: s.Name, State: localcluster.StateStopped, Health: probe.HealthNoQuorum, Connect: s.Connect, Members: 9},
+		{Name: "default", State: localcluster.StateRunning, Health: new(probe.HealthHealthy), Connect: s.Connect[:47], Members: 3},
+		{Name: s.Name, State: localcluster.StateStopped, Health: new(probe.HealthNoQuorum), Connect: s.Connect, Members: 9},
 	}
 }
 

@@ -175,6 +175,11 @@ func (s Selector) String() string { return s.text }
 // Random reports whether the selector leaves a choice, so that a seed matters.
 func (s Selector) Random() bool { return s.size != sizeNone && s.size != sizeAll }
 
+// NeedsRoles reports whether what it selects depends on who leads at this moment.
+func (s Selector) NeedsRoles() bool {
+	return slices.ContainsFunc(s.terms, func(t term) bool { return t.byRole && t.role != RoleObserver })
+}
+
 // Resolve returns the ids of the members selected, sorted and never empty. rng
 // makes the choices left open; it may be nil when Random is false. The error
 // is a *NoMatchError.

@@ -66,6 +66,9 @@ func fileExists(path string) bool {
 	return err == nil
 }
 
+// apacheMain is the class that runs a server.
+const apacheMain = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
+
 // command is the argument list that runs one member in a JVM.
 //
 // The JVM options make it a good guest: little memory, because there are several of them, and no
@@ -82,7 +85,7 @@ func (e apacheEngine) command(config string) []string {
 	for _, class := range []string{"NIOServerCnxn", "NettyServerCnxn"} {
 		args = append(args, "-Dorg.slf4j.simpleLogger.log.org.apache.zookeeper.server."+class+"=warn")
 	}
-	return append(args, "-cp", e.classpath, "org.apache.zookeeper.server.quorum.QuorumPeerMain", config)
+	return append(args, "-cp", e.classpath, apacheMain, config)
 }
 
 // CheckApache says what the apache engine lacks on this machine; nil is nothing.

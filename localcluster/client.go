@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"time"
@@ -14,12 +15,24 @@ import (
 )
 
 // Client speaks to the supervisor of one running ensemble. It is an inject.Target.
+//
+// Every call has a deadline, because a supervisor can be stopped, or hang, at any moment, and the kernel
+// goes on accepting connections for it.
 type Client struct {
-	name string
-	http *http.Client
+	name   string
+	folder Folder
+	http   *http.Client
 }
 
 var _ inject.Target = (*Client)(nil)
+
+const (
+	// answerTime is how long a supervisor may take for what it does at once, or bounds by actTime.
+	answerTime = 4 * time.Second
+	// settleTime is how long Dial waits for a supervisor that holds the lock and does not listen: it is
+	// starting or ending, or its socket was removed and it is about to make another.
+	settleTime = 900 * time.Millisecond
+)
 
 // Dial reaches the supervisor of an ensemble. That there is none is CodeMissing, whether the ensemble
 // is stopped or does not exist; the two are told apart in words.
@@ -36,16 +49,37 @@ func Dial(folder Folder) (*Client, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", path)
 	}
-	conn, err := dial(context.Background(), "", "")
-	if err != nil {
-		return nil, fail(CodeMissing, "`zkctl up --name "+spec.Name+"` starts it", "the ensemble %s is not running", spec.Name)
+	ctx, cancel := context.WithTimeout(context.Background(), settleTime)
+	defer cancel()
+	for {
+		conn, err := dial(ctx, "", "")
+		if err == nil {
+			conn.Close()
+			return &Client{spec.Name, folder, &http.Client{Transport: &http.Transport{DialContext: dial}}}, nil
+		}
+		if errors.Is(err, fs.ErrPermission) {
+			return nil, noAccess(spec.Name, err)
+		}
+		held, err := lockHeld(folder.LockFile())
+		switch {
+		case err != nil:
+			return nil, noAccess(spec.Name, err)
+		case !held:
+			return nil, notRunning(folder, spec)
+		case ctx.Err() != nil:
+			return nil, notListening(folder, spec.Name)
+		}
+		select {
+		case <-time.After(eager):
+		case <-ctx.Done():
+		}
 	}
-	conn.Close()
-	return &Client{name: spec.Name, http: &http.Client{Transport: &http.Transport{DialContext: dial}}}, nil
 }
 
-// call does one request. An answer that is not 200 is an *Error.
-func (c *Client) call(ctx context.Context, method, what string, request, answer any) error {
+// call does one request, which may take so long. An answer that is not 200 is an *Error.
+func (c *Client) call(ctx context.Context, within time.Duration, method, what string, request, answer any) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, within, errSilent)
+	defer cancel()
 	var body bytes.Buffer
 	if request != nil {
 		if err := json.NewEncoder(&body).Encode(request); err != nil {
@@ -58,7 +92,7 @@ func (c *Client) call(ctx context.Context, method, what string, request, answer 
 	}
 	response, err := c.http.Do(r)
 	if err != nil {
-		return c.lost(ctx, err)
+		return c.lost(ctx, within, err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
@@ -69,14 +103,21 @@ func (c *Client) call(ctx context.Context, method, what string, request, answer 
 		return &e
 	}
 	if err := json.NewDecoder(response.Body).Decode(answer); err != nil {
-		return c.lost(ctx, err)
+		return c.lost(ctx, within, err)
 	}
 	return nil
 }
 
-// lost says that the supervisor went away in the middle of a request.
-func (c *Client) lost(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+// errSilent is why a call was given up that nobody cancelled.
+var errSilent = errors.New("no answer in time")
+
+// lost says why there was no answer: the supervisor went away in the middle of a request, or is there
+// and does not answer.
+func (c *Client) lost(ctx context.Context, within time.Duration, err error) error {
+	switch {
+	case context.Cause(ctx) == errSilent:
+		return silent(c.folder, c.name, within)
+	case ctx.Err() != nil:
 		return ctx.Err()
 	}
 	return fail(CodeMissing, "`zkctl ls` shows what runs", "the supervisor of %s went away: %w", c.name, errors.Unwrap(err))
@@ -84,56 +125,61 @@ func (c *Client) lost(ctx context.Context, err error) error {
 
 // Status asks every member and says how the ensemble is.
 func (c *Client) Status(ctx context.Context) (s Status, err error) {
-	return s, c.call(ctx, http.MethodGet, "status", nil, &s)
+	return s, c.call(ctx, answerTime, http.MethodGet, "status", nil, &s)
 }
 
-// Wait returns when the ensemble is in a condition; when it is not in time, that is CodeTimedOut.
+// Wait returns when the ensemble is in a condition; when it is not in time, or the supervisor does not say
+// in time that it is, that is CodeTimedOut.
 func (c *Client) Wait(ctx context.Context, r WaitRequest) (s Status, err error) {
-	return s, c.call(ctx, http.MethodPost, "wait", r, &s)
+	err = c.call(ctx, seconds(r.Timeout)+answerTime, http.MethodPost, "wait", r, &s)
+	if errors.Is(err, errSilent) {
+		return s, fail(CodeTimedOut, HintOf(err), "waited in vain for %s: %w", r.For, err)
+	}
+	return s, err
 }
 
 // Act does a verb to the members that a selector chooses.
 func (c *Client) Act(ctx context.Context, r ActRequest) (a ActReport, err error) {
-	return a, c.call(ctx, http.MethodPost, "act", r, &a)
+	return a, c.call(ctx, answerTime, http.MethodPost, "act", r, &a)
 }
 
 // Partition cuts links.
 func (c *Client) Partition(ctx context.Context, r PartitionRequest) (f FaultReport, err error) {
-	return f, c.call(ctx, http.MethodPost, "partition", r, &f)
+	return f, c.call(ctx, answerTime, http.MethodPost, "partition", r, &f)
 }
 
 // Slow delays or throttles links.
 func (c *Client) Slow(ctx context.Context, r SlowRequest) (f FaultReport, err error) {
-	return f, c.call(ctx, http.MethodPost, "slow", r, &f)
+	return f, c.call(ctx, answerTime, http.MethodPost, "slow", r, &f)
 }
 
 // Mend ends faults.
 func (c *Client) Mend(ctx context.Context, r HealRequest) (h HealReport, err error) {
-	return h, c.call(ctx, http.MethodPost, "heal", r, &h)
+	return h, c.call(ctx, answerTime, http.MethodPost, "heal", r, &h)
 }
 
 // Faults lists the active faults.
 func (c *Client) Faults(ctx context.Context) (f FaultsAnswer, err error) {
-	return f, c.call(ctx, http.MethodGet, "faults", nil, &f)
+	return f, c.call(ctx, answerTime, http.MethodGet, "faults", nil, &f)
 }
 
 // Stop ends the ensemble; it returns when the members have ended.
 func (c *Client) Stop(ctx context.Context) error {
 	var nothing struct{}
-	return c.call(ctx, http.MethodPost, "stop", nothing, &nothing)
+	return c.call(ctx, stopTime, http.MethodPost, "stop", nothing, &nothing)
 }
 
 // Members implements inject.Target.
 func (c *Client) Members(ctx context.Context) ([]inject.Member, error) {
 	var a MembersAnswer
-	err := c.call(ctx, http.MethodGet, "members", nil, &a)
+	err := c.call(ctx, answerTime, http.MethodGet, "members", nil, &a)
 	return a.Members, err
 }
 
 // Inject implements inject.Target.
 func (c *Client) Inject(ctx context.Context, f inject.Fault, lease time.Duration) (inject.Fault, error) {
 	var a FaultReport
-	err := c.call(ctx, http.MethodPost, "inject", InjectRequest{f, lease.Seconds()}, &a)
+	err := c.call(ctx, answerTime, http.MethodPost, "inject", InjectRequest{f, lease.Seconds()}, &a)
 	return a.Fault, err
 }
 

@@ -25,24 +25,33 @@ func (s *Supervisor) listen() error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("control socket: %w", err)
 	}
-	listener, err := net.Listen("unix", path)
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
 		return fmt.Errorf("control socket: %w", err)
 	}
+	// Closing it must not remove what has its name by then: see mendSocket.
+	listener.SetUnlinkOnClose(false)
 	// The directory is private already; this is for those who copy it about.
 	if err := os.Chmod(path, 0o600); err != nil {
 		listener.Close()
 		return fmt.Errorf("control socket: %w", err)
 	}
+	if s.socket, err = os.Lstat(path); err != nil {
+		listener.Close()
+		return fmt.Errorf("control socket: %w", err)
+	}
 	s.listener = listener
-	s.server = &http.Server{Handler: s.routes(), ReadHeaderTimeout: 5 * time.Second, ErrorLog: log.New(io.Discard, "", 0)}
+	if s.server == nil {
+		s.server = &http.Server{Handler: s.routes(), ReadHeaderTimeout: 5 * time.Second, ErrorLog: log.New(io.Discard, "", 0)}
+	}
 	return nil
 }
 
 // serve answers requests. It comes after the members have been started: a second `up` that came
 // before would find them down and start each once more, on the same data.
 func (s *Supervisor) serve() error {
-	s.serving.Go(func() { _ = s.server.Serve(s.listener) })
+	listener := s.listener
+	s.serving.Go(func() { _ = s.server.Serve(listener) })
 	return nil
 }
 
@@ -56,7 +65,16 @@ func (s *Supervisor) closeSocket() error {
 	}
 	_ = s.listener.Close() // when it came to serve, the server has closed it
 	s.serving.Wait()
+	if path, pathErr := s.folder.Socket(); pathErr == nil && s.socketAt(path) {
+		_ = os.Remove(path) // one that stays says nothing: the lock tells whether a supervisor runs
+	}
 	return err
+}
+
+// socketAt tells whether this supervisor's own socket is found at path.
+func (s *Supervisor) socketAt(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && os.SameFile(s.socket, info)
 }
 
 // routes is the control protocol; see api.go.

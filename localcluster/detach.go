@@ -10,8 +10,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"strings"
 	"syscall"
+	"time"
 )
 
 // SuperviseCommand is the hidden command that runs Detached: `zkctl supervise FOLDER`.
@@ -46,8 +46,8 @@ func Detached(ctx context.Context, folder Folder, name string) error {
 
 // spawn starts a detached supervisor: this program again, in a session of its own, so that it outlives
 // the terminal. It returns when the members' processes have been started. running tells that there
-// was a supervisor already, which is then left alone.
-func spawn(folder Folder, name string) (running bool, err error) {
+// was a supervisor already, which is then left alone. One that has not reported by the deadline is killed.
+func spawn(ctx context.Context, folder Folder, name string, deadline time.Time) (running bool, err error) {
 	self, err := executable()
 	if err != nil {
 		return false, err
@@ -72,7 +72,16 @@ func spawn(folder Folder, name string) (running bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("supervisor: %w", err)
 	}
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { _ = read.SetReadDeadline(time.Now()) })()
 	running, err = outcome(read)
+	if ctx.Err() != nil && err != nil {
+		state := processState(cmd.Process.Pid)
+		_ = cmd.Process.Kill() // its members go with it
+		err = fail(CodeFailed, "the whole log: "+folder.SupervisorLog(),
+			"the supervisor, process %d, did not start the members in time%s", cmd.Process.Pid, inState(state))
+	}
 	if err == nil && !running {
 		go cmd.Wait() // it goes on without us; should it end before we do, it is buried
 		return false, nil
@@ -82,6 +91,14 @@ func spawn(folder Folder, name string) (running bool, err error) {
 		err = fail(CodeFailed, "the whole log: "+folder.SupervisorLog(), "the supervisor died; the end of its log:\n%s", tailOf(folder.SupervisorLog(), 20))
 	}
 	return running, err
+}
+
+// inState words a process's state, where it is known.
+func inState(state byte) string {
+	if state == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (state %c)", state)
 }
 
 // outcome reads a supervisor's report.
@@ -94,14 +111,4 @@ func outcome(pipe io.Reader) (running bool, err error) {
 		return false, r.Error
 	}
 	return r.Running, nil
-}
-
-// tailOf is the end of a text file, for an error message.
-func tailOf(path string, lines int) string {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return err.Error()
-	}
-	all := strings.Split(strings.TrimRight(string(text), "\n"), "\n")
-	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }

@@ -39,7 +39,13 @@
 // # Invariants
 //
 //   - There is at most one supervisor for a folder: it holds the lock, which the kernel drops when
-//     it dies.
+//     it dies. It reads the spec under the lock, and up changes the spec only under the lock.
+//   - A supervisor can be found as long as it runs: within a second it makes a lock, a socket or a
+//     spec.json again that was removed, and ends when its folder is gone. Data is deleted only when
+//     no process of the ensemble is left.
+//   - Every call of a Client has a deadline, so that no command hangs with a supervisor that is
+//     stopped. A supervisor that ends in order empties its lock file; one whose number is in a lock
+//     that is free was killed, and the file's time is when it was last seen.
 //   - No member outlives its supervisor, however that ends: see launcher and guard.
 //   - Ports are in spec.json before anything listens on them, and never change.
 //   - A fault is in the ledger and in the timeline before it takes effect, and every lease is ended

@@ -1,6 +1,7 @@
 package localcluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,36 +15,76 @@ import (
 type DownResult struct {
 	Existed bool
 	Running bool
+	Forced  string // why the supervisor had to be killed, empty when it ended in order
 	Purged  bool
 }
 
-// Down stops an ensemble, and with purge deletes all its data. That there is none is fine.
+// Down stops an ensemble, and with purge deletes all its data. That there is none is fine; one that may
+// not be looked at is an error, since it may be running.
 func Down(ctx context.Context, home Home, name string, purge, dryRun bool) (DownResult, error) {
 	folder := home.Folder(name)
-	if !fileExists(folder.SpecFile()) {
+	if _, err := os.Stat(folder.SpecFile()); errors.Is(err, fs.ErrNotExist) {
 		return DownResult{}, nil
+	} else if err != nil {
+		return DownResult{}, noAccess(name, err)
 	}
 	result := DownResult{Existed: true, Purged: purge}
-	lock, free, err := lockFile(folder.LockFile(), false)
+	held, err := lockHeld(folder.LockFile())
 	if err != nil {
-		return result, err
+		return result, noAccess(name, err)
 	}
-	if free {
-		defer lock.unlock()
-	}
-	result.Running = !free
+	supervisor, _ := processesOf(folder)
+	result.Running = held || supervisor != 0 // one whose lock was removed is still one
 	if dryRun {
 		return result, nil
 	}
-	if !free {
-		if err := stopSupervisor(ctx, folder); err != nil {
+	if result.Running {
+		if result.Forced, err = stopSupervisor(ctx, folder); err != nil {
 			return result, err
 		}
 	}
 	if purge {
-		return result, removeEnsemble(folder)
+		return result, purgeEnsemble(ctx, folder, name)
 	}
-	return result, nil
+	return result, awaitGone(ctx, folder, name)
+}
+
+// purgeEnsemble deletes a stopped ensemble, and holds its lock meanwhile, so that no supervisor starts on
+// data that is being deleted.
+func purgeEnsemble(ctx context.Context, folder Folder, name string) error {
+	lock, err := takeFreeLock(folder.LockFile())
+	if err != nil {
+		return err
+	}
+	if lock == nil {
+		return fail(CodeFailed, "", "the ensemble %s was started again meanwhile", name)
+	}
+	defer lock.unlock()
+	if err := awaitGone(ctx, folder, name); err != nil {
+		return err
+	}
+	return removeEnsemble(folder)
+}
+
+// awaitGone returns when no member of an ensemble without a supervisor is left. When the supervisor was
+// killed, the kernel kills its members, but it need not have done so yet.
+func awaitGone(ctx context.Context, folder Folder, name string) error {
+	deadline := time.Now().Add(killTime)
+	for {
+		_, members := processesOf(folder)
+		switch {
+		case len(members) == 0:
+			return nil
+		case time.Now().After(deadline):
+			return fail(CodeFailed, fmt.Sprintf("end it with `kill -KILL %d`, then try again", members[0]),
+				"process %d still runs a member of %s", members[0], name)
+		}
+		select {
+		case <-time.After(eager):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // removeEnsemble deletes a stopped ensemble with all its data.
@@ -58,39 +99,66 @@ func removeEnsemble(folder Folder) error {
 	return os.RemoveAll(string(folder))
 }
 
-// stopGrace is how long a supervisor may take to stop: its members' grace, and some.
-const stopGrace = endGrace + 5*time.Second
+const (
+	// stopTime is how long a supervisor may take to stop: its members' grace, and some.
+	stopTime = endGrace + 800*time.Millisecond
+	// killTime is how long a process may take to be gone after it was killed.
+	killTime = time.Second
+)
 
-// stopSupervisor ends a supervisor, in order when it listens, by force when it does not; its members
-// go with it in both cases. It returns when the supervisor's lock is free.
-func stopSupervisor(ctx context.Context, folder Folder) error {
-	if client, err := Dial(folder); err == nil {
-		asked, cancel := context.WithTimeout(ctx, stopGrace)
-		err = client.Stop(asked)
-		cancel()
-		if err == nil && awaitLock(ctx, folder, stopGrace) == nil {
-			return nil
-		}
+// stopSupervisor ends a supervisor, in order when it answers, by force when it does not; its members
+// go with it in both cases. It returns when the supervisor's lock is free; forced is why it was killed.
+func stopSupervisor(ctx context.Context, folder Folder) (forced string, err error) {
+	pid := folder.supervisorPID()
+	if stopped(pid) {
+		forced = fmt.Sprintf("process %d was stopped (state T)", pid)
+	} else if client, err := Dial(folder); err != nil {
+		forced = err.Error()
+	} else if err := client.Stop(ctx); err != nil && CodeOf(err) != CodeMissing {
+		forced = err.Error()
 	}
 	if err := ctx.Err(); err != nil {
-		return err
+		return "", err
 	}
-	if err := killSupervisor(folder); err != nil {
-		return err
+	if forced == "" && awaitEnd(ctx, folder, pid, killTime) == nil {
+		return "", nil
 	}
-	return awaitLock(ctx, folder, stopGrace)
+	held, err := lockHeld(folder.LockFile())
+	if err != nil {
+		return forced, err
+	}
+	if !held {
+		// The number in a lock that is free may be another process's by now.
+		if pid, _ = processesOf(folder); pid == 0 {
+			return "", nil
+		}
+	}
+	if pid == 0 {
+		return forced, fail(CodeFailed, "see which process has it open, and end it: `fuser "+folder.LockFile()+"`",
+			"the supervisor of %s does not answer, and its lock does not say which process it is", folder)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && err != syscall.ESRCH {
+		return forced, fmt.Errorf("end the supervisor of %s, process %d: %w", folder, pid, err)
+	}
+	return cmp.Or(forced, "it did not end"), awaitEnd(ctx, folder, pid, killTime)
 }
 
-// awaitLock returns when no supervisor holds the ensemble any more.
-func awaitLock(ctx context.Context, folder Folder, patience time.Duration) error {
+// awaitEnd returns when no supervisor holds the ensemble any more, and its process has ended, which is
+// known by itself where the lock was removed.
+func awaitEnd(ctx context.Context, folder Folder, pid int, patience time.Duration) error {
 	deadline := time.Now().Add(patience)
 	for {
 		held, err := lockHeld(folder.LockFile())
-		if err != nil || !held {
+		if err != nil {
 			return err
 		}
+		if !held {
+			if supervisor, _ := processesOf(folder); supervisor == 0 {
+				return nil
+			}
+		}
 		if time.Now().After(deadline) {
-			return fail(CodeFailed, "", "the supervisor of %s does not end", folder)
+			return fail(CodeFailed, "", "the supervisor of %s, process %d, does not end", folder, pid)
 		}
 		select {
 		case <-time.After(eager):
@@ -98,21 +166,4 @@ func awaitLock(ctx context.Context, folder Folder, patience time.Duration) error
 			return ctx.Err()
 		}
 	}
-}
-
-// killSupervisor kills the process that holds the lock.
-func killSupervisor(folder Folder) error {
-	held, err := lockHeld(folder.LockFile())
-	if err != nil || !held {
-		return err // it has ended
-	}
-	text, err := os.ReadFile(folder.LockFile())
-	if err != nil {
-		return err
-	}
-	var pid int
-	if _, err := fmt.Sscanf(string(text), "%d", &pid); err != nil || pid <= 1 {
-		return fail(CodeFailed, "end it by hand", "the supervisor of %s does not answer, and its lock does not say who it is", folder)
-	}
-	return syscall.Kill(pid, syscall.SIGKILL)
 }

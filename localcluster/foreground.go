@@ -3,12 +3,13 @@ package localcluster
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // UpForeground brings an ensemble up with the supervisor in this very process, calls ready when every
 // member serves, and stays until ctx is done or somebody stops the ensemble.
 func UpForeground(ctx context.Context, o UpOptions, ready func(UpResult) error) error {
-	u := up{UpOptions: o, folder: o.Home.Folder(o.Name)}
+	u := up{UpOptions: o, folder: o.Home.Folder(o.Name), deadline: time.Now().Add(max(o.Wait, 0) + answerTime)}
 	if err := u.design(); err != nil {
 		return err
 	}
@@ -22,6 +23,7 @@ func UpForeground(ctx context.Context, o UpOptions, ready func(UpResult) error) 
 		{"choose ports and make a folder", u.create, u.remove},
 		{"run the supervisor", func() error { return u.superviseHere(ctx, ended) },
 			func() error { cancel(); return <-ended }},
+		{"look at the members again", u.lookAgain, nil},
 		{"wait until every member serves", func() error { return u.wait(ctx) }, nil},
 	}
 	switch {

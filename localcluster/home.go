@@ -68,7 +68,8 @@ func (h Home) Names() ([]string, error) {
 		if !e.IsDir() || !validName.MatchString(e.Name()) {
 			continue
 		}
-		if _, err := os.Stat(h.Folder(e.Name()).SpecFile()); err == nil {
+		// One that may not be looked at is there all the same.
+		if _, err := os.Stat(h.Folder(e.Name()).SpecFile()); !errors.Is(err, fs.ErrNotExist) {
 			names = append(names, e.Name())
 		}
 	}

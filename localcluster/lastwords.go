@@ -31,23 +31,11 @@ func (m *member) lastWords(p *process) string {
 // printed is how a member's log ends, behind offset from: the error, which may have several lines, or
 // the last line.
 func (m *member) printed(from int64) string {
-	log, err := os.Open(m.folder.LogFile())
+	text, err := readEnd(m.folder.LogFile(), from)
 	if err != nil {
 		return err.Error()
 	}
-	defer log.Close()
-	size, err := log.Seek(0, io.SeekEnd)
-	if err == nil {
-		_, err = log.Seek(max(from, size-maxWords), io.SeekStart)
-	}
-	if err != nil {
-		return err.Error()
-	}
-	text, err := io.ReadAll(io.LimitReader(log, maxWords))
-	if err != nil {
-		return err.Error()
-	}
-	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	lines := strings.Split(strings.TrimSpace(text), "\n")
 	for i, line := range lines {
 		if said, ok := strings.CutPrefix(line, "zkctl: "); ok {
 			lines[i] = said
@@ -55,6 +43,24 @@ func (m *member) printed(from int64) string {
 		}
 	}
 	return lines[len(lines)-1]
+}
+
+// readEnd is how a text file ends, behind offset from and not more than maxWords.
+func readEnd(path string, from int64) (string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	size, err := file.Seek(0, io.SeekEnd)
+	if err == nil {
+		_, err = file.Seek(max(from, size-maxWords), io.SeekStart)
+	}
+	if err != nil {
+		return "", err
+	}
+	text, err := io.ReadAll(io.LimitReader(file, maxWords))
+	return string(text), err
 }
 
 func isHint(line string) bool { return strings.HasPrefix(line, "hint: ") }

@@ -184,7 +184,7 @@ func TestTenAtOnce(t *testing.T) {
 			t.Fatalf("%d ensembles are left, not %d", len(list), n-i)
 		}
 		for _, s := range list {
-			if s.State != localcluster.StateRunning || s.Health != probe.HealthHealthy || s.Members != 3 {
+			if s.State != localcluster.StateRunning || s.Health == nil || *s.Health != probe.HealthHealthy || s.Members != 3 {
 				t.Errorf("after %d were removed: %+v", i, s)
 			}
 			for _, address := range strings.Split(s.Connect, ",") {

@@ -3,22 +3,22 @@ package localcluster
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
+	"time"
 
 	"zkctl/probe"
 )
 
 // Summary is one line of `ls`.
 type Summary struct {
-	Name    string       `json:"name"`
-	State   string       `json:"state"`
-	Health  probe.Health `json:"health"`
-	Connect string       `json:"connect"`
-	Members int          `json:"members"`
+	Name    string        `json:"name"`
+	State   string        `json:"state"`
+	Health  *probe.Health `json:"health"` // null when it cannot be told
+	Connect string        `json:"connect"`
+	Members int           `json:"members"`
 }
 
-// List says how every ensemble of a home is.
+// List says how every ensemble of a home is. One that cannot be asked is in the list too, and in the error.
 func List(ctx context.Context, home Home) ([]Summary, error) {
 	names, err := home.Names()
 	if err != nil {
@@ -28,10 +28,10 @@ func List(ctx context.Context, home Home) ([]Summary, error) {
 	done := make(chan error)
 	for i, name := range names {
 		go func() {
-			status, err := StatusOf(ctx, home.Folder(name))
-			list[i] = Summary{Name: name, State: status.State, Health: status.Health, Connect: status.Connect, Members: len(status.Members)}
+			var err error
+			list[i], err = summarize(ctx, home, name)
 			if err != nil {
-				err = fmt.Errorf("%s: %w", name, err)
+				err = fail(CodeFailed, HintOf(err), "%s: %w", name, err)
 			}
 			done <- err
 		}()
@@ -43,6 +43,18 @@ func List(ctx context.Context, home Home) ([]Summary, error) {
 	return slices.Clip(list), errors.Join(errs...)
 }
 
+func summarize(ctx context.Context, home Home, name string) (Summary, error) {
+	status, err := StatusOf(ctx, home.Folder(name))
+	if err == nil {
+		return Summary{Name: name, State: status.State, Health: &status.Health, Connect: status.Connect, Members: len(status.Members)}, nil
+	}
+	summary := Summary{Name: name, State: StateUnknown}
+	if spec, err := LoadSpec(home.Folder(name)); err == nil {
+		summary.Connect, summary.Members = spec.Connect(), len(spec.Members)
+	}
+	return summary, err
+}
+
 // StatusOf is the status of an ensemble, whether it runs or not.
 func StatusOf(ctx context.Context, folder Folder) (Status, error) {
 	spec, err := LoadSpec(folder)
@@ -50,33 +62,45 @@ func StatusOf(ctx context.Context, folder Folder) (Status, error) {
 		return Status{}, err
 	}
 	client, err := Dial(folder)
-	if err != nil {
-		return stoppedStatus(folder, spec)
+	if err == nil {
+		return client.Status(ctx)
 	}
-	return client.Status(ctx)
+	if held, lookErr := lockHeld(folder.LockFile()); held || lookErr != nil || CodeOf(err) != CodeMissing {
+		return Status{}, err
+	}
+	return stoppedStatus(folder, spec)
 }
 
 // WaitFor returns when an ensemble is in a condition. One that is stopped is down, and is in no other
-// condition until somebody starts it.
+// condition until somebody starts it; one that is starting or ending is waited for.
 func WaitFor(ctx context.Context, folder Folder, r WaitRequest) (Status, error) {
 	spec, err := LoadSpec(folder)
 	if err != nil {
 		return Status{}, err
 	}
-	client, err := Dial(folder)
-	if err == nil {
-		var status Status
-		status, err = client.Wait(ctx, r)
-		if r.For != "down" || CodeOf(err) != CodeMissing {
-			return status, err
+	down := r.For == "down" || r.For == probe.HealthNoQuorum.String()
+	for deadline := time.Now().Add(seconds(r.Timeout)); ; {
+		client, err := Dial(folder)
+		if err == nil {
+			var status Status
+			if status, err = client.Wait(ctx, r); err == nil || CodeOf(err) != CodeMissing {
+				return status, err
+			}
 		}
-		// Its supervisor ended while we waited for just that.
-		err = awaitLock(ctx, folder, stopGrace)
-	} else if r.For == "down" || r.For == probe.HealthNoQuorum.String() {
-		err = nil
+		held, lookErr := lockHeld(folder.LockFile())
+		switch {
+		case lookErr != nil || CodeOf(err) != CodeMissing || !held && !down:
+			return Status{}, err
+		case !held:
+			return stoppedStatus(folder, spec)
+		case !time.Now().Before(deadline):
+			return Status{}, fail(CodeTimedOut, HintOf(err), "waited in vain for %s: %w", r.For, err)
+		}
+		r.Timeout = max(time.Until(deadline).Seconds(), 0)
+		select {
+		case <-time.After(eager):
+		case <-ctx.Done():
+			return Status{}, ctx.Err()
+		}
 	}
-	if err != nil {
-		return Status{}, err
-	}
-	return stoppedStatus(folder, spec)
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Where an ensemble's ports come from. The rules, each against a failure that users of other tools
@@ -132,6 +133,9 @@ type registered struct {
 	Count  int    `json:"count"`
 }
 
+// registerTime is how long the register may be in use by other ups: each needs it for some milliseconds.
+const registerTime = 3 * time.Second
+
 // openRegister locks the register of this user. Where the runtime directory is unusable the home
 // keeps one, which still serves all ensembles of that home.
 func openRegister(home Home) (*register, error) {
@@ -139,9 +143,14 @@ func openRegister(home Home) (*register, error) {
 	if err != nil {
 		dir = string(home)
 	}
-	lock, _, err := lockFile(filepath.Join(dir, ".ports.lock"), true)
+	path := filepath.Join(dir, ".ports.lock")
+	lock, err := awaitFile(path, registerTime)
 	if err != nil {
 		return nil, fmt.Errorf("register of ports: %w", err)
+	}
+	if lock == nil {
+		return nil, fail(CodeFailed, "another zkctl up that is stopped or hangs may hold it: `fuser "+path+"` says which process",
+			"register of ports: %s has been locked for %s", path, registerTime)
 	}
 	r := &register{path: filepath.Join(dir, ".ports.json"), lock: lock}
 	// An unreadable register is an empty one: it only spares us clashes that binding would show.

@@ -9,7 +9,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
+	"time"
 )
 
 // runtimeDir is the one directory that every zkctl of this user on this machine agrees on, whatever
@@ -62,17 +64,23 @@ func hashOf(text string) uint64 {
 // fileLock is an advisory lock on a file, dropped by the kernel when its holder dies.
 type fileLock struct{ file *os.File }
 
-// lockFile takes the lock, waiting for it when wait is set; otherwise ok is false when another holds it.
-func lockFile(path string, wait bool) (lock *fileLock, ok bool, err error) {
-	how := syscall.LOCK_EX
-	if !wait {
-		how |= syscall.LOCK_NB
-	}
+// lockFile takes the lock; ok is false when another holds it.
+func lockFile(path string) (lock *fileLock, ok bool, err error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, false, err
 	}
-	return flock(file, how)
+	return flock(file, syscall.LOCK_EX|syscall.LOCK_NB)
+}
+
+// awaitFile takes the lock as soon as it is free, if that is in time; otherwise it returns nil.
+func awaitFile(path string, patience time.Duration) (*fileLock, error) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(eager) {
+		lock, ok, err := lockFile(path)
+		if ok || err != nil || time.Now().After(deadline) {
+			return lock, err
+		}
+	}
 }
 
 // lockHeld tells whether somebody holds the lock. Those who only look are not in each other's way, and
@@ -113,3 +121,12 @@ func flock(file *os.File, how int) (lock *fileLock, ok bool, err error) {
 
 // unlock lets go. The file stays: removing it would let two processes hold "the" lock at once.
 func (l *fileLock) unlock() { l.file.Close() }
+
+// sign writes this process's number into the lock, for those who must end a supervisor that does not answer.
+func (l *fileLock) sign() error {
+	if err := l.file.Truncate(0); err != nil {
+		return err
+	}
+	_, err := l.file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	return err
+}

@@ -20,6 +20,7 @@ import (
 const (
 	StateRunning = "running"
 	StateStopped = "stopped"
+	StateUnknown = "unknown" // in a list: it could not be asked
 )
 
 // Status is what `status` prints: the ensemble at one moment.
@@ -34,6 +35,8 @@ type Status struct {
 	Members []MemberStatus  `json:"members"`
 	Faults  []ActiveFault   `json:"faults"`
 	Reasons []probe.Finding `json:"reasons"` // why it is not healthy, and remarks
+	// Killed is set when it is stopped because its supervisor was killed.
+	Killed *Killed `json:"killed,omitempty"`
 }
 
 // MemberStatus is one member at one moment.
@@ -169,6 +172,11 @@ func stoppedStatus(folder Folder, spec *Spec) (Status, error) {
 		statuses = append(statuses, status)
 	}
 	status := newStatus(spec, StateStopped, probe.Judge(members, system), []ActiveFault{})
-	status.Members = statuses
+	status.Members, status.Killed = statuses, folder.killed()
+	if status.Killed != nil {
+		for i := range status.Members {
+			status.Members[i].Reason = "the supervisor was killed"
+		}
+	}
 	return status, nil
 }

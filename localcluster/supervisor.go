@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -33,8 +32,9 @@ type Supervisor struct {
 	launcher *launcher
 	guard    *guard
 	mesh     *link.Mesh
-	listener net.Listener // the control socket
-	server   *http.Server // of the control socket
+	listener *net.UnixListener // the control socket
+	socket   os.FileInfo       // its file, as it was made
+	server   *http.Server      // of the control socket
 
 	// acting is held by whoever changes something: one change at a time, so that a restart and a
 	// lease that ends do not trip over each other. Reading does not need it.
@@ -62,14 +62,7 @@ func Supervise(ctx context.Context, folder Folder, name string, started func()) 
 	if err != nil {
 		return err
 	}
-	system, err := spec.system()
-	if err != nil {
-		return err
-	}
-	s := &Supervisor{folder: folder, spec: spec, system: system, name: name, leases: make(chan struct{}, 1), ended: make(chan struct{})}
-	for _, m := range spec.Members {
-		s.members = append(s.members, &member{spec: m, folder: folder.Member(m.ID)})
-	}
+	s := &Supervisor{folder: folder, spec: spec, name: name, leases: make(chan struct{}, 1), ended: make(chan struct{})}
 	ctx, s.stop = context.WithCancel(ctx)
 	s.stopping = ctx.Done()
 	defer s.stop()
@@ -86,14 +79,15 @@ func Supervise(ctx context.Context, folder Folder, name string, started func()) 
 func (s *Supervisor) lifecycle(ctx context.Context) []step {
 	return []step{
 		{"take the lock", s.takeLock, s.dropLock},
+		{"read what the ensemble is made of", s.readSpec, nil},
 		{"find the engines", s.findEngines, nil},
 		{"check the ports", s.awaitPorts, nil},
 		{"open the timeline", s.openEvents, s.closeEvents},
 		{"open the links", s.openMesh, s.closeMesh},
 		{"open the control socket", s.listen, s.closeSocket},
 		{"start the members", s.startAll, s.endAll},
-		{"watch the members", func() error { return s.watch(ctx) }, s.endWatch},
 		{"answer requests", s.serve, nil},
+		{"watch the members", func() error { return s.watch(ctx) }, s.endWatch},
 	}
 }
 
@@ -106,25 +100,26 @@ func (s *Supervisor) takeLock() error {
 		return fail(CodeFailed, "", "%w: %s", errRunning, s.spec.Name)
 	}
 	s.lock = lock
-	// Whoever must end a supervisor that no longer answers finds its number here.
-	if err := lock.file.Truncate(0); err != nil {
-		return err
-	}
-	_, err = lock.file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
-	return err
+	return lock.sign()
 }
 
-// takeFreeLock takes a lock that no other supervisor holds. Others look at the lock for an instant,
-// to see whether there is a supervisor; that must not keep one from starting.
-func takeFreeLock(path string) (*fileLock, error) {
-	for range 10 {
-		if lock, ok, err := lockFile(path, false); ok || err != nil {
-			return lock, err
-		}
-		time.Sleep(10 * time.Millisecond)
+// readSpec reads the spec under the lock: from now on only this supervisor may change it.
+func (s *Supervisor) readSpec() (err error) {
+	if s.spec, err = LoadSpec(s.folder); err != nil {
+		return err
 	}
-	return nil, nil
+	if s.system, err = s.spec.system(); err != nil {
+		return err
+	}
+	for _, m := range s.spec.Members {
+		s.members = append(s.members, &member{spec: m, folder: s.folder.Member(m.ID)})
+	}
+	return nil
 }
+
+// takeFreeLock takes a lock that no other supervisor holds; nil is that one does. Others look at the lock
+// for an instant, to see whether there is a supervisor; that must not keep one from starting.
+func takeFreeLock(path string) (*fileLock, error) { return awaitFile(path, 100*time.Millisecond) }
 
 // errRunning is a second supervisor's reason to leave.
 var errRunning = errors.New("the ensemble is running already")
@@ -245,10 +240,11 @@ func (s *Supervisor) endAll() error {
 	return nil
 }
 
-// watch begins what goes on by itself: seeing roles change, and ending leases.
+// watch begins what goes on by itself: seeing roles change, ending leases, and keeping the folder whole.
 func (s *Supervisor) watch(ctx context.Context) error {
 	s.watching.Go(func() { s.watchRoles(ctx) })
 	s.watching.Go(func() { s.watchLeases(ctx) })
+	s.watching.Go(func() { s.watchFolder(ctx) })
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -75,4 +76,14 @@ func openGrowing(ctx context.Context, path string, more func() bool) (*os.File, 
 func (f Folder) Running() bool {
 	held, err := lockHeld(f.LockFile())
 	return held && err == nil
+}
+
+// tailOf is the end of a text file, for an error message. It reads no more of it than maxWords.
+func tailOf(path string, lines int) string {
+	text, err := readEnd(path, 0)
+	if err != nil {
+		return err.Error()
+	}
+	all := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }

@@ -10,7 +10,7 @@ import (
 // between, must not leave yet.
 func TestWhoFollowsSeesTheLastLine(t *testing.T) {
 	folder := Folder(t.TempDir())
-	lock, _, err := lockFile(folder.LockFile(), false)
+	lock, _, err := lockFile(folder.LockFile())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,14 +37,16 @@ type UpResult struct {
 // runs it starts the members that do not. When it fails, what it did is taken back: an ensemble that
 // it made is gone again, one that was stopped is stopped. Only when the time to wait is up is
 // everything left as it is, so that one can look.
+//
+// It returns at most answerTime after the time to wait, whatever it meets.
 func Up(ctx context.Context, o UpOptions) (UpResult, error) {
-	u := up{UpOptions: o, folder: o.Home.Folder(o.Name)}
+	u := up{UpOptions: o, folder: o.Home.Folder(o.Name), deadline: time.Now().Add(max(o.Wait, 0) + answerTime)}
 	if err := u.design(); err != nil {
 		return UpResult{}, err
 	}
 	if client, err := Dial(u.folder); err == nil && !u.result.Created {
 		result, err := u.attach(ctx, client)
-		if CodeOf(err) != CodeMissing || awaitLock(ctx, u.folder, stopGrace) != nil {
+		if CodeOf(err) != CodeMissing || awaitEnd(ctx, u.folder, 0, stopTime) != nil {
 			return result, err
 		}
 		// That supervisor was on its way out, and is gone now.
@@ -52,7 +54,8 @@ func Up(ctx context.Context, o UpOptions) (UpResult, error) {
 	}
 	steps := []step{
 		{"choose ports and make a folder", u.create, u.remove},
-		{"start the supervisor", u.start, u.stop},
+		{"start the supervisor", func() error { return u.start(ctx) }, u.stop},
+		{"look at the members again", u.lookAgain, nil},
 		{"wait until every member serves", func() error { return u.wait(ctx) }, nil},
 	}
 	switch {
@@ -66,7 +69,7 @@ func Up(ctx context.Context, o UpOptions) (UpResult, error) {
 		err = u.late
 	}
 	if err == nil && u.running {
-		client, err := Dial(u.folder)
+		client, err := u.dial()
 		if err != nil {
 			return u.result, err
 		}
@@ -75,21 +78,45 @@ func Up(ctx context.Context, o UpOptions) (UpResult, error) {
 	return u.result, err
 }
 
+// dial reaches a supervisor that another `up` has started, as soon as it takes requests.
+func (u *up) dial() (*Client, error) {
+	for {
+		client, err := Dial(u.folder)
+		if CodeOf(err) != CodeMissing || !u.folder.Running() {
+			return client, err
+		}
+		if time.Now().Add(settleTime).After(u.deadline) {
+			return nil, fail(CodeTimedOut, HintOf(err), "%w", err)
+		}
+	}
+}
+
 // PlanUp says what Up would do.
 func PlanUp(o UpOptions) ([]string, error) {
-	u := up{UpOptions: o, folder: o.Home.Folder(o.Name)}
+	u := up{UpOptions: o, folder: o.Home.Folder(o.Name), deadline: time.Now().Add(max(o.Wait, 0) + answerTime)}
 	if err := u.design(); err != nil {
 		return nil, err
 	}
 	var steps []string
 	add := func(format string, args ...any) { steps = append(steps, fmt.Sprintf(format, args...)) }
-	running := false
-	if _, err := Dial(u.folder); err == nil {
-		running = true
+	running := !u.result.Created && u.folder.Running()
+	var client *Client
+	if running {
+		var err error
+		if client, err = u.dial(); err != nil {
+			return nil, err
+		}
 	}
 	switch {
 	case running:
-		add("%s is running: start those of its members that are not", o.Name)
+		down, err := u.down(context.Background(), client)
+		if err != nil {
+			return nil, err
+		}
+		add("leave %s as it is: it is running", o.Name)
+		for _, id := range down {
+			add("start member %d", id)
+		}
 	case u.result.Created:
 		add("make %s", u.folder)
 		if o.Request.BasePort != 0 {
@@ -123,9 +150,11 @@ type up struct {
 	spec   *Spec
 	// revised is the spec as it should become, when a stopped ensemble's settings change.
 	revised *Spec
-	running bool  // there turned out to be a supervisor already
-	late    error // the time to wait was up
-	result  UpResult
+	running bool // there turned out to be a supervisor already
+	// deadline bounds the start; the rest has deadlines of its own.
+	deadline time.Time
+	late     error // the time to wait was up
+	result   UpResult
 }
 
 // design finds the spec of the ensemble, or draws one up.
@@ -153,9 +182,10 @@ func (u *up) design() (err error) {
 func (u *up) create() error {
 	err := create(u.Home, u.spec, u.Request.BasePort)
 	if errors.Is(err, fs.ErrExist) {
-		// Another `up` of the same name was faster: the ensemble is its, and starting it is for both.
+		// Another `up` of the same name was faster: the ensemble is its, and starting it is for both, if it
+		// is what this one wants.
 		u.result.Created = false
-		return nil
+		return u.lookAgain()
 	}
 	return err
 }
@@ -167,12 +197,53 @@ func (u *up) remove() error {
 	return removeEnsemble(u.folder)
 }
 
-func (u *up) revise() error { return u.revised.save(u.folder) }
+func (u *up) revise() error { return u.saveStopped(u.revised) }
 
-func (u *up) restore() error { return u.spec.save(u.folder) }
+func (u *up) restore() error {
+	if u.running {
+		return nil
+	}
+	return u.saveStopped(u.spec)
+}
 
-func (u *up) start() (err error) {
-	u.running, err = spawn(u.folder, u.Program)
+// saveStopped changes the spec while no supervisor runs, which the lock sees to: a supervisor reads the spec
+// when it has the lock.
+func (u *up) saveStopped(spec *Spec) error {
+	lock, err := takeFreeLock(u.folder.LockFile())
+	if err != nil {
+		return err
+	}
+	if lock == nil {
+		u.running = true
+		return fail(CodeUsage, "stop it first: zkctl down --name "+u.Name, "%s was started meanwhile: its settings cannot change now", u.Name)
+	}
+	defer lock.unlock()
+	return spec.save(u.folder)
+}
+
+func (u *up) start(ctx context.Context) (err error) {
+	u.running, err = spawn(ctx, u.folder, u.Program, u.deadline)
+	return err
+}
+
+// lookAgain finds out whether what runs is what was asked for: another `up` of the same name may have made
+// the ensemble, or have changed it, between the first look and the lock. The ensemble is then left as it is.
+func (u *up) lookAgain() error {
+	if u.result.Created {
+		return nil // it is this one's own
+	}
+	spec, err := LoadSpec(u.folder)
+	if err != nil {
+		return err
+	}
+	changed, err := spec.revise(u.Request)
+	if err == nil && changed {
+		err = fail(CodeUsage, "leave the flags out, or stop it first: zkctl down --name "+u.Name,
+			"another zkctl up has started %s with other settings or engines at the same moment", u.Name)
+	}
+	if err != nil {
+		u.running = true // not ours to take back
+	}
 	return err
 }
 
@@ -180,7 +251,8 @@ func (u *up) stop() error {
 	if u.running {
 		return nil // not ours to stop
 	}
-	return stopSupervisor(context.Background(), u.folder)
+	_, err := stopSupervisor(context.Background(), u.folder)
+	return err
 }
 
 // wait waits until every member serves, and fails at once when one dies.
@@ -211,23 +283,14 @@ func (u *up) wait(ctx context.Context) error {
 // attach makes an ensemble that runs whole.
 func (u *up) attach(ctx context.Context, client *Client) (UpResult, error) {
 	u.result.Already = true
-	if u.revised != nil {
-		return u.result, fail(CodeUsage, "stop it first: zkctl down --name "+u.Name, "%s is running: its settings cannot change now", u.Name)
-	}
 	var err error
-	if u.result.Status, err = client.Status(ctx); err != nil {
+	if u.result.Started, err = u.down(ctx, client); err != nil {
 		return u.result, err
 	}
-	var down []string
-	for _, m := range u.result.Status.Members {
-		if m.Role == probe.RoleDown.String() {
-			down = append(down, fmt.Sprint(m.ID))
-			u.result.Started = append(u.result.Started, m.ID)
-		}
-	}
-	if len(down) > 0 {
+	if len(u.result.Started) > 0 {
 		u.Progress("start the members that are down")
-		if _, err := client.Act(ctx, ActRequest{Verb: "start", Selector: strings.Join(down, ",")}); err != nil {
+		selector := strings.Trim(strings.ReplaceAll(fmt.Sprint(u.result.Started), " ", ","), "[]")
+		if _, err := client.Act(ctx, ActRequest{Verb: "start", Selector: selector}); err != nil {
 			return u.result, err
 		}
 	}
@@ -235,4 +298,21 @@ func (u *up) attach(ctx context.Context, client *Client) (UpResult, error) {
 		u.result.Status, err = client.Wait(ctx, WaitRequest{For: probe.HealthHealthy.String(), Timeout: u.Wait.Seconds()})
 	}
 	return u.result, err
+}
+
+// down lists the members of an ensemble that runs which up has to start. That the ensemble should change is
+// an error.
+func (u *up) down(ctx context.Context, client *Client) (ids []int64, err error) {
+	if u.revised != nil {
+		return nil, fail(CodeUsage, "stop it first: zkctl down --name "+u.Name, "%s is running: its settings cannot change now", u.Name)
+	}
+	if u.result.Status, err = client.Status(ctx); err != nil {
+		return nil, err
+	}
+	for _, m := range u.result.Status.Members {
+		if m.Role == probe.RoleDown.String() {
+			ids = append(ids, m.ID)
+		}
+	}
+	return ids, nil
 }

@@ -9,7 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -22,10 +24,28 @@ import (
 const asProgram = "ZKCTL_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
+	if path := os.Getenv(holdLock); path != "" {
+		holdLockFor(path)
+	}
 	if os.Getenv(asProgram) != "" {
 		os.Exit(commands.Run(context.Background(), os.Args[1:], commands.Stdio(), os.Getenv))
 	}
 	os.Exit(m.Run())
+}
+
+// holdLock makes this test binary hold an ensemble's lock as a supervisor does, and do nothing else.
+const holdLock = "ZKCTL_TEST_HOLD_LOCK"
+
+func holdLockFor(path string) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err == nil {
+		err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX)
+	}
+	if err == nil {
+		err = os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())), 0o600)
+	}
+	fmt.Println(err)
+	select {}
 }
 
 // patience bounds every wait of these tests. Nothing is asserted about how
@@ -38,6 +58,10 @@ type ensemble struct {
 	ctx  context.Context
 	env  []string
 	home string
+
+	// What a test of another user's ensemble changes: the program's path, and who runs it.
+	binary string
+	uid    uint32
 }
 
 // up starts an ensemble that goes away with the test.
@@ -88,11 +112,19 @@ func (e *ensemble) glob(pattern string) []string {
 
 // run runs the command line and returns what it printed and its exit code.
 func (e *ensemble) run(args ...string) (stdout, stderr string, code int) {
+	return e.exec(e.self(), args...)
+}
+
+// self is the program that stands in for zkctl.
+func (e *ensemble) self() string {
+	if e.binary != "" {
+		return e.binary
+	}
 	self, err := os.Executable()
 	if err != nil {
 		e.Fatal(err)
 	}
-	return e.exec(self, args...)
+	return self
 }
 
 func (e *ensemble) exec(name string, args ...string) (stdout, stderr string, code int) {

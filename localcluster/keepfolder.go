@@ -1,0 +1,94 @@
+package localcluster
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"time"
+)
+
+// Other programs can remove or move what a supervisor needs to be found by: its folder, its lock, its
+// socket. Without the folder it ends, since nobody could reach it or the data any more; the others it makes
+// again. It looks so often that it has noticed within a second.
+const folderTick = 250 * time.Millisecond
+
+// watchFolder keeps the supervisor findable, and says through the lock's time that it lives.
+func (s *Supervisor) watchFolder(ctx context.Context) {
+	ticker := time.NewTicker(folderTick)
+	defer ticker.Stop()
+	own, err := os.Stat(string(s.folder))
+	if err != nil {
+		s.stop()
+		return
+	}
+	for beat := 0; ; beat++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if now, err := os.Stat(string(s.folder)); errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(own, now) {
+			s.stop()
+			return
+		}
+		// What cannot be mended now, on a full disk say, is tried again at the next tick.
+		_ = s.mendLock()
+		_ = s.mendSocket()
+		_ = s.mendSpec()
+		if beat%4 == 0 {
+			now := time.Now()
+			_ = os.Chtimes(s.folder.LockFile(), now, now)
+		}
+	}
+}
+
+// mendLock takes the lock anew when its file was removed or replaced. Another supervisor that took the new
+// file meanwhile finds the ports in use, and leaves.
+func (s *Supervisor) mendLock() error {
+	if s.lock.isAt(s.folder.LockFile()) {
+		return nil
+	}
+	lock, ok, err := lockFile(s.folder.LockFile())
+	if err != nil || !ok {
+		return err
+	}
+	s.lock.unlock()
+	s.lock = lock
+	return lock.sign()
+}
+
+// isAt tells whether the lock's file is the one that is found at path.
+func (l *fileLock) isAt(path string) bool {
+	own, err := l.file.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Stat(path)
+	return err == nil && os.SameFile(own, there)
+}
+
+// mendSocket listens anew when the socket's file was removed. Requests under way go on.
+func (s *Supervisor) mendSocket() error {
+	path, err := s.folder.Socket()
+	if err != nil {
+		return err
+	}
+	if s.socketAt(path) {
+		return nil
+	}
+	old := s.listener
+	if err := s.listen(); err != nil {
+		return err
+	}
+	old.Close()
+	return s.serve()
+}
+
+// mendSpec writes the spec anew when it was removed: without it there is no ensemble to be seen.
+func (s *Supervisor) mendSpec() error {
+	if _, err := os.Stat(s.folder.SpecFile()); !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return s.spec.save(s.folder)
+}
