@@ -110,7 +110,21 @@ func faultLine(f localcluster.ActiveFault) string {
 	} else {
 		words = append(words, "("+untilText(f.Fault)+")")
 	}
-	return strings.Join(words, " ")
+	return strings.Join(words, " ") + overriddenText(f)
+}
+
+// overriddenText says what of a fault has no effect because of others.
+func overriddenText(f localcluster.ActiveFault) string {
+	text := ""
+	for _, o := range f.Overridden {
+		links := strings.Join(o.Links.Strings(), " ")
+		if o.Aspect == "all" {
+			text += fmt.Sprintf(", but %s cuts %s", o.By, links)
+		} else {
+			text += fmt.Sprintf(", but the %s of %s holds on %s", o.Aspect, o.By, links)
+		}
+	}
+	return text
 }
 
 func untilText(f inject.Fault) string {
@@ -160,7 +174,8 @@ func newSlowCommand(p *program) *cli.Command {
 		Usage:     "delay or throttle links between members",
 		ArgsUsage: "LINKS",
 		Description: "LINKS is 1>2 for one direction between two members, or a selector for all links of the members chosen. Where several " +
-			"faults slow a link, the newest counts.",
+			"faults slow a link, the newest latency and the newest rate hold, and the end of one brings back what the others say: " +
+			"zkctl faults shows which are in force.",
 		UsageText: "zkctl slow leader --latency 50ms --jitter 10ms\nzkctl slow '1>2' --rate 1MB --for 30s\nzkctl slow all --latency 5ms",
 		Flags: []cli.Flag{
 			&cli.DurationFlag{Name: "latency", Usage: "delay every byte by this much", Destination: &o.latency},
@@ -281,6 +296,11 @@ func drawFaults(pg *page, faults []localcluster.ActiveFault) {
 	}
 	pg.table([]column{left("id"), left("kind"), left("members").ranked(3), left("links"), left("left").ranked(1),
 		left("detail").ranked(2)}, rows)
+	for _, f := range faults {
+		if text := overriddenText(f); text != "" {
+			pg.line("- %s%s", f.ID, text)
+		}
+	}
 }
 
 type healOptions struct {

@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"zkctl/inject/link"
 )
 
 // Ledger keeps the faults of one ensemble: who broke what, until when.
@@ -123,24 +121,4 @@ func (l *Ledger) Next() (time.Time, bool) {
 		}
 	}
 	return next, !next.IsZero()
-}
-
-// Conditions adds up what the active faults want of the network. A lane that
-// two partitions cut stays cut until both are healed; of two faults that slow
-// a lane the newer one counts. It is what link.Mesh.Apply takes.
-func (l *Ledger) Conditions() map[link.Lane]link.Condition {
-	conditions := make(map[link.Lane]link.Condition)
-	for _, f := range l.active {
-		for _, lane := range f.Links {
-			condition := conditions[lane]
-			if f.Kind == Cut {
-				condition.Cut = true
-			}
-			if f.Kind == Slow && f.Shape != nil {
-				condition.Shape = *f.Shape
-			}
-			conditions[lane] = condition
-		}
-	}
-	return conditions
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -108,6 +109,83 @@ func TestLedgerRecover(t *testing.T) {
 	}
 	if got := faultIDs(l.Recover(Kill, 3)); got != "f1" {
 		t.Errorf("member 3 was started: %q ended, want f1", got)
+	}
+}
+
+// TestOverlap names what each lane gets, and what of each fault has no effect, while faults overlap
+// and one after the other ends.
+func TestOverlap(t *testing.T) {
+	shape := func(latency, jitter time.Duration, rate int64) *link.Shape {
+		return &link.Shape{Latency: latency, Jitter: jitter, Rate: rate}
+	}
+	ms := time.Millisecond
+	lanes := func(text string) Lanes {
+		var l Lanes
+		if err := json.Unmarshal([]byte(`["`+strings.ReplaceAll(text, " ", `","`)+`"]`), &l); err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	var l Ledger
+	l.Add(Fault{Kind: Slow, Links: lanes("1>2 2>1"), Shape: shape(50*ms, 10*ms, 0)}, at(0), 0) // f1
+	l.Add(Fault{Kind: Slow, Links: lanes("1>2"), Shape: shape(0, 0, 1000)}, at(0), 0)          // f2
+	l.Add(Fault{Kind: Slow, Links: lanes("1>2"), Shape: shape(5*ms, 0, 0)}, at(0), 0)          // f3
+	l.Add(Fault{Kind: Slow, Links: lanes("1>2 1>3"), Shape: shape(7*ms, 0, 2000)}, at(0), 0)   // f4
+	l.Add(Fault{Kind: Cut, Links: lanes("1>2/election 2>1")}, at(0), 0)                        // f5, two ways
+	l.Add(Fault{Kind: Cut, Links: lanes("2>1")}, at(0), 0)                                     // f6, one way
+	for _, step := range []struct {
+		heal       string
+		conditions string // of 1>2/quorum, 1>2/election, 2>1/quorum
+		overridden string
+	}{
+		{"", "7ms 2000; cut 7ms 2000; cut 50ms±10ms",
+			"f1: latency by f4 on 1>2/quorum, all by f5 on 1>2/election 2>1; f2: rate by f4 on 1>2/quorum, all by f5 on 1>2/election; " +
+				"f3: latency by f4 on 1>2/quorum, all by f5 on 1>2/election; f4: all by f5 on 1>2/election"},
+		{"f5", "7ms 2000; 7ms 2000; cut 50ms±10ms",
+			"f1: latency by f4 on 1>2, all by f6 on 2>1; f2: rate by f4 on 1>2; f3: latency by f4 on 1>2"},
+		{"f6", "7ms 2000; 7ms 2000; 50ms±10ms", "f1: latency by f4 on 1>2; f2: rate by f4 on 1>2; f3: latency by f4 on 1>2"},
+		{"f4", "5ms 1000; 5ms 1000; 50ms±10ms", "f1: latency by f3 on 1>2"},
+		{"f3", "50ms±10ms 1000; 50ms±10ms 1000; 50ms±10ms", ""},
+		{"f2", "50ms±10ms; 50ms±10ms; 50ms±10ms", ""},
+		{"f1", "; ; ", ""},
+	} {
+		if step.heal != "" {
+			l.Heal(Healing{IDs: []string{step.heal}})
+		}
+		var conditions, overridden []string
+		for _, lane := range []string{"1>2/quorum", "1>2/election", "2>1/quorum"} {
+			c := l.Conditions()[lanes(lane)[0]]
+			var words []string
+			if c.Cut {
+				words = append(words, "cut")
+			}
+			if c.Shape.Latency > 0 {
+				text := c.Shape.Latency.String()
+				if c.Shape.Jitter > 0 {
+					text += "±" + c.Shape.Jitter.String()
+				}
+				words = append(words, text)
+			}
+			if c.Shape.Rate > 0 {
+				words = append(words, strconv.FormatInt(c.Shape.Rate, 10))
+			}
+			conditions = append(conditions, strings.Join(words, " "))
+		}
+		for i, f := range l.Active() {
+			var words []string
+			for _, o := range Overrides(l.Active(), i) {
+				words = append(words, o.Aspect+" by "+o.By+" on "+strings.Join(o.Links.Strings(), " "))
+			}
+			if len(words) > 0 {
+				overridden = append(overridden, f.ID+": "+strings.Join(words, ", "))
+			}
+		}
+		if got := strings.Join(conditions, "; "); got != step.conditions {
+			t.Errorf("without %s: lanes %q, want %q", step.heal, got, step.conditions)
+		}
+		if got := strings.Join(overridden, "; "); got != step.overridden {
+			t.Errorf("without %s: overridden\n%s\nwant\n%s", step.heal, got, step.overridden)
+		}
 	}
 }
 

@@ -120,13 +120,14 @@ type FaultsAnswer struct {
 // ActiveFault is a fault with the time that it has left; nil is until it is healed.
 type ActiveFault struct {
 	inject.Fault
-	Remaining *float64 `json:"remaining_seconds"`
+	Remaining  *float64          `json:"remaining_seconds"`
+	Overridden []inject.Override `json:"overridden"` // what of it has no effect while others hold
 }
 
 func active(faults []inject.Fault, now time.Time) []ActiveFault {
 	list := []ActiveFault{}
-	for _, f := range faults {
-		a := ActiveFault{Fault: f}
+	for i, f := range faults {
+		a := ActiveFault{Fault: f, Overridden: inject.Overrides(faults, i)}
 		if f.Until != nil {
 			left := max(f.Until.Sub(now).Seconds(), 0)
 			a.Remaining = &left
