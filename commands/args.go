@@ -43,6 +43,10 @@ func parseArgs(app *cli.App, args []string) (*cmdline, error) {
 		case arg == "--":
 			l.args, l.dashed = append(l.args, args...), true
 			args = nil
+		case (arg == "--version" || arg == "-v") && len(l.path) == 0:
+			if err := l.addWord(app, "version"); err != nil {
+				return nil, err
+			}
 		case len(arg) > 1 && arg[0] == '-':
 			rest, err := l.addFlag(app, arg, args)
 			if err != nil {
@@ -119,6 +123,10 @@ func (l *cmdline) addWord(app *cli.App, word string) error {
 
 // addFlag takes a flag and, when it needs one, its value from the rest.
 func (l *cmdline) addFlag(app *cli.App, arg string, rest []string) ([]string, error) {
+	if c := l.command(); c != nil && strings.HasPrefix(c.ArgsUsage, "-- ") && len(l.args) > 0 {
+		return nil, withHint(usagef("%s: is %s a flag of zkctl's or of %s?", pathName(l.path), arg, l.args[0]),
+			"what belongs to the command comes behind --: %s -- %s %s …", pathName(l.path), strings.Join(l.args, " "), arg)
+	}
 	given, value, hasValue := strings.Cut(arg, "=")
 	name := strings.TrimLeft(given, "-")
 	if name == "help" || name == "h" {
@@ -228,8 +236,8 @@ func unknownCommand(app *cli.App, path []*cli.Command, word string) error {
 		known, where = path[len(path)-1].Subcommands, pathName(path)
 	}
 	err := usagef("unknown command %q for %s", word, where)
-	if s := closest(word, names(known)); s != "" {
-		return withHint(err, "did you mean %q?", s)
+	if s := suggestCommand(word, names(known)); s != "" {
+		return withHint(err, "did you mean %s?", s)
 	}
 	return withHint(err, "%s --help lists the commands", where)
 }
@@ -268,39 +276,4 @@ func names(commands []*cli.Command) []string {
 		}
 	}
 	return ns
-}
-
-// closest returns the known word that is few edits away from word, or "" when
-// none is: a suggestion that is not meant is worse than none.
-func closest(word string, known []string) string {
-	best, limit := "", len(word)/3+2
-	for _, k := range known {
-		if strings.HasPrefix(k, word) && len(word) >= 2 {
-			return k
-		}
-		if d := edits(word, k); d < limit {
-			best, limit = k, d
-		}
-	}
-	return best
-}
-
-// edits is the Levenshtein distance.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		diagonal := row[0]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			diagonal, row[j] = row[j], min(row[j]+1, row[j-1]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
 }

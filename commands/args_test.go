@@ -85,6 +85,7 @@ func TestClosest(t *testing.T) {
 	known := []string{"partition", "pause", "probe", "quorum", "up"}
 	for word, want := range map[string]string{
 		"puase": "pause", "part": "partition", "qorum": "quorum", "uo": "up", "frobnicate": "", "x": "", "": "",
+		"prob": "probe", "prboe": "probe", "pasue": "pause", "ppartitoin": "partition", "stop": "", "ab": "", "pa": "partition",
 	} {
 		if got := closest(word, known); got != want {
 			t.Errorf("closest(%q) = %q, want %q", word, got, want)
@@ -92,5 +93,36 @@ func TestClosest(t *testing.T) {
 	}
 	if !slices.Contains(known, closest("probee", known)) {
 		t.Error("one letter too many must still be recognised")
+	}
+}
+
+// TestSuggestions has words that people type who know other tools, or that describe what they want.
+func TestSuggestions(t *testing.T) {
+	known := names((&program{}).app().Commands)
+	for word, want := range map[string]string{
+		"stop": "down (the ensemble), kill or pause (members)", "halt": "down (the", "shutdown": "down (the", "exit": "down (the",
+		"destroy": "down --purge", "delete": "down --purge", "rm": "down --purge", "purge": "down --purge", "list": "ls (", "ps": "ls (",
+		"log": `"logs"`, "tail": "logs", "info": "status", "show": "status", "describe": "status", "stat": `"status"`, "health": "status",
+		"run": "up", "create": "up", "launch": "up", "new": "up", "init": "up", "connect": "exec -- COMMAND", "shell": "exec", "ssh": "exec",
+		"freeze": "pause", "unpause": "resume", "thaw": "resume", "continue": "resume", "cut": "partition", "net": "partition",
+		"split": "partition", "isolate": "partition", "delay": "slow", "throttle": "slow", "latency": "slow", "recover": "heal",
+		"repair": "heal", "fix": "heal", "undo": "heal", "crash": "kill", "reboot": "restart", "history": "events", "size": "quorum",
+		"server": "serve", "await": "wait", "sim": `"simulate"`, "ver": `"version"`, "STATUS": `"status"`, "Kill": `"kill"`,
+		"statsu": `"status"`, "strat": `"start"`, "klil": `"kill"`, "dwon": `"down"`, "restrat": `"restart"`, "particion": `"partition"`,
+		"parttion": `"partition"`, "quorm": `"quorum"`, "event": `"events"`, "fault": `"faults"`, "hael": `"heal"`, "sl": `"slow"`,
+		"wiat": `"wait"`, "evn": `"env"`, "pu": `"up"`,
+		"frobnicate": "", "x": "", "zookeeper": "", "kafka": "", "make": "", "9": "",
+	} {
+		got := suggestCommand(word, known)
+		if want == "" && got != "" || !strings.HasPrefix(got, want) {
+			t.Errorf("%s: did you mean %s? want %s", word, got, want)
+		}
+	}
+	for _, f := range foreign {
+		for _, word := range strings.Fields(f.words) {
+			if slices.Contains(known, word) || suggestCommand(word, known) == "" {
+				t.Errorf("%s is a command, or %s is none", word, f.means)
+			}
+		}
 	}
 }

@@ -363,7 +363,23 @@ func (o *healOptions) run(ctx context.Context) error {
 		for _, d := range report.Deeds {
 			pg.line("- member %d: %s", d.Member, d.Did)
 		}
+		drawLeft(pg, report.Left)
 	})
+}
+
+// drawLeft says which members a heal has not touched, and what would bring them back.
+func drawLeft(pg *page, left []localcluster.LeftMember) {
+	for _, kind := range []struct{ state, verb string }{{"stopped", "start"}, {"paused", "resume"}} {
+		var ids []int64
+		for _, m := range left {
+			if m.State == kind.state {
+				ids = append(ids, m.Member)
+			}
+		}
+		if len(ids) > 0 {
+			pg.line("- member %s: still %s; zkctl %s %s or zkctl heal --all brings it back", idList(ids), kind.state, kind.verb, idList(ids))
+		}
+	}
 }
 
 // faultIDs completes the arguments of heal.

@@ -38,8 +38,9 @@ func programHelp(pg *page, app *cli.App) {
 		}
 	}
 	flagsHelp(pg, "flags of every command", app.Flags)
+	helpRow(pg, "-h, --help", "show a command's flags and examples")
+	helpRow(pg, "-v, --version", "as zkctl version")
 	pg.para("exit codes: 0 done, healthy; 1 failed; 2 wrong usage; 3 unhealthy or a limit missed; 4 unknown; 5 timed out; 6 no such ensemble or member")
-	pg.para("zkctl COMMAND --help shows a command's flags and examples.")
 }
 
 func commandHelp(pg *page, app *cli.App, path []*cli.Command) {

@@ -337,7 +337,7 @@ func (r PartitionRequest) words() string {
 func (s *Supervisor) Mend(ctx context.Context, r HealRequest) (HealReport, error) {
 	s.acting.Lock()
 	defer s.acting.Unlock()
-	report := HealReport{Healed: []inject.Fault{}, DryRun: r.DryRun}
+	report := HealReport{Healed: []inject.Fault{}, Left: s.leftBy(r.Healing), DryRun: r.DryRun}
 	if r.DryRun {
 		s.mu.Lock()
 		would := s.ledger
@@ -368,6 +368,22 @@ func (s *Supervisor) Mend(ctx context.Context, r HealRequest) (HealReport, error
 		}
 	}
 	return report, err
+}
+
+// leftBy lists the members that a heal leaves stopped or paused, because it is about links only.
+func (s *Supervisor) leftBy(h inject.Healing) []LeftMember {
+	left := []LeftMember{}
+	if h.Processes || len(h.IDs) > 0 {
+		return left
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range s.members {
+		if m.state != stateRunning {
+			left = append(left, LeftMember{m.spec.ID, m.state.String()})
+		}
+	}
+	return left
 }
 
 func unknownFault(ids []string) error {

@@ -108,8 +108,15 @@ type HealRequest struct {
 // HealReport says which faults ended, and what was done to members besides.
 type HealReport struct {
 	Healed []inject.Fault `json:"healed"`
+	Left   []LeftMember   `json:"left"` // members that a heal without processes leaves as they are
 	Deeds  []Deed         `json:"deeds,omitempty"`
 	DryRun bool           `json:"dry_run,omitempty"`
+}
+
+// LeftMember is a member that serves nobody because of its process.
+type LeftMember struct {
+	Member int64  `json:"member"`
+	State  string `json:"state"` // "stopped" or "paused"
 }
 
 // FaultsAnswer lists the active faults.
