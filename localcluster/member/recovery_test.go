@@ -224,3 +224,81 @@ func TestStartsOnDigestsOfAnother(t *testing.T) {
 		t.Errorf("with digest.mustMatch it ends with %v", refused.err)
 	}
 }
+
+// prepared is a data folder of a member of an ensemble, in epoch 1, that ends with a transaction.
+func prepared(t *testing.T, last wire.Zxid) string {
+	t.Helper()
+	dir := t.TempDir()
+	store, found, err := storage.Open(storage.Options{DataDir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found.Tree.SetLastZxid(last)
+	if err := store.SetAcceptedEpoch(last.Epoch()); err != nil {
+		t.Fatal(err)
+	}
+	_, err = store.InstallSnapshot(found.Tree.Snapshot())
+	if err = errors.Join(err, store.SetCurrentEpoch(last.Epoch()), store.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// A standalone server goes on behind the end of the counter, and starts again there.
+func TestStandaloneCountsOn(t *testing.T) {
+	dir := prepared(t, 0x1fffffffd)
+	m := standalone(t, func(c *Config) { c.DataDir, c.DataLogDir, c.SnapCount, c.ForceSync = dir, dir, 3, true })
+	c := connectRaw(t, m.addr)
+	for i := range 10 {
+		c.create(fmt.Sprintf("/n%d", i), fmt.Sprint(i))
+	}
+	if got := m.stat("zk_last_zxid"); got != "0x200000008" {
+		t.Errorf("last zxid %s, want 0x200000008", got)
+	}
+	m.stop()
+	if m.err != nil {
+		t.Fatalf("stopped with %v", m.err)
+	}
+	m = m.again()
+	m.awaitServing(1)
+	c = c.resume(m.addr)
+	for i := range 10 {
+		if got := c.data(fmt.Sprintf("/n%d", i)); got != fmt.Sprint(i) {
+			t.Errorf("/n%d is %q", i, got)
+		}
+	}
+	c.create("/after", "")
+	if got := m.stat("zk_last_zxid"); got <= "0x200000008" {
+		t.Errorf("last zxid %s, want one behind 0x200000008", got)
+	}
+}
+
+// The snapshot of an ensemble, put into the folder of a standalone server, is what it serves.
+func TestStandaloneTakesASnapshotOfAnEnsemble(t *testing.T) {
+	m := standalone(t)
+	m.stop()
+	from, to := filepath.Join(prepared(t, 0x100000005), "version-2"), filepath.Join(m.cfg.DataDir, "version-2")
+	old, err := filepath.Glob(filepath.Join(to, "*"))
+	if err != nil || len(old) == 0 {
+		t.Fatalf("no files: %v", err)
+	}
+	for _, path := range old {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// As earlier versions of this server have written them.
+	writeFile(t, to, "acceptedEpoch", "0")
+	writeFile(t, to, "currentEpoch", "0")
+	snapshot, err := os.ReadFile(filepath.Join(from, "snapshot.100000005"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, to, "snapshot.100000005", string(snapshot))
+	m = m.again()
+	m.awaitServing(1)
+	connectRaw(t, m.addr).create("/a", "")
+	if got := m.stat("zk_last_zxid"); got != "0x100000007" {
+		t.Errorf("last zxid %s, want 0x100000007", got)
+	}
+}

@@ -110,7 +110,7 @@ func listenClient(cfg *Config, ready net.Listener) (net.Listener, error) {
 
 func openStorage(cfg *Config, fs storage.FS) (*storage.Store, *storage.Recovered, error) {
 	return storage.Open(storage.Options{
-		FS: fs, DataDir: cfg.DataDir, LogDir: cfg.DataLogDir, NoSync: !cfg.ForceSync, TrustEmpty: cfg.TrustEmpty,
+		FS: fs, DataDir: cfg.DataDir, LogDir: cfg.DataLogDir, NoSync: !cfg.ForceSync, TrustEmpty: cfg.TrustEmpty, Standalone: cfg.Standalone,
 		Recent: cfg.CommitLogCount, Preallocate: cfg.PreallocSize, DigestsMustMatch: cfg.DigestsMustMatch,
 		Tree: []datatree.Option{datatree.WithExtendedTypes(cfg.ExtendedTypes)},
 	})

@@ -38,6 +38,7 @@
 //     log reaches to every snapshot but one that a leader sent, beside which there is no older log.
 //  3. epoch(last zxid) <= currentEpoch <= acceptedEpoch, except between the steps of a protocol that writes
 //     them in the order acceptedEpoch, history, currentEpoch.
+//     A standalone server has no epochs (Options.Standalone): its counter runs over into the bits of the next.
 //  4. There is a snapshot before there is a log, if only snapshot.0 of the empty tree.
 //
 // # What a crash leaves, and what it does not

@@ -80,6 +80,51 @@ func (l layout) writeEpoch(name string, epoch int64) error {
 	return nil
 }
 
+// readEpochsAlone is for a server without peers. Files that an ensemble has left are raised to the epoch of the
+// last transaction where they are below it, so that the server can join an ensemble again with what it has
+// written alone, or was given; one that says nothing readable is of no use and does no harm.
+func (r *reader) readEpochsAlone(f *found) error {
+	reached := f.LastZxid.Epoch()
+	f.AcceptedEpoch, f.CurrentEpoch = reached, reached
+	for _, e := range []struct {
+		name  string
+		epoch *int64
+	}{{acceptedEpochName, &f.AcceptedEpoch}, {currentEpochName, &f.CurrentEpoch}} {
+		file, err := r.readEpoch(e.name)
+		if d := (*Damage)(nil); errors.As(err, &d) {
+			f.Notes = append(f.Notes, fmt.Sprintf("%v: not needed by a standalone server", d))
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		*e.epoch = max(file.value, reached)
+		if file.there && file.value < reached {
+			f.repair(fmt.Sprintf("%s is %d and the last transaction is %s: raised to %d", r.data(e.name), file.value, f.LastZxid, reached),
+				func() error { return r.writeEpoch(e.name, reached) })
+		}
+	}
+	f.AcceptedEpoch = max(f.AcceptedEpoch, f.CurrentEpoch)
+	return nil
+}
+
+// raiseEpochs follows a standalone server whose counter has run over into the bits of the next epoch.
+func (s *Store) raiseEpochs(epoch int64) error {
+	for _, name := range []string{acceptedEpochName, currentEpochName} {
+		file, err := s.readEpoch(name)
+		if d := (*Damage)(nil); err != nil && !errors.As(err, &d) {
+			return err
+		}
+		if err == nil && file.there && file.value < epoch {
+			if err := s.writeEpoch(name, epoch); err != nil {
+				return err
+			}
+		}
+	}
+	s.epochs = epochs{epoch, epoch}
+	return nil
+}
+
 // epochFiles is everything about epochs in a data folder.
 type epochFiles struct {
 	accepted, current epochFile

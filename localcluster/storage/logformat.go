@@ -70,19 +70,6 @@ func checkProposal(p wire.Proposal) error {
 	return nil
 }
 
-// follows tells whether next may stand right behind prev in a history: the next number of the same epoch,
-// or the first of a later one. Zxids leave no other choice (Zab section 3.1): a leader numbers its
-// transactions from 1 without gaps.
-func follows(prev, next wire.Zxid) bool {
-	if next.Epoch() == prev.Epoch() {
-		return next == prev+1
-	}
-	return next.Epoch() > prev.Epoch() && next.Counter() == 1
-}
-
 func successors(z wire.Zxid) string {
-	if z.Counter() == 1<<32-1 {
-		return "the first transaction of an epoch after " + fmt.Sprint(z.Epoch())
-	}
 	return fmt.Sprintf("%s or the first transaction of a later epoch", z+1)
 }

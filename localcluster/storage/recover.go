@@ -246,6 +246,9 @@ func (r *reader) readWithoutSnapshot(f *found, files listing) error {
 
 // refuseAmnesia refuses to begin anew in a folder whose epoch says that there was a history.
 func (r *reader) refuseAmnesia() error {
+	if r.options.Standalone {
+		return nil // no other server counts on what this one had
+	}
 	current, err := r.readEpoch(currentEpochName)
 	if err != nil {
 		return err
@@ -269,6 +272,9 @@ func (l layout) saveSnapshot(snap *datatree.Snapshot, stop func() error) error {
 
 // readEpochsInto adds the epochs and the repairs that they need.
 func (r *reader) readEpochsInto(f *found) error {
+	if r.options.Standalone {
+		return r.readEpochsAlone(f)
+	}
 	files, err := r.readEpochs()
 	if err != nil {
 		return err

@@ -127,7 +127,7 @@ func (r *replay) entry(path string, e LogEntry) error {
 		before, known = r.base, r.known
 		r.recent.reset()
 	}
-	if known && !follows(before, z) {
+	if known && !z.Follows(before) {
 		return &Damage{Path: path, Offset: e.Offset, Expected: "transaction " + successors(before), Found: z.String()}
 	}
 	r.prev, r.read = z, true

@@ -20,6 +20,9 @@ type Options struct {
 	// NoSync is forceSync=no: nothing waits for the disk, and a loss of power may lose what was
 	// acknowledged. A crash of the process alone does not.
 	NoSync bool
+	// Standalone is for a server without peers. It has no epochs, as in ZooKeeper: the epoch files keep it
+	// from nothing, and none are made.
+	Standalone bool
 	// TrustEmpty is snapshot.trust.empty: a log without any snapshot is the whole history.
 	TrustEmpty bool
 	// DigestsMustMatch refuses a tree whose digest is not the recorded one. Without it, as in ZooKeeper, the
@@ -182,13 +185,18 @@ func (s *Store) Append(batch []wire.Proposal) error {
 		if err := checkProposal(p); err != nil {
 			return err
 		}
-		if !follows(last, p.Zxid) {
+		if !p.Zxid.Follows(last) {
 			return fmt.Errorf("append %s behind %s: expected %s", p.Zxid, last, successors(last))
 		}
 		if err := s.promised(p.Zxid); err != nil {
 			return err
 		}
 		last = p.Zxid
+	}
+	if last.Epoch() > s.epochs.accepted {
+		if err := s.raiseEpochs(last.Epoch()); err != nil {
+			return s.fail(err)
+		}
 	}
 	for _, p := range batch {
 		if err := s.log.append(p); err != nil {
@@ -202,7 +210,7 @@ func (s *Store) Append(batch []wire.Proposal) error {
 
 // promised refuses history of an epoch that was never accepted: Open would refuse it, too.
 func (s *Store) promised(z wire.Zxid) error {
-	if z.Epoch() > s.epochs.accepted {
+	if z.Epoch() > s.epochs.accepted && !s.options.Standalone {
 		return fmt.Errorf("store transaction %s: acceptedEpoch is %d: expected SetAcceptedEpoch before", z, s.epochs.accepted)
 	}
 	return nil

@@ -92,16 +92,6 @@ func TestAppendRefusals(t *testing.T) {
 	}
 }
 
-// At the last number of an epoch only a new epoch may follow: adding one would run into the next by itself.
-func TestEndOfEpoch(t *testing.T) {
-	last := wire.MakeZxid(1, 1<<32-1)
-	for next, want := range map[wire.Zxid]bool{last + 1: false, last + 2: true, wire.MakeZxid(2, 2): false, wire.MakeZxid(5, 1): true} {
-		if follows(last, next) != want {
-			t.Errorf("%s after %s: %v", next, last, !want)
-		}
-	}
-}
-
 // watchOps records the operations on a disk.
 func watchOps(m *MemFS) *[]string {
 	var ops []string

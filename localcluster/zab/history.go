@@ -38,7 +38,7 @@ func (h *history) reset(last wire.Zxid, recent []wire.Proposal) {
 		return
 	}
 	start := len(recent) - 1
-	for start > 0 && follows(recent[start-1].Zxid, recent[start].Zxid) {
+	for start > 0 && recent[start].Zxid.Follows(recent[start-1].Zxid) {
 		start--
 	}
 	// What precedes the first entry is certain only where the zxid says so:
@@ -103,15 +103,6 @@ func (h *history) before(z wire.Zxid) (position wire.Zxid, ok bool) {
 
 func (h *history) search(z wire.Zxid) int {
 	return sort.Search(len(h.entries), func(i int) bool { return h.entries[i].Zxid >= z })
-}
-
-// follows tells whether next can stand right behind prev: the next number of
-// the same epoch, or the first of a later one.
-func follows(prev, next wire.Zxid) bool {
-	if next.Epoch() == prev.Epoch() {
-		return next == prev+1
-	}
-	return next.Epoch() > prev.Epoch() && next.Counter() == 1
 }
 
 // syncPlan is how a learner gets to the leader's history.

@@ -234,7 +234,11 @@ func (n *Node) accept(p wire.QuorumPacket) bool {
 		return false
 	case l.sync == wire.PacketSnap && n.phase == Synchronization && p.Zxid <= n.lastLogged:
 		return false // ZooKeeper queues before it takes its fuzzy snapshot: contained in it
-	case !follows(n.lastLogged, p.Zxid):
+	case p.Zxid.Epoch() > l.epoch:
+		// Its counter ran over into the bits of the next epoch.
+		n.distrust("%v %v of an epoch after the leader's, %d", p.Type, p.Zxid, l.epoch)
+		return false
+	case !p.Zxid.Follows(n.lastLogged):
 		n.distrust("%v %v does not follow %v", p.Type, p.Zxid, n.lastLogged)
 		return false
 	}

@@ -22,6 +22,14 @@ func (z Zxid) Epoch() int64 { return int64(z) >> 32 }
 // Counter is the transaction's number within its epoch, from 1.
 func (z Zxid) Counter() uint32 { return uint32(z) }
 
+// Follows tells whether z can stand right behind prev in a history: it is the next number, or the first of a
+// later epoch. Zxids leave no other choice (Zab section 3.1): a leader numbers its transactions from 1 without
+// gaps. A leader gives its epoch up before the counter ends; a standalone server, which has no epochs, counts on
+// into the bits of the next one.
+func (z Zxid) Follows(prev Zxid) bool {
+	return z == prev+1 || z.Epoch() > prev.Epoch() && z.Counter() == 1
+}
+
 // String writes the zxid as ZooKeeper's srvr does: 0x100000001.
 func (z Zxid) String() string { return "0x" + strconv.FormatUint(uint64(z), 16) }
 
