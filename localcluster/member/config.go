@@ -62,6 +62,9 @@ type Config struct {
 	// emptied (ZooKeeper's znode.container.checkIntervalMs, no key of zoo.cfg).
 	ReapInterval time.Duration
 
+	// LastCounter is where an epoch ends (zab.Config; no key of zoo.cfg).
+	LastCounter uint32
+
 	Ensemble *zoocfg.Ensemble // nil when standalone without server lines
 	Voters   quorum.System    // nil when Standalone
 

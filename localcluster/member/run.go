@@ -129,6 +129,7 @@ func newServer(cfg *Config, log *slog.Logger, found *storage.Recovered) (*server
 	node := zab.Config{
 		ID: zab.ServerID(cfg.ID), Standalone: cfg.Standalone, Voters: cfg.Voters,
 		Tick: cfg.Tick, InitLimit: cfg.InitLimit, SyncLimit: cfg.SyncLimit, History: cfg.CommitLogCount,
+		LastCounter: cfg.LastCounter,
 	}
 	if !cfg.Standalone {
 		node.ConfigText = cfg.Ensemble.Text()

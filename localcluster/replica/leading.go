@@ -152,8 +152,8 @@ func (s *Server) expireSessions() {
 		trace(expired)
 	}
 	for _, session := range expired {
-		if s.leading == nil {
-			return // the last proposal has cost this server its leadership
+		if s.leading == nil || s.status.NextZxid == 0 {
+			return // the last proposal has cost this server its leadership, or used up its epoch
 		}
 		s.shell.Info("session expired", "session", SessionName(session))
 		s.Propose(datatree.Request{Session: session, Op: wire.OpCloseSession})

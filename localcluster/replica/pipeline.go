@@ -27,6 +27,9 @@ func (s *Server) submit(r *Request) {
 	if r.Op == wire.OpCreateSession || r.Op == wire.OpCloseSession {
 		q.Auth = nil // as in ZooKeeper: these are the server's own
 	}
+	if s.leading != nil && s.status.NextZxid == 0 {
+		return // it waits for the new epoch, with whose election this connection ends
+	}
 	s.pending[c.session] = append(s.pending[c.session], r)
 	if s.leading != nil {
 		if r.Op == wire.OpCreateSession {
@@ -43,9 +46,14 @@ func (s *Server) submit(r *Request) {
 
 // Propose makes a request a transaction and starts broadcasting it; only a server
 // that leads may. Whether it succeeds or fails is decided here, by the Preparer;
-// both are transactions.
+// both are transactions. When the epoch has no number left it is dropped: the
+// leader steps down within a tick, and what a learner has asked for is over with
+// the learner's link.
 func (s *Server) Propose(q datatree.Request) {
 	zxid := s.status.NextZxid
+	if zxid == 0 {
+		return
+	}
 	txn := s.leading.preparer.Prepare(q, zxid, s.shell.Wall())
 	p := wire.Proposal{Zxid: zxid, Data: txn.Marshal()}
 	if trace := s.o.Tracer.Proposing; trace != nil {

@@ -175,7 +175,7 @@ func (s *Server) Tick() {
 	late := s.late() && !s.wasLate
 	s.lastTick, s.wasLate = s.shell.Now(), late
 	s.Step(zab.Tick{})
-	if s.leading != nil && !late {
+	if s.leading != nil && s.status.NextZxid != 0 && !late {
 		s.expireSessions()
 		s.reapNodes()
 	}

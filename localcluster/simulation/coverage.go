@@ -18,6 +18,8 @@ type Coverage struct {
 	// Relapses are deaths of servers that had died before and had not come as
 	// far as to serve again.
 	Relapses int
+	// EpochsUsedUp are epochs whose last transaction was proposed.
+	EpochsUsedUp int
 }
 
 func (c *Coverage) add(o *Coverage, times int) {
@@ -29,6 +31,7 @@ func (c *Coverage) add(o *Coverage, times int) {
 		c.Deaths[i] += o.Deaths[i] * times
 	}
 	c.Relapses += o.Relapses * times
+	c.EpochsUsedUp += o.EpochsUsedUp * times
 }
 
 func (c *Coverage) struck(k FaultKind) { c.Faults[slices.Index(FaultKinds[:], k)]++ }

@@ -52,4 +52,5 @@ func TestCoverage(t *testing.T) {
 		atLeast(place.least, n, "deaths", place.what)
 	}
 	atLeast(60, c.Relapses, "deaths", "twice in a row")
+	atLeast(40, c.EpochsUsedUp, "epochs", "used up")
 }

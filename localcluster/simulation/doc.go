@@ -35,8 +35,9 @@
 // during SNAP, while two leaders overlap. The swarm (swarm.go) draws for each run
 // which kinds of faults there are at all, how many, and how many of them are
 // planted at injection points, so that rare combinations are not drowned by common ones. A
-// scenario (scenarios.go) brings servers to such a place and kills them there. What
-// really happened in the runs is counted (coverage.go), and a test holds the swarm
+// scenario (scenarios.go) brings servers to such a place and kills them there. In
+// some runs epochs have few numbers (Setup.EpochEnd), so that leaders come to the
+// last one, as after four billion transactions. What really happened in the runs is counted (coverage.go), and a test holds the swarm
 // to it.
 //
 // # Invariants
@@ -46,7 +47,7 @@
 //	integrity                 what is delivered was proposed, with these contents
 //	total order, agreement    a zxid names a transaction and all that comes before it;
 //	                          so all histories are prefixes of one another
-//	local primary order       in an epoch zxids grow by one, from 1
+//	local primary order       in an epoch zxids grow by one, from 1 to the end of the counter
 //	primary integrity         a new leader has all that was ever committed
 //	at most one established leader an epoch
 //

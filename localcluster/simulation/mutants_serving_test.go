@@ -105,6 +105,15 @@ var servingMutants = []mutant{
 		new: `				_ = t`,
 	},
 	{
+		name: "used-up-epoch-has-a-transaction-more", // the core refuses it, and it comes to nobody's turn
+		file: "replica/pipeline.go", runs: 300,
+		old: `	if zxid == 0 {
+		return
+	}
+`,
+		new: "",
+	},
+	{
 		name: "expired-session-is-never-closed",
 		file: "replica/leading.go", runs: 50,
 		old: `		s.Propose(datatree.Request{Session: session, Op: wire.OpCloseSession})

@@ -31,6 +31,20 @@ var zabMutants = []mutant{
 	return true`,
 	},
 	{
+		name: "leader-counts-on", // ZOOKEEPER-1277
+		file: "zab/broadcast.go", runs: 100,
+		old: `	case n.epochUsedUp():
+		return 0
+`,
+		new: "",
+	},
+	{
+		name: "leader-stays-in-a-used-up-epoch",
+		file: "zab/leader.go", runs: 100,
+		old: `	case n.phase == Broadcast && n.epochUsedUp() && n.applied == n.lastLogged:`,
+		new: `	case false:`,
+	},
+	{
 		name: "empty-window-reaches-the-beginning", // ZOOKEEPER-4352
 		file: "zab/history.go", runs: 500,
 		tests: []string{"TestZOOKEEPER4352/nothing_in_the_window", "TestZOOKEEPER4352/a_tail_in_the_window"},

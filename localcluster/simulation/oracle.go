@@ -94,6 +94,12 @@ func (o *oracle) proposed(s *server, p wire.Proposal, prev wire.Zxid) {
 	if p.Zxid.Epoch() == prev.Epoch() && p.Zxid != prev+1 || p.Zxid.Epoch() != prev.Epoch() && p.Zxid.Counter() != 1 || p.Zxid <= prev {
 		o.w.fail(invLocal, "server %d proposes %v behind %v", s.id, p.Zxid, prev)
 	}
+	if end := o.w.setup.EpochEnd; end > 0 && p.Zxid.Counter() > uint32(end) {
+		o.w.fail(invLocal, "server %d proposes %v, and epochs end with 0x%x", s.id, p.Zxid, end)
+	}
+	if end := o.w.setup.EpochEnd; end > 0 && p.Zxid.Counter() == uint32(end) {
+		o.w.plan.coverage.EpochsUsedUp++
+	}
 	if leader, ok := o.leaders[p.Zxid.Epoch()]; !ok || leader != s.id {
 		o.w.fail(invIntegrity, "server %d proposes %v and is not the leader of that epoch", s.id, p.Zxid)
 	}

@@ -33,6 +33,9 @@ func Draw(seed uint64, nodes int) Schedule {
 	s.Faults = drawFaults(r, &s.Setup)
 	// From another stream, so that all else is drawn as it was without it.
 	s.Setup.Farewells = rand.New(rand.NewPCG(seed, 1)).IntN(3) == 0
+	if r := rand.New(rand.NewPCG(seed, 2)); r.IntN(5) == 0 {
+		s.Setup.EpochEnd = pick(r, 5, 10, 20, 50, 200)
+	}
 	for range pick(r, 0, 1, 1, 1, 2, 2) {
 		s.Faults = append(s.Faults, scenarios[r.IntN(len(scenarios))](r, &s.Setup)...)
 	}

@@ -140,6 +140,7 @@ func (s *server) options() replica.Options {
 		Zab: zab.Config{
 			ID: s.id, Voters: s.w.system, Tick: setup.Tick,
 			InitLimit: setup.InitLimit, SyncLimit: setup.SyncLimit, History: setup.History,
+			LastCounter: uint32(setup.EpochEnd),
 		},
 		MinSessionTimeout: 2 * setup.Tick, MaxSessionTimeout: 20 * setup.Tick,
 		SnapCount: setup.SnapCount, ReapInterval: 5 * setup.Tick,

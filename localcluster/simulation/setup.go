@@ -22,6 +22,7 @@ type Setup struct {
 	SyncLimit int
 	History   int // committed transactions kept for DIFF; few, so that TRUNC and SNAP happen
 	SnapCount int // transactions between snapshots
+	EpochEnd  int // the last counter of an epoch, soon to come; 0: where a zxid's counter ends
 
 	Clients     int
 	Think       time.Duration // mean time between two requests of a client
@@ -112,6 +113,7 @@ func (s *Setup) check() error {
 		within("synclimit", s.SyncLimit, 1, 1000),
 		within("history", s.History, 1, 1<<20),
 		within("snapcount", s.SnapCount, 1, 1<<30),
+		within("epochend", s.EpochEnd, 0, 1<<30),
 		within("clients", s.Clients, 0, 100),
 		within("think", s.Think, time.Microsecond, time.Hour),
 		within("pipeline", s.Pipeline, 1, 1000),

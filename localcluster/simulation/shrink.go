@@ -64,6 +64,7 @@ func (x *shrinker) setup() {
 		func(s *Setup) { s.XidsRestart = false },
 		func(s *Setup) { s.Wide = false },
 		func(s *Setup) { s.Farewells = false },
+		func(s *Setup) { s.EpochEnd = 0 },
 		func(s *Setup) { s.SnapCount = 100000 },
 		func(s *Setup) { s.History = 500 },
 		func(s *Setup) { s.Jitter = 0 },

@@ -2,7 +2,6 @@ package zab
 
 import (
 	"fmt"
-	"math"
 
 	"zkctl/probe/wire"
 )
@@ -111,19 +110,35 @@ func (n *Node) serve(h *learnerHandler) {
 	n.out.send(h.link, wire.QuorumPacket{Type: wire.PacketUpToDate, Zxid: -1})
 }
 
-// nextZxid numbers the transactions of an epoch from 1 without a gap.
-// Standalone servers go on from whatever the log ends with.
+// nextZxid numbers the transactions of an epoch from 1 without a gap; it is 0
+// when the epoch has no number left. Standalone servers go on from whatever the
+// log ends with.
 func (n *Node) nextZxid() wire.Zxid {
-	if n.cfg.Standalone || n.lastLogged.Epoch() == n.leader.epoch {
+	switch {
+	case n.cfg.Standalone:
+		return n.lastLogged + 1
+	case n.epochUsedUp():
+		return 0
+	case n.lastLogged.Epoch() == n.leader.epoch:
 		return n.lastLogged + 1
 	}
 	return wire.MakeZxid(n.leader.epoch, 1)
 }
 
+// epochUsedUp tells whether the last transaction that this leader's epoch can have
+// is proposed. One more would carry into the epoch's own bits. The leader steps
+// down for a new epoch once that transaction is committed (leaderTick), so that
+// all that it has proposed is answered. (ZooKeeper's leader steps down when it is
+// asked for one more, with its proposals under way: Leader.propose,
+// ZOOKEEPER-1277.)
+func (n *Node) epochUsedUp() bool {
+	return n.lastLogged.Epoch() == n.leader.epoch && n.lastLogged.Counter() >= n.cfg.LastCounter
+}
+
 // proposed broadcasts a transaction: log it here and send it to all who are
 // synchronized.
 func (n *Node) proposed(p wire.Proposal) {
-	if n.role != Leading || n.phase != Broadcast || p.Zxid != n.nextZxid() {
+	if n.role != Leading || n.phase != Broadcast || p.Zxid == 0 || p.Zxid != n.nextZxid() {
 		n.out.event(Event{Kind: ProposalRefused, Zxid: p.Zxid, Reason: fmt.Sprintf("%v in %v", n.role, n.phase)})
 		return
 	}
@@ -135,10 +150,6 @@ func (n *Node) proposed(p wire.Proposal) {
 		if h.stage >= synchronized && !h.observer {
 			n.out.send(h.link, wire.QuorumPacket{Type: wire.PacketProposal, Zxid: p.Zxid, Data: p.Data})
 		}
-	}
-	if p.Zxid.Counter() == math.MaxUint32 {
-		// The epoch is used up; only a new leader has new numbers.
-		n.look(fmt.Sprintf("zxid %v is the last of its epoch", p.Zxid))
 	}
 }
 

@@ -3,6 +3,7 @@ package zab
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -27,6 +28,11 @@ type Config struct {
 	// History is how many committed transactions are kept for DIFF
 	// (ZooKeeper's commitLogCount; 0 means its default, 500).
 	History int
+
+	// LastCounter is the counter of the last transaction that an epoch can
+	// have (0: 1<<32-1, where a zxid's counter ends). Tests make it small, so
+	// that epochs end while they watch.
+	LastCounter uint32
 
 	// ConfigText is the configuration as peers exchange it (protocol: the
 	// verifier text in notifications and NEWLEADER). Java peers need it to
@@ -65,6 +71,9 @@ type Recovered struct {
 func (c *Config) withDefaults() {
 	if c.History == 0 {
 		c.History = defaultHistory
+	}
+	if c.LastCounter == 0 {
+		c.LastCounter = math.MaxUint32
 	}
 	if c.FinalizeWait == 0 {
 		c.FinalizeWait = defaultFinalizeWait

@@ -62,7 +62,8 @@
 //   - Total order, agreement: what one server delivers is a prefix of what any other
 //     delivers, or the reverse.
 //   - Local primary order: in an epoch, transactions are delivered as their leader
-//     has proposed them; their zxids grow by one, from 1.
+//     has proposed them; their zxids grow by one, from 1. A leader that has used the
+//     last number steps down for a new epoch.
 //   - Global primary order: those of an epoch are delivered behind those of all before.
 //   - Primary integrity: before a leader proposes, it has delivered all that was ever
 //     delivered in earlier epochs; who is established has it in its history.

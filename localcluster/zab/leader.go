@@ -323,6 +323,8 @@ func (n *Node) leaderTick() {
 		n.look("no quorum of followers within initLimit")
 	case n.phase == Broadcast && n.now >= l.checkAt && !n.quorumOf(ready):
 		n.look("no quorum of followers left")
+	case n.phase == Broadcast && n.epochUsedUp() && n.applied == n.lastLogged:
+		n.look(fmt.Sprintf("a new epoch is needed: zxid %v is the last of this one", n.lastLogged))
 	default:
 		if n.now >= l.checkAt {
 			l.checkAt = n.now + n.cfg.Tick

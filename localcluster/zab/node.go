@@ -75,7 +75,8 @@ type Status struct {
 	// or this learner is synchronized with one that is.
 	Serving bool
 	// NextZxid is what the next Proposed must carry; 0 unless this server
-	// may propose.
+	// may propose. A leader whose epoch has no number left may not: it waits
+	// for its last commits and then makes room for a new epoch.
 	NextZxid wire.Zxid
 }
 

@@ -21,6 +21,7 @@ var update = flag.Bool("update", false, "write what the conversations are into t
 // they must cause, every message and event, up to a blank line.
 //
 //	ensemble 3 [observers]   three voters; must come first
+//	counter 2                an epoch ends with its second transaction
 //	start 1 2 3              processes come up, from whatever their disks hold
 //	settle                   everything happens that needs no time
 //	run 300ms                time passes
@@ -128,6 +129,8 @@ func (p *player) do(f []string) error {
 		}
 		p.w = newWorld(int(ids[0]), observers)
 		p.w.trace = p.say
+	case "counter":
+		p.w.lastCounter = uint32(ids[0])
 	case "start":
 		for _, id := range ids {
 			if err := p.w.start(id); err != nil {

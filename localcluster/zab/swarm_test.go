@@ -56,6 +56,10 @@ func runSwarm(seed uint64, verbose bool, logf func(string, ...any)) error {
 		w.trace = func(f string, a ...any) { logf("%8v "+f, append([]any{w.now}, a...)...) }
 	}
 	w.check = s.invariants
+	// From another stream, so that all else is drawn as it was without it.
+	if other := rand.New(rand.NewPCG(seed, 1)); other.IntN(3) == 0 {
+		w.lastCounter = 1 + other.Uint32N(8)
+	}
 	for _, id := range w.ids {
 		if err := w.start(id); err != nil {
 			return err

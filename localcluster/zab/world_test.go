@@ -18,6 +18,9 @@ type world struct {
 	servers map[ServerID]*server
 	ids     []ServerID
 	voters  int
+
+	lastCounter uint32 // of an epoch; 0: as it is in production
+
 	now     time.Duration
 	votes   map[pair][]wire.Notification // election channel: queues per direction
 	conns   []*conn
@@ -93,6 +96,7 @@ func (w *world) start(id ServerID) error {
 	s.node, err = New(Config{
 		ID: id, Voters: majority, Observers: w.ids[w.voters:],
 		Tick: testTick, InitLimit: 10, SyncLimit: 5, History: 4,
+		LastCounter: w.lastCounter,
 	}, Recovered{
 		AcceptedEpoch: s.disk.accepted, CurrentEpoch: s.disk.current, LastZxid: last,
 		Recent: s.disk.log[max(0, len(s.disk.log)-4):],
