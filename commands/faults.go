@@ -105,7 +105,9 @@ func faultLine(f localcluster.ActiveFault) string {
 	if f.Shape != nil {
 		words = append(words, shapeText(*f.Shape))
 	}
-	if f.Remaining != nil {
+	if f.Overdue != "" {
+		words = append(words, "(overdue: "+f.Overdue+")")
+	} else if f.Remaining != nil {
 		words = append(words, fmt.Sprintf("(%s left)", short(*f.Remaining)))
 	} else {
 		words = append(words, "("+untilText(f.Fault)+")")
@@ -289,6 +291,9 @@ func drawFaults(pg *page, faults []localcluster.ActiveFault) {
 			left = short(*f.Remaining)
 		}
 		detail := f.Detail
+		if f.Overdue != "" {
+			left, detail = "overdue", f.Overdue
+		}
 		if f.Shape != nil {
 			detail = shapeText(*f.Shape)
 		}

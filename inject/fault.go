@@ -82,6 +82,18 @@ type Fault struct {
 	// Detail says in words what the other fields cannot: the signal, the disk
 	// error.
 	Detail string `json:"detail,omitempty"`
+	// Overdue says why a fault whose time is up has not ended.
+	Overdue string `json:"overdue,omitempty"`
+
+	retry time.Time // when an overdue fault should end now
+}
+
+// due is when a fault with a lease should end.
+func (f Fault) due() time.Time {
+	if f.retry.After(*f.Until) {
+		return f.retry
+	}
+	return *f.Until
 }
 
 // clone shares nothing with f.

@@ -10,9 +10,12 @@ import (
 
 // Ledger keeps the faults of one ensemble: who broke what, until when.
 //
-//	Add --> active --Expire, Heal or Recover--> ended (returned, and forgotten)
+//	Add --> active --Expire, Heal, Recover or End--> ended (returned, and forgotten)
+//	          ^  |
+//	          +--+ Postpone: its time is up, and it could not be ended
 //
-// It only keeps the books. Whoever owns it breaks and mends accordingly, and
+// It only keeps the books. A copy of a Ledger is independent of it, so what
+// would end can be asked of a copy. Whoever owns it breaks and mends accordingly, and
 // wakes up at Next. The zero Ledger is ready; it is not safe for use by
 // several goroutines at a time.
 type Ledger struct {
@@ -50,9 +53,43 @@ func (l *Ledger) Add(f Fault, now time.Time, lease time.Duration) Fault {
 // that had another before.
 func (l *Ledger) Resume(issued int) { l.issued = max(l.issued, issued) }
 
-// Expire ends the faults whose time is up, and returns them.
+// Expire ends the faults whose time is up, and returns them. One that could
+// not be ended is up again at the time of its Postpone.
 func (l *Ledger) Expire(now time.Time) []Fault {
-	return l.end(func(f Fault) bool { return f.Until != nil && !now.Before(*f.Until) })
+	return l.end(func(f Fault) bool { return f.Until != nil && !now.Before(f.due()) })
+}
+
+// Postpone has a fault whose time is up end later, because of a reason. It
+// returns the fault, and whether this is the first time.
+func (l *Ledger) Postpone(id string, until time.Time, reason string) (late Fault, first bool) {
+	l.active = slices.Clone(l.active)
+	for i, f := range l.active {
+		if f.ID == id {
+			first = f.Overdue == ""
+			l.active[i].retry, l.active[i].Overdue = until, reason
+			return l.active[i].clone(), first
+		}
+	}
+	return Fault{}, false
+}
+
+// End takes members out of one fault, because they are whole again. When it
+// has no member left, or is about links, it has ended, and is returned.
+func (l *Ledger) End(id string, members []int64) (ended Fault, ok bool) {
+	l.active = slices.Clone(l.active)
+	for i, f := range l.active {
+		if f.ID != id {
+			continue
+		}
+		rest := slices.DeleteFunc(slices.Clone(f.Members), func(m int64) bool { return slices.Contains(members, m) })
+		if f.Kind.Process() && len(rest) > 0 {
+			l.active[i].Members = rest
+			return Fault{}, false
+		}
+		l.active = slices.Delete(l.active, i, i+1)
+		return f, true
+	}
+	return Fault{}, false
 }
 
 // Heal ends faults by request, and returns them. That a fault has ended
@@ -81,9 +118,10 @@ func (l *Ledger) known(id string) bool {
 // was started by hand. Faults that have no member left have ended, and are
 // returned.
 func (l *Ledger) Recover(kind Kind, member int64) []Fault {
+	l.active = slices.Clone(l.active)
 	for i, f := range l.active {
 		if f.Kind == kind && len(f.Members) > 1 {
-			l.active[i].Members = slices.DeleteFunc(f.Members, func(id int64) bool { return id == member })
+			l.active[i].Members = slices.DeleteFunc(slices.Clone(f.Members), func(id int64) bool { return id == member })
 		}
 	}
 	return l.end(func(f Fault) bool { return f.Kind == kind && slices.Equal(f.Members, []int64{member}) })
@@ -116,8 +154,8 @@ func (l *Ledger) Active() []Fault {
 func (l *Ledger) Next() (time.Time, bool) {
 	var next time.Time
 	for _, f := range l.active {
-		if f.Until != nil && (next.IsZero() || f.Until.Before(next)) {
-			next = *f.Until
+		if f.Until != nil && (next.IsZero() || f.due().Before(next)) {
+			next = f.due()
 		}
 	}
 	return next, !next.IsZero()

@@ -281,3 +281,37 @@ func TestFaultJSONRefuses(t *testing.T) {
 		t.Errorf("a fault without a kind was written: %s", text)
 	}
 }
+
+// What could not be ended stays on record with the reason, is up again later, and ends member by member.
+func TestLedgerPostpone(t *testing.T) {
+	var l Ledger
+	l.Add(Fault{Kind: Kill, Members: []int64{1, 2}}, at(0), time.Second) // f1
+	l.Add(Fault{Kind: Kill, Members: []int64{3}}, at(0), 0)              // f2
+	copied := l
+	if due := faultIDs(copied.Expire(at(1))); due != "f1" || faultIDs(l.Active()) != "f1 f2" {
+		t.Fatalf("%s is due, and %s is left in the ledger that was copied", due, faultIDs(l.Active()))
+	}
+	for i, first := range []bool{true, false} {
+		if late, f := l.Postpone("f1", at(5), "no room"); f != first || late.Overdue != "no room" {
+			t.Errorf("postponed for the %d. time: %+v, %v", i+1, late, f)
+		}
+	}
+	if next, ok := l.Next(); !ok || !next.Equal(at(5)) {
+		t.Errorf("next is %v", next)
+	}
+	if _, ok := l.End("f1", []int64{1}); ok {
+		t.Error("f1 has ended with a member that is not whole")
+	}
+	if due := l.Expire(at(4)); len(due) != 0 {
+		t.Errorf("%+v is due too early", due)
+	}
+	if f := l.Active()[0]; !slices.Equal(f.Members, []int64{2}) || f.Overdue != "no room" {
+		t.Errorf("%+v", f)
+	}
+	if ended, ok := l.End("f1", []int64{2}); !ok || ended.ID != "f1" || faultIDs(l.Active()) != "f2" {
+		t.Errorf("%+v, %v; %s is left", ended, ok, faultIDs(l.Active()))
+	}
+	if _, ok := l.End("f1", []int64{2}); ok {
+		t.Error("f1 has ended twice")
+	}
+}

@@ -61,9 +61,6 @@ var verbs = map[string]verb{
 	"resume":  {[]memberState{stateStopped, stateRunning}, "resumed", "would be resumed"},
 }
 
-// deadly are the signals that end a member of either engine.
-var deadly = []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGABRT, syscall.SIGSEGV}
-
 // Act does a verb to the members that a selector chooses.
 func (s *Supervisor) Act(ctx context.Context, r ActRequest) (ActReport, error) {
 	v, ok := verbs[r.Verb]
@@ -80,17 +77,30 @@ func (s *Supervisor) Act(ctx context.Context, r ActRequest) (ActReport, error) {
 			return ActReport{}, err
 		}
 	}
+	ctx, cancel := context.WithTimeout(ctx, actTime)
+	defer cancel()
 	report, useful, err := s.act(ctx, r, v, selector, signal)
 	if err == nil && !r.DryRun && (r.Verb == "start" || r.Verb == "restart") {
-		err = s.awaitGreetings(ctx, useful)
+		err = s.greeted(ctx, useful, r.Verb+" "+report.Selector, &report)
 	}
 	return report, err
 }
 
+// greeted ends the faults of the members that were started, as soon as each has shown that it runs.
+func (s *Supervisor) greeted(ctx context.Context, ids []int64, why string, report *ActReport) error {
+	failed := s.awaitGreetings(ctx, ids)
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id int64) bool { return failed[id] != nil })
+	report.Healed = append(report.Healed, s.recover(inject.Kill, ids, why)...)
+	return joinErrors(failed)
+}
+
 // act is Act with its words understood. It returns the members to which something was done.
 func (s *Supervisor) act(ctx context.Context, r ActRequest, v verb, selector inject.Selector, signal syscall.Signal) (ActReport, []int64, error) {
-	s.acting.Lock()
-	defer s.acting.Unlock()
+	release, err := s.begin(ctx, r.Verb+" "+r.Selector)
+	if err != nil {
+		return ActReport{}, nil, err
+	}
+	defer release()
 	members, err := s.candidates(ctx, v)
 	if err != nil {
 		return ActReport{}, nil, err
@@ -104,11 +114,27 @@ func (s *Supervisor) act(ctx context.Context, r ActRequest, v verb, selector inj
 	if selector.Random() {
 		report.Seed = &seed
 	}
+	survivors, err := s.survivors(r, ids, signal)
+	if err != nil {
+		return report, nil, err
+	}
 	useful := s.sortOut(v, r, ids, &report)
+	for i, d := range report.Deeds {
+		if slices.Contains(survivors, d.Member) && slices.Contains(useful, d.Member) {
+			report.Deeds[i].Did = "got signal " + signalName(signal)
+			if r.DryRun {
+				report.Deeds[i].Did = "would get signal " + signalName(signal)
+			}
+		}
+	}
 	if r.DryRun || len(useful) == 0 {
 		return report, nil, nil
 	}
-	err = s.do(r.Verb, useful, signal, seconds(r.Lease), r.Verb+" "+report.Selector, &report)
+	if r.Verb == "kill" {
+		err = s.killAll(ctx, useful, survivors, signal, seconds(r.Lease), r.Verb+" "+report.Selector, &report)
+	} else {
+		err = s.do(ctx, r.Verb, useful, seconds(r.Lease), r.Verb+" "+report.Selector, &report)
+	}
 	return report, useful, err
 }
 
@@ -183,7 +209,7 @@ func (s *Supervisor) outlasts(r ActRequest, m *member) bool {
 	if !ok || m.state != brokenState(kind) {
 		return false
 	}
-	if signal, err := ParseSignal(cmp.Or(r.Signal, "KILL")); err != nil || !slices.Contains(deadly, signal) {
+	if signal, err := ParseSignal(cmp.Or(r.Signal, "KILL")); err != nil || !deadly(signal, m.spec.Engine) {
 		return false
 	}
 	now, held := time.Now(), false
@@ -199,39 +225,42 @@ func (s *Supervisor) outlasts(r ActRequest, m *member) bool {
 	return held
 }
 
-// do carries a verb out. The caller holds acting.
-func (s *Supervisor) do(verb string, ids []int64, signal syscall.Signal, lease time.Duration, why string, report *ActReport) error {
+// killAll sends a signal. Members that it ends are a fault; the survivors have only got it.
+func (s *Supervisor) killAll(ctx context.Context, ids, survivors []int64, signal syscall.Signal, lease time.Duration, why string, report *ActReport) error {
+	spared := func(id int64) bool { return slices.Contains(survivors, id) }
+	poked := slices.DeleteFunc(slices.Clone(ids), func(id int64) bool { return !spared(id) })
+	err := joinErrors(s.each(poked, func(m *member) error { return s.poke(m, signal, why) }))
+	if killed := slices.DeleteFunc(slices.Clone(ids), spared); err == nil && len(killed) > 0 {
+		err = s.breakInto(ctx, report, inject.Fault{Kind: inject.Kill, Members: killed, Detail: signalName(signal)}, lease, why)
+	}
+	return err
+}
+
+// do carries a verb other than kill out. The caller holds acting.
+func (s *Supervisor) do(ctx context.Context, verb string, ids []int64, lease time.Duration, why string, report *ActReport) error {
 	switch verb {
-	case "kill":
-		if !slices.Contains(deadly, signal) {
-			for i := range report.Deeds {
-				report.Deeds[i].Did = "got signal " + signalName(signal)
-			}
-			return s.each(ids, func(m *member) error { return s.poke(m, signal, why) })
-		}
-		return s.breakInto(report, inject.Fault{Kind: inject.Kill, Members: ids, Detail: signalName(signal)}, lease, why)
 	case "pause":
-		return s.breakInto(report, inject.Fault{Kind: inject.Pause, Members: ids}, lease, why)
+		return s.breakInto(ctx, report, inject.Fault{Kind: inject.Pause, Members: ids}, lease, why)
 	case "resume":
+		failed := s.each(ids, func(m *member) error { return s.resume(m, why) })
+		ids = slices.DeleteFunc(slices.Clone(ids), func(id int64) bool { return failed[id] != nil })
 		report.Healed = s.recover(inject.Pause, ids, why)
-		return s.each(ids, func(m *member) error { return s.resume(m, why) })
+		return joinErrors(failed)
 	case "start":
-		report.Healed = s.recover(inject.Kill, ids, why)
-		return s.each(ids, func(m *member) error { return s.startStopped(m, why) })
+		return joinErrors(s.each(ids, func(m *member) error { return s.startStopped(m, why) }))
 	default: // restart
-		report.Healed = append(s.recover(inject.Kill, ids, why), s.recover(inject.Pause, ids, why)...)
-		return s.each(ids, func(m *member) error {
-			s.endMember(m, askToEnd, why)
+		return joinErrors(s.each(ids, func(m *member) error {
+			s.endMember(m, askToEnd, restartGrace, why) // this ends its pause, too
 			return s.startStopped(m, why)
-		})
+		}))
 	}
 }
 
-func (s *Supervisor) breakInto(report *ActReport, f inject.Fault, lease time.Duration, why string) error {
+func (s *Supervisor) breakInto(ctx context.Context, report *ActReport, f inject.Fault, lease time.Duration, why string) error {
 	if err := s.checkFault(f, lease); err != nil {
 		return err
 	}
-	recorded, err := s.inject(f, lease, why)
+	recorded, err := s.inject(ctx, f, lease, why)
 	if err == nil {
 		report.Fault = &recorded
 	}
@@ -296,8 +325,13 @@ type breaking struct {
 }
 
 func (s *Supervisor) breakLinks(ctx context.Context, b breaking, plan planner) (FaultReport, error) {
-	s.acting.Lock()
-	defer s.acting.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, actTime)
+	defer cancel()
+	release, err := s.begin(ctx, b.why)
+	if err != nil {
+		return FaultReport{}, err
+	}
+	defer release()
 	members, err := s.Members(ctx)
 	if err != nil {
 		return FaultReport{}, err
@@ -315,7 +349,7 @@ func (s *Supervisor) breakLinks(ctx context.Context, b breaking, plan planner) (
 	if err := s.checkFault(fault, b.lease); err != nil || b.dryRun {
 		return report, err
 	}
-	report.Fault, err = s.inject(fault, b.lease, b.why)
+	report.Fault, err = s.inject(ctx, fault, b.lease, b.why)
 	return report, err
 }
 
@@ -330,62 +364,4 @@ func (r PartitionRequest) words() string {
 		return r.Groups + " --one-way"
 	}
 	return r.Groups
-}
-
-// Mend ends faults; with processes and no ids it also starts and resumes every member, whoever
-// ended it: `heal --all` is the way back to a whole ensemble.
-func (s *Supervisor) Mend(ctx context.Context, r HealRequest) (HealReport, error) {
-	s.acting.Lock()
-	defer s.acting.Unlock()
-	report := HealReport{Healed: []inject.Fault{}, Left: s.leftBy(r.Healing), DryRun: r.DryRun}
-	if r.DryRun {
-		s.mu.Lock()
-		would := s.ledger
-		s.mu.Unlock()
-		over, unknown := would.Heal(r.Healing)
-		if len(unknown) > 0 {
-			return report, unknownFault(unknown)
-		}
-		report.Healed = append(report.Healed, over...)
-		return report, nil
-	}
-	over, err := s.heal(r.Healing, "heal")
-	report.Healed = append(report.Healed, over...)
-	if err != nil || !r.Processes || len(r.IDs) > 0 {
-		return report, err
-	}
-	for _, m := range s.members {
-		s.mu.Lock()
-		state := m.state
-		s.mu.Unlock()
-		switch state {
-		case stateStopped:
-			err = errors.Join(err, s.startStopped(m, "heal --all"))
-			report.Deeds = append(report.Deeds, Deed{m.spec.ID, "started"})
-		case statePaused:
-			err = errors.Join(err, s.resume(m, "heal --all"))
-			report.Deeds = append(report.Deeds, Deed{m.spec.ID, "resumed"})
-		}
-	}
-	return report, err
-}
-
-// leftBy lists the members that a heal leaves stopped or paused, because it is about links only.
-func (s *Supervisor) leftBy(h inject.Healing) []LeftMember {
-	left := []LeftMember{}
-	if h.Processes || len(h.IDs) > 0 {
-		return left
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, m := range s.members {
-		if m.state != stateRunning {
-			left = append(left, LeftMember{m.spec.ID, m.state.String()})
-		}
-	}
-	return left
-}
-
-func unknownFault(ids []string) error {
-	return fail(CodeMissing, "`zkctl faults` lists the faults there are", "there never was a fault %s", ids[0])
 }

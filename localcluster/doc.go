@@ -49,7 +49,9 @@
 //   - No member outlives its supervisor, however that ends: see launcher and guard.
 //   - Ports are in spec.json before anything listens on them, and never change.
 //   - A fault is in the ledger and in the timeline before it takes effect, and every lease is ended
-//     by the supervisor, not by the command that asked for it.
+//     by the supervisor, not by the command that asked for it. It is forgotten when what it broke is
+//     whole again, and not before; one whose time is up and that cannot be ended is overdue, and
+//     is tried again.
 //   - A member that dies is recorded and stays down. Starting it again is somebody's decision.
 //   - What fails leaves nothing half-made: a lifecycle is a list of steps, each with its undo.
 package localcluster

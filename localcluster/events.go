@@ -27,6 +27,7 @@ const (
 	EventRole    EventKind = "role"    // a member was seen in another role than before
 	EventFault   EventKind = "fault"   // a fault began
 	EventHeal    EventKind = "heal"    // a fault ended
+	EventOverdue EventKind = "overdue" // a fault's time is up, and it could not be ended yet; why says the reason
 )
 
 // Event is one line of an ensemble's timeline. Fields that a kind has no use for are left out.

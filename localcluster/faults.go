@@ -3,6 +3,9 @@ package localcluster
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
+	"sync"
 	"time"
 
 	"zkctl/inject"
@@ -25,12 +28,17 @@ func (s *Supervisor) Members(ctx context.Context) ([]inject.Member, error) {
 
 // Inject breaks something and puts it on record; see inject.Target.
 func (s *Supervisor) Inject(ctx context.Context, f inject.Fault, lease time.Duration) (inject.Fault, error) {
-	s.acting.Lock()
-	defer s.acting.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, actTime)
+	defer cancel()
+	release, err := s.begin(ctx, f.Kind.String())
+	if err != nil {
+		return inject.Fault{}, err
+	}
+	defer release()
 	if err := s.checkFault(f, lease); err != nil {
 		return inject.Fault{}, err
 	}
-	return s.inject(f, lease, f.Kind.String())
+	return s.inject(ctx, f, lease, f.Kind.String())
 }
 
 // checkFault refuses what cannot be done before anything is done.
@@ -76,7 +84,7 @@ func signalOf(f inject.Fault) string {
 }
 
 // inject breaks and records. The caller holds acting and has checked the fault.
-func (s *Supervisor) inject(f inject.Fault, lease time.Duration, why string) (inject.Fault, error) {
+func (s *Supervisor) inject(ctx context.Context, f inject.Fault, lease time.Duration, why string) (inject.Fault, error) {
 	// On record first: what happens next in the timeline is its consequence.
 	s.mu.Lock()
 	recorded := s.ledger.Add(f, time.Now().UTC(), lease)
@@ -86,9 +94,9 @@ func (s *Supervisor) inject(f inject.Fault, lease time.Duration, why string) (in
 	switch f.Kind {
 	case inject.Kill:
 		signal, _ := ParseSignal(signalOf(f))
-		err = s.each(f.Members, func(m *member) error { return s.kill(m, signal, why) })
+		err = joinErrors(s.each(f.Members, func(m *member) error { return s.kill(ctx, m, signal, why) }))
 	case inject.Pause:
-		err = s.each(f.Members, func(m *member) error { return s.pause(m, why) })
+		err = joinErrors(s.each(f.Members, func(m *member) error { return s.pause(m, why) }))
 	default:
 		err = s.applyNetwork()
 	}
@@ -101,13 +109,14 @@ func (s *Supervisor) inject(f inject.Fault, lease time.Duration, why string) (in
 }
 
 // retract takes a fault that could not be done as asked off the record again. Links are mended; a
-// member that could be killed or paused stays so and stays on record, the others do not.
+// member that could be killed or paused stays so and stays on record, also one that was told to end and
+// has not ended yet; the others do not.
 func (s *Supervisor) retract(f inject.Fault) {
 	s.mu.Lock()
 	var over []inject.Fault
 	if f.Kind.Process() {
 		for _, id := range f.Members {
-			if m, err := s.member(id); err == nil && m.state != brokenState(f.Kind) {
+			if m, err := s.member(id); err == nil && m.state != brokenState(f.Kind) && !(f.Kind == inject.Kill && m.expected) {
 				over = append(over, s.ledger.Recover(f.Kind, id)...)
 			}
 		}
@@ -127,23 +136,35 @@ func brokenState(kind inject.Kind) memberState {
 	return stateStopped
 }
 
-// each does something to several members at the same time.
-func (s *Supervisor) each(ids []int64, do func(*member) error) error {
-	errs := make(chan error)
+// each does something to several members at the same time, and returns what went wrong with which.
+func (s *Supervisor) each(ids []int64, do func(*member) error) map[int64]error {
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	failed := map[int64]error{}
 	for _, id := range ids {
-		m, err := s.member(id)
-		go func() {
+		all.Go(func() {
+			m, err := s.member(id)
 			if err == nil {
 				err = do(m)
 			}
-			errs <- err
-		}()
+			if err != nil {
+				mu.Lock()
+				failed[id] = err
+				mu.Unlock()
+			}
+		})
 	}
-	var all []error
-	for range ids {
-		all = append(all, <-errs)
+	all.Wait()
+	return failed
+}
+
+// joinErrors is one error of several, in the order of the members.
+func joinErrors(failed map[int64]error) error {
+	var errs []error
+	for _, id := range slices.Sorted(maps.Keys(failed)) {
+		errs = append(errs, failed[id])
 	}
-	return errors.Join(all...)
+	return errors.Join(errs...)
 }
 
 // applyNetwork gives every lane the condition that all faults together ask for.
@@ -159,46 +180,6 @@ func (s *Supervisor) wakeLeases() {
 	case s.leases <- struct{}{}:
 	default: // it is about to look already
 	}
-}
-
-// Heal mends; see inject.Target. An id that no fault ever had is CodeMissing, and nothing is mended.
-func (s *Supervisor) Heal(ctx context.Context, h inject.Healing) ([]inject.Fault, error) {
-	s.acting.Lock()
-	defer s.acting.Unlock()
-	return s.heal(h, "heal")
-}
-
-func (s *Supervisor) heal(h inject.Healing, why string) ([]inject.Fault, error) {
-	s.mu.Lock()
-	copied := s.ledger
-	over, unknown := copied.Heal(h)
-	if len(unknown) == 0 {
-		s.ledger = copied
-	}
-	s.mu.Unlock()
-	if len(unknown) > 0 {
-		return nil, unknownFault(unknown)
-	}
-	return over, s.mend(over, why)
-}
-
-// mend undoes faults that the ledger has dropped. The caller holds acting.
-func (s *Supervisor) mend(over []inject.Fault, why string) error {
-	if len(over) == 0 {
-		return nil
-	}
-	errs := []error{s.applyNetwork()}
-	for _, f := range over {
-		switch f.Kind {
-		case inject.Pause:
-			errs = append(errs, s.each(f.Members, func(m *member) error { return s.resume(m, why) }))
-		case inject.Kill:
-			errs = append(errs, s.each(f.Members, func(m *member) error { return s.startStopped(m, why) }))
-		}
-	}
-	s.recordHeals(over, why)
-	s.wakeLeases()
-	return errors.Join(errs...)
 }
 
 // recordHeals writes the end of faults into the timeline.

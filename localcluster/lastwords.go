@@ -76,15 +76,11 @@ func roomIn(dir string) bool {
 	return !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT)
 }
 
-// greetTime is how long a start waits for a member's first word. A JVM takes a second or two.
-const greetTime = 10 * time.Second
-
 // awaitGreetings returns when each of the members that were started has answered over its client port,
 // be it only that it is looking for a leader: its files were read by then. One that has ended instead
-// is an error with its reason. One that does neither is left alone.
-func (s *Supervisor) awaitGreetings(ctx context.Context, ids []int64) error {
-	ctx, cancel := context.WithTimeout(ctx, greetTime)
-	defer cancel()
+// is an error with its reason. One that does neither while ctx has time is left alone: a JVM takes a second
+// or two until it answers.
+func (s *Supervisor) awaitGreetings(ctx context.Context, ids []int64) map[int64]error {
 	return s.each(ids, func(m *member) error {
 		server := []probe.Server{{ID: m.spec.ID, Client: m.spec.Client(), Observer: m.spec.Observer}}
 		asking := probe.Surveyor{System: s.system, Timeout: surveyTimeout}

@@ -47,9 +47,11 @@ type member struct {
 	// expected is set when somebody asked for the end of this process. A member that ends without
 	// is not started again: this is a laboratory, and who broke it wants to look.
 	expected bool
-	why      string // the request behind the end
-	role     string // last seen, for the timeline
-	said     string // why it ended, when it ended by itself with an error
+	paused   time.Time // since when, if it is
+	outside  bool      // others than this supervisor have paused it
+	why      string    // the request behind the end
+	role     string    // last seen, for the timeline
+	said     string    // why it ended, when it ended by itself with an error
 }
 
 // prepare makes a member's directory what its process needs: its data directory with a myid, and its

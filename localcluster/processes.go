@@ -1,20 +1,15 @@
 package localcluster
 
 import (
+	"context"
 	"fmt"
-	"slices"
 	"syscall"
 	"time"
-
-	"zkctl/inject"
 )
 
-// killGrace is how long a member may take to die of a signal that it can answer.
-const killGrace = 10 * time.Second
-
-// kill sends a signal that should end a member, and returns when it has. One that is stopped already
-// stays so.
-func (s *Supervisor) kill(m *member, signal syscall.Signal, why string) error {
+// kill sends a signal that should end a member, and returns when its process is gone, or ctx is done: then it
+// may end yet. One that is stopped already stays so.
+func (s *Supervisor) kill(ctx context.Context, m *member, signal syscall.Signal, why string) error {
 	s.mu.Lock()
 	p, alive := m.process, m.state != stateStopped
 	if alive {
@@ -30,14 +25,14 @@ func (s *Supervisor) kill(m *member, signal syscall.Signal, why string) error {
 	if signal != syscall.SIGKILL {
 		_ = p.signal(syscall.SIGCONT) // a paused member would not hear it
 	}
-	timer := time.NewTimer(killGrace)
-	defer timer.Stop()
 	select {
 	case <-p.buried:
 		return nil
-	case <-timer.C:
-		return fail(CodeFailed, "kill it with --signal KILL", "member %d is still there %s after signal %s", m.spec.ID, killGrace, signalName(signal))
+	case <-ctx.Done():
+	case <-s.stopping:
 	}
+	return fail(CodeFailed, "`zkctl faults` goes on listing it; --signal KILL ends it at once",
+		"member %d has got signal %s, and process %d has not ended in time", m.spec.ID, signalName(signal), p.pid)
 }
 
 // poke sends a signal that need not end the member, such as QUIT, on which a JVM prints its threads.
@@ -62,40 +57,33 @@ func (s *Supervisor) pause(m *member, why string) error {
 	if err := m.process.signal(syscall.SIGSTOP); err != nil {
 		return fmt.Errorf("member %d: %w", m.spec.ID, err)
 	}
-	m.state, m.role = statePaused, ""
+	m.state, m.role, m.outside, m.paused = statePaused, "", false, time.Now()
 	s.events.add(Event{Kind: EventPaused, Member: m.spec.ID, PID: m.process.pid, Why: why})
 	return nil
 }
 
-// resume continues a member that is paused, unless another fault keeps it so.
+// resume continues a member that is paused.
 func (s *Supervisor) resume(m *member, why string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if m.state != statePaused || s.stillIn(inject.Pause, m.spec.ID) {
+	if m.state != statePaused {
 		return nil
 	}
 	if err := m.process.signal(syscall.SIGCONT); err != nil {
 		return fmt.Errorf("member %d: %w", m.spec.ID, err)
 	}
-	m.state = stateRunning
+	m.state, m.outside = stateRunning, false
 	s.events.add(Event{Kind: EventResumed, Member: m.spec.ID, PID: m.process.pid, Why: why})
 	return nil
 }
 
-// startStopped starts a member that is not running, unless another fault keeps it down.
+// startStopped starts a member that is not running.
 func (s *Supervisor) startStopped(m *member, why string) error {
 	s.mu.Lock()
-	stay := m.state != stateStopped || s.stillIn(inject.Kill, m.spec.ID)
+	running := m.state != stateStopped
 	s.mu.Unlock()
-	if stay {
+	if running {
 		return nil
 	}
 	return s.startMember(m, why)
-}
-
-// stillIn tells whether an active fault of the kind includes the member. The caller holds mu.
-func (s *Supervisor) stillIn(kind inject.Kind, id int64) bool {
-	return slices.ContainsFunc(s.ledger.Active(), func(f inject.Fault) bool {
-		return f.Kind == kind && slices.Contains(f.Members, id)
-	})
 }

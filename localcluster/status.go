@@ -79,6 +79,9 @@ func (s *Supervisor) Status(ctx context.Context) (Status, error) {
 			if f.Code == probe.CodeDown && slices.Equal(f.Members, []int64{member.ID}) && member.Role == probe.RoleDown.String() {
 				status.Reasons[i].Text = fmt.Sprintf("server %d is down: %s", member.ID, member.Reason)
 			}
+			if f.Code == probe.CodeDown && slices.Equal(f.Members, []int64{member.ID}) && member.Reason == stoppedOutside {
+				status.Reasons[i].Text = fmt.Sprintf("server %d is paused: %s, and `zkctl resume %d` lets it go on", member.ID, stoppedOutside, member.ID)
+			}
 		}
 	}
 	return status, ctx.Err()
@@ -87,7 +90,7 @@ func (s *Supervisor) Status(ctx context.Context) (Status, error) {
 func (s *Supervisor) memberStatus(m *member, report *probe.Report) MemberStatus {
 	status := m.spec.status(s.spec, m.folder)
 	s.mu.Lock()
-	state, process, words := m.state, m.process, m.said
+	state, process, words, outside := m.state, m.process, m.said, m.outside
 	s.mu.Unlock()
 	if state == stateStopped {
 		if process != nil {
@@ -98,6 +101,9 @@ func (s *Supervisor) memberStatus(m *member, report *probe.Report) MemberStatus 
 	status.PID, status.Uptime = process.pid, time.Since(process.started).Seconds()
 	if state == statePaused {
 		status.Role, status.Reason = probe.RolePaused.String(), "paused"
+		if outside {
+			status.Reason = stoppedOutside
+		}
 		return status
 	}
 	said := report.Member(m.spec.ID)

@@ -39,6 +39,7 @@ type Supervisor struct {
 	// acting is held by whoever changes something: one change at a time, so that a restart and a
 	// lease that ends do not trip over each other. Reading does not need it.
 	acting sync.Mutex
+	doing  string // the change that is being made, guarded by mu
 
 	members  []*member     // in the order of the spec
 	leases   chan struct{} // wakes the goroutine that ends leases
@@ -210,7 +211,7 @@ func (s *Supervisor) startAll() (err error) {
 		s.launcher.close()
 		return err
 	}
-	if err := s.each(s.ids(), func(m *member) error { return s.startMember(m, "up") }); err != nil {
+	if err := joinErrors(s.each(s.ids(), func(m *member) error { return s.startMember(m, "up") })); err != nil {
 		return joinNonNil(err, s.endAll())
 	}
 	return nil
@@ -230,7 +231,7 @@ func (s *Supervisor) endAll() error {
 	defer s.acting.Unlock()
 	var all sync.WaitGroup
 	for _, m := range s.members {
-		all.Go(func() { s.endMember(m, askToEnd, "down") })
+		all.Go(func() { s.endMember(m, askToEnd, endGrace, "down") })
 	}
 	all.Wait()
 	s.burying.Wait()
@@ -274,7 +275,7 @@ func (s *Supervisor) startMember(m *member, why string) error {
 	}
 	s.guard.watch(p.pid)
 	s.mu.Lock()
-	m.process, m.state, m.expected, m.why, m.role, m.said = p, stateRunning, false, "", "", ""
+	m.process, m.state, m.expected, m.outside, m.why, m.role, m.said = p, stateRunning, false, false, "", "", ""
 	s.mu.Unlock()
 	s.events.add(Event{Kind: EventStarted, Member: m.spec.ID, PID: p.pid, Why: why})
 	s.burying.Go(func() { s.bury(m, p) })
@@ -309,7 +310,7 @@ func (s *Supervisor) bury(m *member, p *process) {
 }
 
 // endMember ends a member's process and returns when its end is on record.
-func (s *Supervisor) endMember(m *member, ask syscall.Signal, why string) {
+func (s *Supervisor) endMember(m *member, ask syscall.Signal, grace time.Duration, why string) {
 	s.mu.Lock()
 	p, alive := m.process, m.state != stateStopped
 	if alive {
@@ -317,7 +318,7 @@ func (s *Supervisor) endMember(m *member, ask syscall.Signal, why string) {
 	}
 	s.mu.Unlock()
 	if alive {
-		p.end(ask, endGrace)
+		p.end(ask, grace)
 		<-p.buried
 	}
 }

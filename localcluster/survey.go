@@ -21,6 +21,7 @@ const surveyTimeout = 500 * time.Millisecond
 func (s *Supervisor) survey(ctx context.Context) *probe.Report {
 	var members []probe.Member
 	var ask []probe.Server
+	s.reconcile()
 	s.mu.Lock()
 	for _, m := range s.members {
 		server := probe.Server{ID: m.spec.ID, Client: m.spec.Client(), Observer: m.spec.Observer}

@@ -43,34 +43,3 @@ func (s *Supervisor) noteRoles(report *probe.Report) {
 		}
 	}
 }
-
-// watchLeases heals faults whose time is up.
-func (s *Supervisor) watchLeases(ctx context.Context) {
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
-	for {
-		s.mu.Lock()
-		next, ok := s.ledger.Next()
-		s.mu.Unlock()
-		if ok {
-			timer.Reset(time.Until(next))
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-s.leases: // another fault, or one less
-		case <-timer.C:
-			s.expire(time.Now())
-		}
-	}
-}
-
-// expire ends the leases that are over.
-func (s *Supervisor) expire(now time.Time) {
-	s.acting.Lock()
-	defer s.acting.Unlock()
-	s.mu.Lock()
-	over := s.ledger.Expire(now)
-	s.mu.Unlock()
-	s.mend(over, "its time is up")
-}

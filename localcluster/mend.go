@@ -1,0 +1,272 @@
+package localcluster
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"zkctl/inject"
+)
+
+// This file ends faults. A fault is forgotten only when what it broke is whole again: a member has been
+// started and has shown that it runs, has been resumed, or the links are open. What fails stays on record.
+
+const (
+	// actTime bounds a request that changes something, so that a client has its answer within answerTime.
+	actTime = 3 * time.Second
+	// restartGrace is how long a member may take to end in order before it is started again.
+	restartGrace = 2 * time.Second
+)
+
+// begin waits until nothing else is being changed, as long as ctx has time. The caller calls release.
+func (s *Supervisor) begin(ctx context.Context, why string) (release func(), err error) {
+	for !s.acting.TryLock() {
+		select {
+		case <-time.After(eager):
+		case <-s.stopping:
+			return nil, fail(CodeMissing, "", "the ensemble %s is being stopped", s.spec.Name)
+		case <-ctx.Done():
+			s.mu.Lock()
+			busy := s.doing
+			s.mu.Unlock()
+			return nil, fail(CodeFailed, "try again when it is done", "%s has to wait for another command: %s", why, busy)
+		}
+	}
+	s.mu.Lock()
+	s.doing = why
+	s.mu.Unlock()
+	return s.acting.Unlock, nil
+}
+
+// chosen are the faults to end: a ledger without them, and they.
+type chosen func(l *inject.Ledger) ([]inject.Fault, error)
+
+func healing(h inject.Healing) chosen {
+	return func(l *inject.Ledger) ([]inject.Fault, error) {
+		over, unknown := l.Heal(h)
+		if len(unknown) > 0 {
+			return nil, unknownFault(unknown)
+		}
+		return over, nil
+	}
+}
+
+func unknownFault(ids []string) error {
+	return fail(CodeMissing, "`zkctl faults` lists the faults there are", "there never was a fault %s", ids[0])
+}
+
+// Heal mends; see inject.Target. An id that no fault ever had is CodeMissing, and nothing is mended.
+func (s *Supervisor) Heal(ctx context.Context, h inject.Healing) ([]inject.Fault, error) {
+	report, err := s.Mend(ctx, HealRequest{Healing: h})
+	return report.Healed, err
+}
+
+// Mend ends faults; with processes and no ids it also starts and resumes every member, no matter who
+// ended it: `heal --all` is the way back to a whole ensemble.
+func (s *Supervisor) Mend(ctx context.Context, r HealRequest) (HealReport, error) {
+	ctx, cancel := context.WithTimeout(ctx, actTime)
+	defer cancel()
+	whole, why := r.Processes && len(r.IDs) == 0, "heal"
+	if whole {
+		why = "heal --all"
+	}
+	if r.DryRun {
+		return s.wouldMend(healing(r.Healing), whole)
+	}
+	report, failed, err := s.mend(ctx, healing(r.Healing), whole, why)
+	if err == nil {
+		err = joinErrors(failed)
+	}
+	return report, err
+}
+
+// wouldMend is what mend would do.
+func (s *Supervisor) wouldMend(choose chosen, whole bool) (HealReport, error) {
+	s.reconcile()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	would := s.ledger
+	faults, err := choose(&would)
+	report := HealReport{Healed: append([]inject.Fault{}, faults...), DryRun: true}
+	if err != nil || !whole {
+		return report, err
+	}
+	for _, m := range s.members {
+		in := func(kind inject.Kind) bool { return isIn(faults, kind, m.spec.ID) }
+		switch {
+		case m.state == stateStopped && !in(inject.Kill):
+			report.Deeds = append(report.Deeds, Deed{m.spec.ID, verbs["start"].would})
+		case m.state == statePaused && !in(inject.Pause):
+			report.Deeds = append(report.Deeds, Deed{m.spec.ID, verbs["resume"].would})
+		}
+	}
+	return report, nil
+}
+
+// mend ends faults. failed is what went wrong with which member; its faults stay on record.
+func (s *Supervisor) mend(ctx context.Context, choose chosen, whole bool, why string) (report HealReport, failed map[int64]error, err error) {
+	release, err := s.begin(ctx, why)
+	if err != nil {
+		return report, nil, err
+	}
+	s.reconcile()
+	s.mu.Lock()
+	rest := s.ledger
+	faults, err := choose(&rest)
+	s.mu.Unlock()
+	if err != nil {
+		release()
+		return report, nil, err
+	}
+	network := s.mesh.Apply(rest.Conditions())
+	failed = map[int64]error{}
+	var started []int64
+	for _, f := range faults {
+		switch f.Kind {
+		case inject.Pause:
+			maps.Copy(failed, s.each(f.Members, func(m *member) error {
+				if isIn(rest.Active(), inject.Pause, m.spec.ID) {
+					return nil // another fault keeps it paused
+				}
+				return s.resume(m, why)
+			}))
+		case inject.Kill:
+			maps.Copy(failed, s.each(f.Members, func(m *member) error {
+				if isIn(rest.Active(), inject.Kill, m.spec.ID) {
+					return nil // another fault keeps it down
+				}
+				return s.startStopped(m, why)
+			}))
+			started = append(started, f.Members...)
+		}
+	}
+	if whole {
+		report.Deeds = s.makeWhole(failed, why)
+		for _, d := range report.Deeds {
+			started = append(started, d.Member)
+		}
+	}
+	release() // a member takes its time until it shows that it runs
+	slices.Sort(started)
+	started = slices.DeleteFunc(slices.Compact(started), func(id int64) bool { return failed[id] != nil || s.isDown(id) })
+	maps.Copy(failed, s.awaitGreetings(ctx, started))
+	report.Deeds = slices.DeleteFunc(report.Deeds, func(d Deed) bool { return failed[d.Member] != nil })
+	report.Healed = s.forget(faults, failed, network, why)
+	return report, failed, network
+}
+
+// makeWhole starts and resumes the members that no fault keeps from running any more.
+func (s *Supervisor) makeWhole(failed map[int64]error, why string) (deeds []Deed) {
+	for _, m := range s.members {
+		s.mu.Lock()
+		state := m.state
+		s.mu.Unlock()
+		var err error
+		switch {
+		case failed[m.spec.ID] != nil:
+			continue // tried already
+		case state == stateStopped:
+			err = s.startStopped(m, why)
+			deeds = append(deeds, Deed{m.spec.ID, verbs["start"].did})
+		case state == statePaused:
+			err = s.resume(m, why)
+			deeds = append(deeds, Deed{m.spec.ID, verbs["resume"].did})
+		}
+		if err != nil {
+			failed[m.spec.ID] = err
+		}
+	}
+	return deeds
+}
+
+// isDown tells whether another fault keeps a member down.
+func (s *Supervisor) isDown(id int64) bool {
+	m, err := s.member(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return err == nil && m.state == stateStopped && m.expected
+}
+
+// forget takes what is whole again off the record, and returns the faults that have ended by that.
+func (s *Supervisor) forget(faults []inject.Fault, failed map[int64]error, network error, why string) []inject.Fault {
+	ended := []inject.Fault{}
+	s.mu.Lock()
+	for _, f := range faults {
+		if !f.Kind.Process() && network != nil {
+			continue
+		}
+		whole := slices.DeleteFunc(slices.Clone(f.Members), func(id int64) bool { return failed[id] != nil })
+		if over, ok := s.ledger.End(f.ID, whole); ok {
+			ended = append(ended, over)
+		}
+	}
+	s.mu.Unlock()
+	s.recordHeals(ended, why)
+	s.wakeLeases()
+	return ended
+}
+
+// isIn tells whether one of the faults is of the kind and includes the member.
+func isIn(faults []inject.Fault, kind inject.Kind, id int64) bool {
+	return slices.ContainsFunc(faults, func(f inject.Fault) bool { return f.Kind == kind && slices.Contains(f.Members, id) })
+}
+
+// watchLeases heals faults whose time is up.
+func (s *Supervisor) watchLeases(ctx context.Context) {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		s.mu.Lock()
+		next, ok := s.ledger.Next()
+		s.mu.Unlock()
+		if ok {
+			timer.Reset(time.Until(next))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.leases: // another fault, or one less
+		case <-timer.C:
+			s.expire(ctx)
+		}
+	}
+}
+
+// How long it takes until a fault whose time is up and that could not be ended is tried again: as long as it
+// has been overdue, within these bounds.
+const (
+	minRetry = 500 * time.Millisecond
+	maxRetry = 30 * time.Second
+)
+
+// expire ends the leases that are over. One that cannot be ended is overdue: it stays on record with the
+// reason, and is tried again.
+func (s *Supervisor) expire(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, actTime)
+	defer cancel()
+	var due []inject.Fault
+	_, failed, err := s.mend(ctx, func(l *inject.Ledger) ([]inject.Fault, error) {
+		due = l.Expire(time.Now())
+		return due, nil
+	}, false, "its time is up")
+	now := time.Now()
+	for _, f := range due {
+		reasons := []error{err}
+		for _, id := range f.Members {
+			reasons = append(reasons, failed[id])
+		}
+		reason := errors.Join(reasons...)
+		if reason == nil {
+			continue
+		}
+		retry := now.Add(min(max(now.Sub(*f.Until), minRetry), maxRetry))
+		s.mu.Lock()
+		late, first := s.ledger.Postpone(f.ID, retry, reason.Error())
+		s.mu.Unlock()
+		if first {
+			s.events.add(Event{Kind: EventOverdue, Fault: &late, Why: reason.Error()})
+		}
+	}
+}
