@@ -20,12 +20,13 @@ const completeCommand = "__complete"
 type candidates func(ctx context.Context) []string
 
 type completions struct {
-	flags map[string]candidates // by flag name
+	flags map[string]candidates // by flag name, or by command and flag, "wait --for"
 	args  map[string]candidates // by command, "quorum explain"
+	lists map[string]string     // by command: what separates the members of its argument
 }
 
 // completeFlag registers candidates for the values of a flag, wherever it
-// appears.
+// appears, or, named "wait --for", of one command.
 func (p *program) completeFlag(name string, c candidates) {
 	if p.completions.flags == nil {
 		p.completions.flags = map[string]candidates{}
@@ -42,6 +43,16 @@ func (p *program) completeArgs(command string, c candidates) {
 	p.completions.args[command] = c
 }
 
+// completeMembers registers the words of a selector for the argument of a command. Members are listed
+// with commas; a partition and links have other separators, too, behind which a selector begins anew.
+func (p *program) completeMembers(command, separators string) {
+	p.completeArgs(command, p.memberNames)
+	if p.completions.lists == nil {
+		p.completions.lists = map[string]string{}
+	}
+	p.completions.lists[command] = separators + ","
+}
+
 // constant is a fixed list of candidates.
 func constant(words ...string) candidates {
 	return func(context.Context) []string { return words }
@@ -53,21 +64,26 @@ func (p *program) complete(ctx context.Context, app *cli.App, words []string) er
 	}
 	prefix := words[len(words)-1]
 	l, pending := walk(app, words[:len(words)-1])
+	for _, f := range l.flags[0] {
+		if name, ok := strings.CutPrefix(f, "--name="); ok {
+			p.name = name
+		}
+	}
 	var found []string
 	switch {
 	case pending != nil:
-		found = p.values(ctx, pending)
-	case strings.HasPrefix(prefix, "--") && strings.Contains(prefix, "="):
+		found = p.values(ctx, l, pending)
+	case !l.dashed && strings.HasPrefix(prefix, "-") && strings.Contains(prefix, "="):
 		name, _, _ := strings.Cut(prefix, "=")
 		if _, f := l.find(app, strings.TrimLeft(name, "-")); f != nil {
-			for _, v := range p.values(ctx, f) {
+			for _, v := range p.values(ctx, l, f) {
 				found = append(found, name+"="+v)
 			}
 		}
-	case strings.HasPrefix(prefix, "-"):
+	case !l.dashed && strings.HasPrefix(prefix, "-"):
 		found = flagNames(app, l)
 	default:
-		found = p.words(ctx, app, l)
+		found = p.words(ctx, app, l, prefix)
 	}
 	var out strings.Builder
 	for _, c := range found {
@@ -86,16 +102,23 @@ func walk(app *cli.App, words []string) (l *cmdline, pending cli.Flag) {
 	for len(words) > 0 {
 		word := words[0]
 		words = words[1:]
+		if word == "--" {
+			l.args, l.dashed = append(l.args, words...), true
+			return l, nil
+		}
 		if len(word) > 1 && word[0] == '-' {
-			name, _, hasValue := strings.Cut(strings.TrimLeft(word, "-"), "=")
-			_, f := l.find(app, name)
-			if _, isBool := f.(*cli.BoolFlag); f == nil || isBool || hasValue {
+			name, value, hasValue := strings.Cut(strings.TrimLeft(word, "-"), "=")
+			level, f := l.find(app, name)
+			if _, isBool := f.(*cli.BoolFlag); f == nil || isBool {
 				continue
 			}
-			if len(words) == 0 {
-				return l, f
+			if !hasValue {
+				if len(words) == 0 {
+					return l, f
+				}
+				value, words = words[0], words[1:]
 			}
-			words = words[1:]
+			l.flags[level] = append(l.flags[level], "--"+f.Names()[0]+"="+value)
 			continue
 		}
 		if l.addWord(app, word) != nil {
@@ -105,12 +128,25 @@ func walk(app *cli.App, words []string) (l *cmdline, pending cli.Flag) {
 	return l, nil
 }
 
-func (p *program) values(ctx context.Context, f cli.Flag) []string {
-	if c := p.completions.flags[f.Names()[0]]; c != nil {
-		return c(ctx)
+// values are what a flag can be given, or for a duration what it often is.
+func (p *program) values(ctx context.Context, l *cmdline, f cli.Flag) []string {
+	name := f.Names()[0]
+	for _, key := range []string{l.commandName() + " --" + name, name} {
+		if c := p.completions.flags[key]; c != nil {
+			return c(ctx)
+		}
+	}
+	switch f.(type) {
+	case *cli.DurationFlag:
+		return []string{"500ms", "1s", "10s", "1m", "10m", "1h", "1d"}
+	case *cli.BoolFlag:
+		return []string{"true", "false"}
 	}
 	return nil
 }
+
+// commandName is the command that has been reached, without "zkctl".
+func (l *cmdline) commandName() string { return strings.TrimPrefix(pathName(l.path), "zkctl ") }
 
 func flagNames(app *cli.App, l *cmdline) []string {
 	flags := app.Flags
@@ -128,13 +164,20 @@ func flagNames(app *cli.App, l *cmdline) []string {
 	return append(ns, "--help\tshow flags and examples")
 }
 
-func (p *program) words(ctx context.Context, app *cli.App, l *cmdline) []string {
+// words are verbs and arguments. Where none is due, flags are.
+func (p *program) words(ctx context.Context, app *cli.App, l *cmdline, prefix string) []string {
 	subs := app.Commands
 	var found []string
 	if c := l.command(); c != nil {
 		subs = c.Subcommands
-		if args := p.completions.args[strings.TrimPrefix(pathName(l.path), "zkctl ")]; args != nil {
-			found = args(ctx)
+		args, full := p.completions.args[l.commandName()], len(l.args) > 0 && !strings.Contains(c.ArgsUsage, "…")
+		switch {
+		case l.dashed && args == nil:
+			return nil // another program's
+		case len(subs) == 0 && (c.ArgsUsage == "" || full):
+			return flagNames(app, l)
+		case args != nil:
+			found = inList(args(ctx), prefix, p.completions.lists[l.commandName()])
 		}
 	}
 	if len(l.args) > 0 {
@@ -143,6 +186,28 @@ func (p *program) words(ctx context.Context, app *cli.App, l *cmdline) []string 
 	for _, c := range subs {
 		if !c.Hidden {
 			found = append(found, c.Name+"\t"+c.Usage)
+		}
+	}
+	return found
+}
+
+// inList makes of the words that a selector can begin with those that can go on a list: behind "1,"
+// come ids and roles that are not in it yet, because a size cannot be combined with others.
+func inList(words []string, typed, separators string) []string {
+	at := strings.LastIndexAny(typed, separators)
+	if at < 0 || separators == "" {
+		return words
+	}
+	head := typed[:at+1]
+	used := strings.FieldsFunc(head, func(r rune) bool { return strings.ContainsRune(separators, r) })
+	var found []string
+	for _, w := range words {
+		fits := !slices.Contains(used, w)
+		if slices.Contains(sizeNames, w) {
+			fits = head[at] != ','
+		}
+		if fits {
+			found = append(found, head+w)
 		}
 	}
 	return found
@@ -177,58 +242,4 @@ func newCompletionCommand(p *program) *cli.Command {
 			return wrapOutput(err)
 		},
 	}
-}
-
-var completionScripts = map[string]string{
-	"bash": `# zkctl completion for bash
-_zkctl() {
-    local line
-    COMPREPLY=()
-    while IFS= read -r line; do
-        COMPREPLY+=("${line%%$'\t'*}")
-    done < <("${COMP_WORDS[0]}" ` + completeCommand + ` "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
-}
-complete -o default -F _zkctl zkctl
-`,
-	"zsh": `#compdef zkctl
-# zkctl completion for zsh
-_zkctl() {
-    local line
-    local -a found
-    while IFS= read -r line; do
-        line=${line//:/\\:}
-        found+=("${line/$'\t'/:}")
-    done < <("${words[1]}" ` + completeCommand + ` "${(@)words[2,CURRENT]}" 2>/dev/null)
-    if (( ${#found} )); then
-        _describe zkctl found
-    else
-        _files
-    fi
-}
-compdef _zkctl zkctl
-`,
-	"fish": `# zkctl completion for fish
-function __zkctl_complete
-    set -l words (commandline -opc) (commandline -ct)
-    set -l found ($words[1] ` + completeCommand + ` $words[2..-1] 2>/dev/null)
-    if test (count $found) -gt 0
-        printf '%s\n' $found
-    else
-        __fish_complete_path (commandline -ct)
-    end
-end
-complete -c zkctl -f -a '(__zkctl_complete)'
-`,
-	"powershell": `# zkctl completion for powershell
-Register-ArgumentCompleter -Native -CommandName zkctl -ScriptBlock {
-    param($word, $ast, $position)
-    $typed = @($ast.CommandElements | Select-Object -Skip 1 | ForEach-Object { $_.ToString() })
-    if ($word -eq '') { $typed += '""' }
-    & zkctl ` + completeCommand + ` @typed 2>$null | ForEach-Object {
-        $name, $text = $_ -split "` + "`t" + `", 2
-        if (-not $text) { $text = $name }
-        [System.Management.Automation.CompletionResult]::new($name, $name, 'ParameterValue', $text)
-    }
-}
-`,
 }

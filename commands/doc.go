@@ -23,7 +23,7 @@
 //
 //	func newPauseCommand(p *program) *cli.Command {
 //		o := &pauseOptions{program: p}
-//		p.completeArgs("pause", p.memberNames) // optional: candidates for the arguments
+//		p.completeMembers("pause", "") // optional: candidates for the arguments
 //		return &cli.Command{
 //			Name:        "pause",
 //			Category:    categoryFaults,

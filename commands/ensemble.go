@@ -75,9 +75,12 @@ func (p *program) ensembleNames(context.Context) []string {
 	return names
 }
 
+// sizeNames are the selectors that choose a number of voters.
+var sizeNames = []string{"one", "minority", "majority", "all", "random:2"}
+
 // memberNames completes a selector: the roles and sizes, and the ids of the ensemble that is meant.
 func (p *program) memberNames(context.Context) []string {
-	words := []string{"leader", "followers", "observers", "one", "minority", "majority", "all"}
+	words := append([]string{"leader", "followers", "observers"}, sizeNames...)
 	_, spec, err := p.folder()
 	if err != nil {
 		return words

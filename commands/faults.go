@@ -24,7 +24,8 @@ type partitionOptions struct {
 
 func newPartitionCommand(p *program) *cli.Command {
 	o := &partitionOptions{program: p}
-	p.completeArgs("partition", p.memberNames)
+	p.completeMembers("partition", "|>")
+	p.completeFlag("bridge", p.memberNames)
 	p.completeFlag("channel", constant("all", "quorum", "election"))
 	return &cli.Command{
 		Name:      "partition",
@@ -169,7 +170,8 @@ type slowOptions struct {
 
 func newSlowCommand(p *program) *cli.Command {
 	o := &slowOptions{program: p}
-	p.completeArgs("slow", p.memberNames)
+	p.completeMembers("slow", ">")
+	p.completeFlag("rate", constant("64kB", "1MB", "10MB"))
 	return &cli.Command{
 		Name:      "slow",
 		Category:  categoryFaults,

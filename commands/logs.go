@@ -25,7 +25,8 @@ type logsOptions struct {
 
 func newLogsCommand(p *program) *cli.Command {
 	o := &logsOptions{program: p}
-	p.completeArgs("logs", p.memberNames)
+	p.completeMembers("logs", "")
+	p.completeFlag("tail", constant("10", "100"))
 	return &cli.Command{
 		Name:      "logs",
 		Category:  categoryEnsemble,

@@ -54,12 +54,13 @@ type processOptions struct {
 
 func newProcessCommand(p *program, v processVerb) *cli.Command {
 	o := &processOptions{program: p}
-	p.completeArgs(v.name, p.memberNames)
+	p.completeMembers(v.name, "")
 	flags := []cli.Flag{o.seed.flag(), dryRunFlag(&o.dryRun)}
 	if v.lease {
 		flags = append(flags, &cli.DurationFlag{Name: "for", Usage: "undo it after this time", Destination: &o.lease})
 	}
 	if v.signal {
+		p.completeFlag("signal", constant("KILL", "TERM", "INT", "HUP", "QUIT", "ABRT", "SEGV"))
 		flags = append(flags, &cli.StringFlag{Name: "signal", Usage: "the signal to send", Value: "KILL", Destination: &o.signal})
 	}
 	return &cli.Command{

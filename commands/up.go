@@ -23,6 +23,8 @@ type upOptions struct {
 
 func newUpCommand(p *program) *cli.Command {
 	o := &upOptions{program: p}
+	p.completeFlag("nodes", constant("1", "3", "5", "7"))
+	p.completeFlag("observers", constant("0", "1", "2"))
 	p.completeFlag("engine", constant("embedded", "apache", "embedded=2,apache=1"))
 	return &cli.Command{
 		Name:     "up",

@@ -17,7 +17,7 @@ type waitOptions struct {
 
 func newWaitCommand(p *program) *cli.Command {
 	o := &waitOptions{program: p}
-	p.completeFlag("for", func(context.Context) []string { return localcluster.Conditions() })
+	p.completeFlag("wait --for", func(context.Context) []string { return localcluster.Conditions() })
 	return &cli.Command{
 		Name:     "wait",
 		Category: categoryEnsemble,
