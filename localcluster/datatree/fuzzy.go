@@ -12,8 +12,9 @@ type awaited struct {
 // until that one was applied, digests are not compared, and then the tree must have this digest (nil: not
 // known). A snapshot file ends with such a pair; it is the zxid after which Java finished writing.
 //
-// It does nothing when zxid is not ahead of the tree: the snapshot is exact.
+// When zxid is not ahead of the tree there is nothing to wait for: the snapshot is exact, or taken for it.
 func (t *Tree) AwaitDigest(zxid wire.Zxid, digest *wire.TxnDigest) {
+	t.awaited = nil
 	if zxid > t.lastZxid {
 		t.awaited = &awaited{zxid, digest}
 	}

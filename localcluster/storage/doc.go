@@ -51,6 +51,7 @@
 //	history ahead of currentEpoch                   currentEpoch raised, if acceptedEpoch allows (ZOOKEEPER-2354)
 //	an epoch file that is missing                   derived from the last transaction, as Java does
 //	a snapshot half installed                       finished (install.go)
+//	a fuzzy snapshot without any log, a copy        taken as it is, as Java does
 //	a snapshot that is damaged or unfinished        the one before it is used, if the log makes up for it
 //	writes and names in the page cache only         synced before they are counted on (repair.go)
 //	the same, and the Store was not closed          the logs are written anew: had an fsync failed, another would do nothing

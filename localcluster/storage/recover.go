@@ -158,7 +158,10 @@ func (r *reader) tryFrom(f *found, s numbered, logs []numbered, limit, through w
 			Expected: fmt.Sprintf("transactions up to %s in the log behind this snapshot, because the newer one of that name is damaged", through),
 			Found:    fmt.Sprintf("a log that ends with %s", rp.last())}
 	}
-	if info.Fuzzy() && rp.last() < info.DigestZxid {
+	// Without any log it is a copy that was put here, and not what a crash has left. ZooKeeper takes it as it is.
+	copied := len(logs) == 0 && limit == noLimit && s.ext == ""
+	inexact := info.Fuzzy() && rp.last() < info.DigestZxid
+	if inexact && !copied {
 		return &badSnapshot{&Damage{Path: path, Offset: -1,
 			Expected: fmt.Sprintf("a log up to %s, whose effects this fuzzy snapshot shows in part", info.DigestZxid),
 			Found:    fmt.Sprintf("one that ends with %s", rp.last())}}
@@ -166,7 +169,21 @@ func (r *reader) tryFrom(f *found, s numbered, logs []numbered, limit, through w
 	f.read = append(f.read, path)
 	r.adopt(f, tree, rp)
 	f.Mismatches = differ
+	if inexact {
+		r.takeInexact(f, path, info)
+	}
 	return nil
+}
+
+// takeInexact makes a tree that shows some transactions in part the beginning of this server's history. The
+// snapshot is written anew without saying so, because from the next start on there is a log, which may end
+// before those transactions.
+func (r *reader) takeInexact(f *found, path string, info SnapshotInfo) {
+	if r.options.Standalone {
+		f.Tree.AwaitDigest(0, nil) // they will not come; a leader may have them
+	}
+	f.repair(fmt.Sprintf("%s shows effects of transactions up to %s in part, and there is no log: taken as it is", path, info.DigestZxid),
+		func() error { return r.saveSnapshot(f.Tree.Snapshot(), func() error { return nil }) })
 }
 
 // replayOnto prepares a replay that applies to tree.
