@@ -33,7 +33,10 @@ func newPartitionCommand(p *program) *cli.Command {
 		Usage:     "cut links between members",
 		ArgsUsage: "GROUPS",
 		Description: "GROUPS is 1,2|3 (members not named form one more group together), or a selector, which is cut off from all the " +
-			"rest; 1>2 names one direction of one link. Cut links are silent: what is sent is held back, and arrives after zkctl heal.",
+			"rest; 1>2 names one direction of one link. Cut links are silent: what is sent is held back, and arrives after zkctl heal.\n\n" +
+			"Members talk on two channels. With --channel quorum votes still get through: a leader that is cut off is elected again and " +
+			"again, nobody can follow it, and there is no leader until the fault ends, as with ZooKeeper's servers. With --channel " +
+			"election nothing is lost until there is an election.",
 		UsageText: "zkctl partition leader\nzkctl partition '1,2|3,4,5' --for 10s\nzkctl partition 1 --one-way --channel quorum\nzkctl partition --ring",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "one-way", Usage: "nothing gets from an earlier group to a later one; the other way is open", Destination: &o.partition.OneWay},
@@ -80,19 +83,37 @@ func (p *program) reportFault(r localcluster.FaultReport) error {
 		if len(r.Fault.Members) > 0 {
 			pg.para("matched %s", idList(r.Fault.Members))
 		}
-		if len(r.Groups) > 0 {
-			var sides []string
-			for _, g := range r.Groups {
-				sides = append(sides, idList(g))
-			}
-			pg.line("sides %s", strings.Join(sides, " | "))
-		}
+		drawSides(pg, r.Sides)
 		if r.DryRun {
 			pg.line("would %s %s", r.Fault.Kind, strings.Join(r.Fault.Links.Strings(), " "))
 			return
 		}
 		pg.line("fault %s", faultLine(localcluster.ActiveFault{Fault: r.Fault}))
 	})
+}
+
+// drawSides says who ends up where.
+func drawSides(pg *page, sides []localcluster.Side) {
+	var words, notes []string
+	named := 0
+	for _, s := range sides {
+		word := idList(s.Members)
+		if s.Quorum {
+			word += " (enough for a quorum)"
+		}
+		words = append(words, word)
+		if s.Named {
+			named++
+		} else if named > 1 {
+			notes = append(notes, fmt.Sprintf("member %s was not named, and is cut off from every other side", idList(s.Members)))
+		}
+	}
+	if len(words) > 0 {
+		pg.line("sides %s", strings.Join(words, " | "))
+	}
+	for _, n := range notes {
+		pg.line("- %s", n)
+	}
 }
 
 // faultLine is a fault in one line.

@@ -342,7 +342,7 @@ func (s *Supervisor) breakLinks(ctx context.Context, b breaking, plan planner) (
 		return FaultReport{}, selectorError(err)
 	}
 	fault.Members, fault.Links = planned.Members, planned.Lanes
-	report := FaultReport{Fault: fault, Groups: planned.Groups, DryRun: b.dryRun}
+	report := FaultReport{Fault: fault, Groups: planned.Groups, Sides: s.sides(planned), DryRun: b.dryRun}
 	if b.open {
 		report.Seed = &seed
 	}

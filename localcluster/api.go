@@ -95,6 +95,7 @@ type InjectRequest struct {
 type FaultReport struct {
 	Fault  inject.Fault `json:"fault"`
 	Groups [][]int64    `json:"groups,omitempty"` // the sides of a partition
+	Sides  []Side       `json:"sides,omitempty"`  // and what each of them is
 	Seed   *uint64      `json:"seed,omitempty"`
 	DryRun bool         `json:"dry_run,omitempty"`
 }

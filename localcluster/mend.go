@@ -73,13 +73,32 @@ func (s *Supervisor) Mend(ctx context.Context, r HealRequest) (HealReport, error
 		why = "heal --all"
 	}
 	if r.DryRun {
-		return s.wouldMend(healing(r.Healing), whole)
+		report, err := s.wouldMend(healing(r.Healing), whole)
+		report.Left = s.leftBy(r.Healing)
+		return report, err
 	}
 	report, failed, err := s.mend(ctx, healing(r.Healing), whole, why)
 	if err == nil {
 		err = joinErrors(failed)
 	}
+	report.Left = s.leftBy(r.Healing)
 	return report, err
+}
+
+// leftBy lists the members that a heal leaves stopped or paused, because it is about links only.
+func (s *Supervisor) leftBy(h inject.Healing) []LeftMember {
+	left := []LeftMember{}
+	if h.Processes || len(h.IDs) > 0 {
+		return left
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range s.members {
+		if m.state != stateRunning {
+			left = append(left, LeftMember{m.spec.ID, m.state.String()})
+		}
+	}
+	return left
 }
 
 // wouldMend is what mend would do.

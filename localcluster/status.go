@@ -70,7 +70,11 @@ func newStatus(spec *Spec, state string, report *probe.Report, faults []ActiveFa
 // Status asks every member and says how the ensemble is.
 func (s *Supervisor) Status(ctx context.Context) (Status, error) {
 	report := s.assess(ctx)
-	status := newStatus(s.spec, StateRunning, report, active(s.Faults(), time.Now()))
+	faults := s.Faults()
+	status := newStatus(s.spec, StateRunning, report, active(faults, time.Now()))
+	if status.Leader == nil {
+		status.Reasons = append(status.Reasons, votesOnly(faults, s.spec.Voters())...)
+	}
 	for _, m := range s.members {
 		member := s.memberStatus(m, report)
 		status.Members = append(status.Members, member)
