@@ -70,7 +70,7 @@ func exitCode(err error) int {
 		return ensembleCodes[ensemble.Code]
 	case errors.Is(err, quorum.ErrRefused):
 		return exitUnhealthy
-	case errors.Is(err, quorum.ErrInvalid):
+	case errors.Is(err, quorum.ErrInvalid), errors.Is(err, quorum.ErrTooLarge):
 		return exitUsage
 	case errors.Is(err, context.DeadlineExceeded):
 		return exitTimeout

@@ -1,135 +1,240 @@
 package commands
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 
 	"zkctl/quorum"
 )
 
-// answer fills the document with what was asked about one ensemble.
-func (o *quorumOptions) answer(doc *quorumDoc, s *subject) error {
-	d, err := describe(s)
-	if err != nil {
-		return err
-	}
-	doc.ensembleDoc = d
-	up, err := o.probabilitiesOf(s)
-	if err != nil {
-		return err
-	}
-	steps := []struct {
-		asked bool
-		do    func() error
-	}{
-		{up != nil, func() error { return o.addAvailability(d, s, up) }},
-		{o.importance, func() error { return o.addImportance(d, s, up) }},
-		{o.mttf != "" || o.mttr != "", func() error { return o.addRepair(d, s) }},
-		{o.zones != "", func() error { return o.addZones(d, s, up) }},
-		{o.zones == "" && o.place == "" && len(o.zoneUp) > 0, func() error {
-			return usagef("--zone-availability needs --zones or --place")
-		}},
-		{o.failed != "", func() error { return o.addWhatIf(d, s) }},
-		{o.rtt != "", func() error { return o.addLatency(d, s) }},
-		{o.hasReads, func() error { return o.addThroughput(d, s) }},
-		{o.bestWeights > 0, func() error { return o.addBestWeights(d, s, up) }},
-		{o.place != "", func() error { return o.addPlacements(d, s, up) }},
-		{o.profile, func() error { return o.addProfile(d, s) }},
-		{o.list, func() error { return o.addLists(d, s) }},
-	}
-	for _, step := range steps {
-		if step.asked {
-			if err := step.do(); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+// quorumDoc is the document of "zkctl quorum". What was not asked is absent.
+type quorumDoc struct {
+	*ensembleDoc
+	Compare        []*ensembleDoc     `json:"compare,omitempty"`
+	Recommendation *recommendationDoc `json:"recommendation,omitempty"`
 }
 
-// describe says what is always said.
-func describe(s *subject) (*ensembleDoc, error) {
-	guaranteed, err := quorum.GuaranteedTolerance(s.system)
+// ensembleDoc is what can be said of one ensemble.
+type ensembleDoc struct {
+	Nodes           int              `json:"nodes"`
+	Voters          int              `json:"voters"`
+	Observers       int              `json:"observers"`
+	VoterIDs        []int64          `json:"voter_ids"`
+	ObserverIDs     []int64          `json:"observer_ids"`
+	System          quorum.Kind      `json:"system"`
+	Quorum          *int             `json:"quorum"` // null: not even all voters are one, or see notes
+	Tolerates       int              `json:"tolerates"`
+	ToleratesAtBest *int             `json:"tolerates_at_best"`
+	SinglePoints    []int64          `json:"single_points_of_failure"`
+	NeverMatter     []int64          `json:"never_matter"`     // null: see notes, as the next two
+	MinimalQuorums  *big.Int         `json:"minimal_quorums"`  // how many
+	MinimalBlocking *big.Int         `json:"minimal_blocking"` // how many minimal sets are fatal
+	Messages        quorum.Messages  `json:"messages_per_write"`
+	Warnings        []quorum.Warning `json:"warnings"`
+	Notes           []string         `json:"notes,omitempty"`
+
+	Availability *availabilityDoc `json:"availability,omitempty"`
+	MTTQL        *float64         `json:"mean_time_to_quorum_loss_seconds,omitempty"`
+	Repair       *repairDoc       `json:"repair,omitempty"`
+	Zones        *zonesDoc        `json:"zones,omitempty"`
+	WhatIf       *whatIfDoc       `json:"what_if,omitempty"`
+	Latency      []latencyDoc     `json:"latency,omitempty"`
+	Throughput   *throughputDoc   `json:"throughput,omitempty"`
+	BestWeights  *weightsDoc      `json:"best_weights,omitempty"`
+	Placements   []placementDoc   `json:"placements,omitempty"`
+	Profile      []quorum.Fatal   `json:"failure_profile,omitempty"`
+
+	subject *subject
+	up      func(id int64) quorum.Probability // nil: not given
+	zoneSet []quorum.Zone
+	placed  int // how many placements there are, those not shown included
+}
+
+type availabilityDoc struct {
+	PerNode        any             `json:"per_node"` // a number, or one by server
+	Ensemble       float64         `json:"ensemble"`
+	Unavailability float64         `json:"unavailability"`
+	Nines          *float64        `json:"nines"` // null: it cannot fail
+	Downtime       float64         `json:"downtime_seconds_per_year"`
+	Importance     []importanceDoc `json:"importance,omitempty"`
+
+	exact quorum.Availability
+}
+
+type importanceDoc struct {
+	Server     int64   `json:"server"`
+	Importance float64 `json:"importance"`
+
+	up float64
+}
+
+type repairDoc struct {
+	MTTF       float64  `json:"mttf_seconds"`
+	MTTR       float64  `json:"mttr_seconds"`
+	Crew       string   `json:"crew"`
+	Losses     *float64 `json:"quorum_losses_per_year"` // in the long run; null with one crew
+	MeanOutage *float64 `json:"mean_outage_seconds"`
+}
+
+type zonesDoc struct {
+	SurvivesAny  bool             `json:"survives_any_one"`
+	Survives     map[string]bool  `json:"survives"`
+	MinToBlock   *int             `json:"min_zones_to_block"` // null: not even all
+	Further      map[string]int   `json:"further_failures_tolerated"`
+	WorstFurther int              `json:"worst_further_failures_tolerated"`
+	Availability *availabilityDoc `json:"availability,omitempty"`
+}
+
+type whatIfDoc struct {
+	Failed    []int64 `json:"failed"`
+	HasQuorum bool    `json:"has_quorum"`
+	Further   int     `json:"further_failures_tolerated"` // -1 without a quorum
+}
+
+type latencyDoc struct {
+	Leader int64      `json:"leader"`
+	Commit *float64   `json:"commit_seconds"` // null: no quorum
+	Acks   []int64    `json:"acks"`
+	Writes []writeDoc `json:"writes"`
+}
+
+type writeDoc struct {
+	Via  int64   `json:"via"` // the server that the client is connected to
+	Time float64 `json:"write_seconds"`
+}
+
+type throughputDoc struct {
+	Model string  `json:"model"`
+	Reads float64 `json:"read_ratio"`
+	quorum.Throughput
+}
+
+type weightsDoc struct {
+	Weights      map[string]int64 `json:"weights"`
+	Availability *availabilityDoc `json:"availability"`
+	Groups       string           `json:"groups"` // for --groups
+	Flag         string           `json:"flag"`   // for --weights
+}
+
+type placementDoc struct {
+	Sizes        map[string]int   `json:"sizes"`
+	SurvivesAny  bool             `json:"survives_any_one"`
+	WorstFurther int              `json:"worst_further_failures_tolerated"`
+	Availability *availabilityDoc `json:"availability"`
+}
+
+type recommendationDoc struct {
+	Nodes        int              `json:"nodes"`
+	Target       float64          `json:"target"`
+	Quorum       int              `json:"quorum"`
+	Tolerates    int              `json:"tolerates"`
+	Availability *availabilityDoc `json:"availability"`
+}
+
+// answer is what was asked about one ensemble.
+func (o *quorumOptions) answer(s *subject) (*ensembleDoc, error) {
+	d, err := o.describe(s)
 	if err != nil {
 		return nil, err
 	}
-	d := &ensembleDoc{
-		Nodes: len(s.membership.Voters) + len(s.membership.Observers), Voters: len(s.membership.Voters),
-		Observers: len(s.membership.Observers), VoterIDs: s.membership.Voters, ObserverIDs: orEmpty(s.membership.Observers),
-		System: s.kind, name: s.name, Tolerates: guaranteed, SinglePoints: orEmpty(quorum.SinglePoints(s.system)),
-	}
-	// These are hard for some systems. They are not worth failing for: the
-	// field is null and a note says why.
-	t, err := quorum.Tolerance(s.system)
-	if err := d.noteIfTooLarge(err, "the smallest quorum is not known"); err != nil {
-		return nil, err
-	}
-	if t.Quorum > 0 {
-		d.Quorum, d.ToleratesAtBest = &t.Quorum, &t.AtBest
-	}
-	d.MinimalQuorums, err = quorum.CountMinimalQuorums(s.system)
-	if err := d.noteIfTooLarge(err, "minimal quorums are not counted"); err != nil {
-		return nil, err
-	}
-	d.NeverMatter, err = quorum.Dummies(s.system)
-	if err := d.noteIfTooLarge(err, "members that never matter are not known"); err != nil {
-		return nil, err
-	}
-	if err == nil {
-		d.NeverMatter = orEmpty(d.NeverMatter)
-	}
-	m, err := quorum.MessagesPerWrite(d.Voters, d.Observers)
-	if err != nil {
-		return nil, err
-	}
-	d.Messages = messagesDoc(m)
-	warnings, err := quorum.Lint(s.system)
-	if err != nil {
-		return nil, err
-	}
-	d.Warnings = orEmpty(append(warnings, s.warnings...))
-	d.Notes = append(d.Notes, s.notes...)
-	if s.oracle != "" {
-		if err := d.addOracle(s); err != nil {
-			return nil, err
+	for _, question := range []struct {
+		asked  bool
+		answer func(*ensembleDoc) error
+	}{
+		{o.importance, o.addImportance},
+		{o.zones != "", o.addZones},
+		{o.zones == "" && o.place == "" && len(o.zoneUp) > 0, func(*ensembleDoc) error { return usagef("--zone-availability needs --zones or --place") }},
+		{o.failed != "", o.addWhatIf},
+		{o.rtt != "", o.addLatency},
+		{o.bestWeights > 0, o.addBestWeights},
+		{o.place != "", o.addPlacements},
+		{o.profile, func(d *ensembleDoc) (err error) { d.Profile, err = quorum.FailureProfile(s.system); return err }},
+	} {
+		if question.asked {
+			if err := question.answer(d); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return d, nil
 }
 
-// noteIfTooLarge makes a note of what is not known, and why.
-func (d *ensembleDoc) noteIfTooLarge(err error, what string) error {
-	if errors.Is(err, quorum.ErrTooLarge) {
-		why := ": " + strings.TrimPrefix(err.Error(), quorum.ErrTooLarge.Error()+": ")
-		if n := len(d.Notes); n > 0 && strings.HasSuffix(d.Notes[n-1], why) { // one reason for both
-			d.Notes[n-1] = strings.TrimSuffix(d.Notes[n-1], why) + ", " + what + why
-			return nil
-		}
-		d.Notes = append(d.Notes, what+why)
-		return nil
+// compared is what is said of one size among others.
+func (o *quorumOptions) compared(n int) (*ensembleDoc, error) {
+	s, err := flagSubject(sourceOptions{nodes: n, hasNodes: true, observers: o.source.observers})
+	if err != nil {
+		return nil, err
 	}
-	return err
+	return o.describe(s)
 }
 
-// addOracle says what the two-server oracle changes.
-func (d *ensembleDoc) addOracle(s *subject) error {
-	oracle, err := quorum.NewOracle(s.membership.Voters...)
-	if err != nil {
+// describe says what is always said, and what sizes are compared by.
+func (o *quorumOptions) describe(s *subject) (*ensembleDoc, error) {
+	m := s.membership
+	d := &ensembleDoc{
+		Nodes: len(m.Voters) + len(m.Observers), Voters: len(m.Voters), Observers: len(m.Observers),
+		VoterIDs: m.Voters, ObserverIDs: orEmpty(m.Observers), System: s.system.Kind(),
+		Tolerates: quorum.GuaranteedTolerance(s.system), SinglePoints: orEmpty(quorum.SinglePoints(s.system)),
+		Warnings: orEmpty(append(quorum.Lint(s.system), s.warnings...)), Notes: s.notes, subject: s,
+	}
+	// What is too large is not worth failing for: the fields are null and a note says why.
+	t, err := quorum.Tolerance(s.system)
+	if err := d.noteIfTooLarge(err, "the smallest quorum"); err != nil {
+		return nil, err
+	}
+	if t.Quorum > 0 {
+		d.Quorum, d.ToleratesAtBest = &t.Quorum, &t.AtBest
+	}
+	shape, err := quorum.ShapeOf(s.system)
+	if err := d.noteIfTooLarge(err, "minimal quorums, and members that never matter,"); err != nil {
+		return nil, err
+	}
+	if err == nil {
+		d.NeverMatter, d.MinimalQuorums, d.MinimalBlocking = orEmpty(shape.Dummies), shape.MinimalQuorums, shape.MinimalBlocking
+	}
+	if d.Messages, err = quorum.MessagesPerWrite(d.Voters, d.Observers); err != nil {
+		return nil, err
+	}
+	if d.up, err = o.probabilitiesOf(s); err != nil {
+		return nil, err
+	}
+	if d.up != nil {
+		a, err := quorum.Available(s.system, d.up)
+		if err != nil {
+			return nil, err
+		}
+		d.Availability = d.newAvailabilityDoc(a)
+	}
+	if o.mttf != "" || o.mttr != "" {
+		if err := o.addRepair(d); err != nil {
+			return nil, err
+		}
+	}
+	if o.hasReads {
+		t, err := quorum.EstimateThroughput(d.Voters, o.reads)
+		if err != nil {
+			return nil, usagef("--reads: %w", err)
+		}
+		d.Throughput = &throughputDoc{throughputModel, o.reads, t}
+	}
+	return d, nil
+}
+
+// throughputModel names the model that every estimate comes from.
+const throughputModel = "ZooKeeper as measured at USENIX ATC 2010 (1 KB operations, 250 clients, hardware of that time); " +
+	"reads and writes mixed by the share of time they take; good for comparing sizes, not for capacity"
+
+// noteIfTooLarge makes a note of what is not known, and why.
+func (d *ensembleDoc) noteIfTooLarge(err error, what string) error {
+	if !errors.Is(err, quorum.ErrTooLarge) {
 		return err
 	}
-	t, err := quorum.Tolerance(oracle)
-	if err != nil {
-		return err
-	}
-	d.Oracle = &oracleDoc{Asked: oracle.Asked(), Tolerates: t.Guaranteed}
-	if oracle.Asked() {
-		d.Notes = append(d.Notes, "with oraclePath, a leader left alone goes on while the oracle's file begins with 1; "+
-			"the numbers above hold without it, and if it ever says 1 to both servers they decide differently")
-	} else {
-		d.Notes = append(d.Notes, "oraclePath has no effect: the oracle is asked with exactly two voters; it also overrides groups and weights")
-	}
+	d.Notes = append(slices.Clip(d.Notes), fmt.Sprintf("%s: %v", what, err))
 	return nil
 }
 
@@ -140,43 +245,255 @@ func orEmpty[T any](list []T) []T {
 	return list
 }
 
-func (o *quorumOptions) addWhatIf(d *ensembleDoc, s *subject) error {
+// probabilitiesOf reads --availability, or derives it from --mttf and --mttr; nil when neither is
+// given.
+func (o *quorumOptions) probabilitiesOf(s *subject) (func(id int64) quorum.Probability, error) {
+	var names []string
+	for _, id := range slices.Concat(s.membership.Voters, s.membership.Observers) {
+		names = append(names, strconv.FormatInt(id, 10))
+	}
+	ps, err := parseProbabilities("availability", "server", o.availability, names)
+	if err != nil {
+		return nil, err
+	}
+	if len(ps) == 0 {
+		if o.mttf == "" || o.mttr == "" || o.repair != "parallel" {
+			return nil, nil
+		}
+		p, err := o.fromRepair()
+		return quorum.Uniform(p), err
+	}
+	for i, id := range s.membership.Voters {
+		if _, ok := ps.of(names[i]); !ok {
+			return nil, usagef("--availability is missing for server %d: give one for all as well, such as 0.99", id)
+		}
+	}
+	return func(id int64) quorum.Probability { p, _ := ps.of(strconv.FormatInt(id, 10)); return p }, nil
+}
+
+// newAvailabilityDoc gives the servers' own availability as a number when all are alike, else
+// one by server.
+func (d *ensembleDoc) newAvailabilityDoc(a quorum.Availability) *availabilityDoc {
+	byID, common := map[string]float64{}, d.up(d.VoterIDs[0])
+	alike := true
+	for _, id := range d.VoterIDs {
+		byID[strconv.FormatInt(id, 10)] = d.up(id).Up()
+		alike = alike && d.up(id) == common
+	}
+	if alike {
+		return availabilityOf(a, common.Up())
+	}
+	return availabilityOf(a, byID)
+}
+
+func availabilityOf(a quorum.Availability, perNode any) *availabilityDoc {
+	return &availabilityDoc{PerNode: perNode, Ensemble: a.Up(), Unavailability: digits(a.Down()), Nines: finite(digits(a.Nines())),
+		Downtime: digits(a.DowntimePerYear()), exact: a}
+}
+
+// needsAvailability is the error of a question that cannot be answered without.
+func (o *quorumOptions) needsAvailability(d *ensembleDoc, flag string) error {
+	switch {
+	case d.up != nil:
+		return nil
+	case o.mttf != "":
+		return usagef("%s needs --availability: under --repair one-crew servers wait for each other, and do not fail independently", flag)
+	}
+	return usagef("%s needs --availability", flag)
+}
+
+func (o *quorumOptions) addImportance(d *ensembleDoc) error {
+	if err := o.needsAvailability(d, "--importance"); err != nil {
+		return err
+	}
+	values, err := quorum.Importance(d.subject.system, d.up)
+	if err != nil {
+		return err
+	}
+	list := make([]importanceDoc, len(values))
+	for i, id := range d.VoterIDs {
+		list[i] = importanceDoc{id, digits(values[i]), d.up(id).Up()}
+	}
+	slices.SortStableFunc(list, func(a, b importanceDoc) int { return cmp.Compare(b.Importance, a.Importance) })
+	d.Availability.Importance = list
+	return nil
+}
+
+// repairTimes reads --mttf and --mttr, in seconds.
+func (o *quorumOptions) repairTimes() (mttf, mttr float64, err error) {
+	if o.mttf == "" || o.mttr == "" {
+		return 0, 0, usagef("--mttf and --mttr go together")
+	}
+	if mttf, err = parseSpan("mttf", o.mttf); err != nil {
+		return 0, 0, err
+	}
+	if mttr, err = parseSpan("mttr", o.mttr); err == nil && (mttf == 0 || mttr == 0) {
+		err = usagef("--mttf %s and --mttr %s must both be above zero", o.mttf, o.mttr)
+	}
+	return mttf, mttr, err
+}
+
+func (o *quorumOptions) fromRepair() (quorum.Probability, error) {
+	mttf, mttr, err := o.repairTimes()
+	if err != nil {
+		return quorum.Probability{}, err
+	}
+	return quorum.FromRepair(mttf, mttr)
+}
+
+func (o *quorumOptions) addRepair(d *ensembleDoc) error {
+	mttf, mttr, err := o.repairTimes()
+	if err != nil {
+		return err
+	}
+	if o.repair != "parallel" && o.repair != "one-crew" {
+		return usagef("--repair %q is neither parallel nor one-crew", o.repair)
+	}
+	d.Repair = &repairDoc{MTTF: mttf, MTTR: mttr, Crew: o.repair}
+	if o.repair == "parallel" {
+		r, err := quorum.Repairable(d.subject.system, mttf, mttr)
+		if err != nil {
+			return err
+		}
+		losses := digits(r.LossesPerTime * quorum.SecondsPerYear)
+		d.Repair.Losses, d.Repair.MeanOutage = &losses, finite(digits(r.MeanOutage))
+	}
+	first, err := quorum.MeanTimeToLoss(d.subject.system, mttf, mttr, o.repair == "one-crew")
+	if err := d.noteIfTooLarge(err, "how long a quorum lasts from the start"); err != nil || first == 0 {
+		return err
+	}
+	if d.MTTQL = finite(digits(first)); d.MTTQL == nil {
+		d.Notes = append(d.Notes, "the mean time to quorum loss is beyond 1e308 seconds")
+	}
+	return nil
+}
+
+// zoneProbabilities reads --zone-availability.
+func (o *quorumOptions) zoneProbabilities(zones []quorum.Zone) (probabilities, error) {
+	var names []string
+	for _, z := range zones {
+		names = append(names, z.Name)
+	}
+	return parseProbabilities("zone-availability", "zone", o.zoneUp, names)
+}
+
+func (o *quorumOptions) addZones(d *ensembleDoc) error {
+	zones, err := parseZones(o.zones)
+	if err != nil {
+		return err
+	}
+	ps, err := o.zoneProbabilities(zones)
+	if err != nil {
+		return err
+	}
+	outside := slices.Clone(d.VoterIDs)
+	for i, z := range zones {
+		for _, id := range z.Members {
+			if !slices.Contains(d.VoterIDs, id) && !slices.Contains(d.ObserverIDs, id) {
+				return usagef("--zones: zone %s lists server %d, which does not exist", z.Name, id)
+			}
+			outside = slices.DeleteFunc(outside, func(other int64) bool { return other == id })
+		}
+		zones[i].Up, _ = ps.of(z.Name)
+	}
+	r, err := quorum.Zones(d.subject.system, zones)
+	if err != nil {
+		return err
+	}
+	d.zoneSet = zones
+	d.Zones = &zonesDoc{SurvivesAny: r.SurvivesAny, Survives: map[string]bool{}, Further: map[string]int{}, WorstFurther: r.Worst}
+	if r.ToBlock >= 0 {
+		d.Zones.MinToBlock = &r.ToBlock
+	}
+	for i, zone := range zones {
+		d.Zones.Survives[zone.Name], d.Zones.Further[zone.Name] = r.Survives[i], r.Further[i]
+	}
+	if len(outside) > 0 {
+		d.Notes = append(d.Notes, "in no zone, and so failing by themselves only: "+idText(outside))
+	}
+	d.Warnings = append(d.Warnings, quorum.LintZones(zones, r)...)
+	if len(ps) == 0 {
+		return nil
+	}
+	if err := o.needsAvailability(d, "--zone-availability"); err != nil {
+		return err
+	}
+	a, err := quorum.AvailableWithZones(d.subject.system, d.up, zones)
+	if err == nil {
+		d.Zones.Availability = d.newAvailabilityDoc(a)
+	}
+	return err
+}
+
+// shownPlacements is how many placements are ranked in the output.
+const shownPlacements = 10
+
+func (o *quorumOptions) addPlacements(d *ensembleDoc) error {
+	if d.System != quorum.Majority {
+		return usagef("--place ranks placements of majorities: with groups and weights, give --zones")
+	}
+	if err := o.needsAvailability(d, "--place"); err != nil {
+		return err
+	}
+	server := d.up(d.VoterIDs[0])
+	if slices.ContainsFunc(d.VoterIDs, func(id int64) bool { return d.up(id) != server }) {
+		return usagef("--place needs servers that are alike: one --availability for all")
+	}
+	var zones []quorum.Zone
+	for _, name := range strings.Split(o.place, ",") {
+		zones = append(zones, quorum.Zone{Name: name})
+	}
+	ps, err := o.zoneProbabilities(zones)
+	if err != nil {
+		return err
+	}
+	for i, z := range zones {
+		var ok bool
+		if zones[i].Up, ok = ps.of(z.Name); !ok {
+			return usagef("--zone-availability is missing for zone %s", z.Name)
+		}
+	}
+	ranked, err := quorum.Place(d.Voters, zones, server)
+	if err != nil {
+		return err
+	}
+	d.placed, d.zoneSet = len(ranked), zones
+	for _, r := range ranked[:min(len(ranked), shownPlacements)] {
+		doc := placementDoc{map[string]int{}, r.SurvivesAny, r.Further, availabilityOf(r.Availability, server.Up())}
+		for i, z := range zones {
+			doc.Sizes[z.Name] = r.Sizes[i]
+		}
+		d.Placements = append(d.Placements, doc)
+	}
+	return nil
+}
+
+func (o *quorumOptions) addWhatIf(d *ensembleDoc) error {
 	failed, err := parseIDs("failed", o.failed)
 	if err != nil {
 		return err
 	}
-	voters, err := splitFailed(s, failed)
-	if err != nil {
-		return err
-	}
-	left, err := quorum.Without(s.system, voters...)
-	if err != nil {
-		return err
-	}
-	further, err := quorum.GuaranteedTolerance(left)
-	if err != nil {
-		return err
-	}
-	d.WhatIf = &whatIfDoc{Failed: failed, HasQuorum: further >= 0, Further: further}
-	return nil
-}
-
-// splitFailed returns the voters among the failed; observers do not matter, and
-// others are an error.
-func splitFailed(s *subject, failed []int64) ([]int64, error) {
-	var voters []int64
 	for _, id := range failed {
-		switch {
-		case slices.Contains(s.membership.Voters, id):
-			voters = append(voters, id)
-		case !slices.Contains(s.membership.Observers, id):
-			return nil, usagef("--failed %d: there is no server %d", id, id)
+		if !slices.Contains(d.VoterIDs, id) && !slices.Contains(d.ObserverIDs, id) {
+			return usagef("--failed %d: there is no server %d", id, id)
 		}
 	}
-	return voters, nil
+	further, err := toleranceWithout(d.subject, failed)
+	d.WhatIf = &whatIfDoc{Failed: failed, HasQuorum: further >= 0, Further: further}
+	return err
 }
 
-func (o *quorumOptions) addLatency(d *ensembleDoc, s *subject) error {
+// toleranceWithout is what is tolerated once some servers have failed; only voters matter.
+func toleranceWithout(s *subject, failed []int64) (int, error) {
+	down := slices.DeleteFunc(slices.Clone(failed), func(id int64) bool { return !slices.Contains(s.membership.Voters, id) })
+	left, err := quorum.Without(s.system, down...)
+	if err != nil {
+		return 0, err
+	}
+	return quorum.GuaranteedTolerance(left), nil
+}
+
+func (o *quorumOptions) addLatency(d *ensembleDoc) error {
 	text, err := o.readInput(o.rtt)
 	if err != nil {
 		return fmt.Errorf("--rtt: %w", err)
@@ -186,12 +503,10 @@ func (o *quorumOptions) addLatency(d *ensembleDoc, s *subject) error {
 		return usagef("--rtt %s: %w", o.rtt, err)
 	}
 	var failed []int64
-	if o.failed != "" {
-		if failed, err = parseIDs("failed", o.failed); err != nil {
-			return err
-		}
+	if d.WhatIf != nil {
+		failed = d.WhatIf.Failed
 	}
-	all, err := quorum.Latencies(s.system, network, failed...)
+	all, err := quorum.Latencies(d.subject.system, network, failed...)
 	if err != nil {
 		return usagef("--rtt %s: %w", o.rtt, err)
 	}
@@ -209,81 +524,52 @@ func (o *quorumOptions) addLatency(d *ensembleDoc, s *subject) error {
 	return nil
 }
 
-// throughputModel names the model that every estimate comes from.
-const throughputModel = "ZooKeeper as measured at USENIX ATC 2010 (1 KB operations, 250 clients, hardware of that time); " +
-
-	"reads and writes mixed by the share of time they take; good for comparing sizes, not for capacity"
-
-func (o *quorumOptions) addThroughput(d *ensembleDoc, s *subject) error {
-	t, err := quorum.EstimateThroughput(len(s.membership.Voters), o.reads)
-	if err != nil {
-		return usagef("--reads: %w", err)
+func (o *quorumOptions) addBestWeights(d *ensembleDoc) error {
+	if err := o.needsAvailability(d, "--best-weights"); err != nil {
+		return err
 	}
-	d.Throughput = &throughputDoc{Model: throughputModel, Reads: o.reads, Ops: t.Ops, ReadsPS: t.Reads, WritesPS: t.Writes, Basis: t.Basis.String()}
-	return nil
-}
-
-func (o *quorumOptions) addProfile(d *ensembleDoc, s *subject) error {
-	profile, err := quorum.FailureProfile(s.system)
+	w, err := quorum.BestWeights(d.VoterIDs, d.up, o.bestWeights)
 	if err != nil {
 		return err
 	}
-	for _, row := range profile {
-		d.Profile = append(d.Profile, profileDoc(row))
+	d.BestWeights = &weightsDoc{Weights: map[string]int64{}, Availability: d.newAvailabilityDoc(w.Availability),
+		Groups: strings.ReplaceAll(idText(w.IDs), ",", ":")}
+	var parts []string
+	for i, id := range w.IDs {
+		d.BestWeights.Weights[strconv.FormatInt(id, 10)] = w.Weights[i]
+		if w.Weights[i] != 1 {
+			parts = append(parts, fmt.Sprintf("%d=%d", id, w.Weights[i]))
+		}
 	}
+	d.BestWeights.Flag = strings.Join(parts, ",")
 	return nil
 }
 
-// listLimit is how many sets --list writes out before it says that they are too
-// many.
-const listLimit = 1000
-
-func (o *quorumOptions) addLists(d *ensembleDoc, s *subject) error {
-	var err error
-	if d.Quorums, err = quorum.MinimalQuorums(s.system, listLimit); err != nil {
-		return fmt.Errorf("--list: %w", err)
+// recommend finds the smallest ensemble for a target.
+func (o *quorumOptions) recommend(doc *quorumDoc) error {
+	target, err := quorum.ParseProbability(o.target)
+	if err != nil {
+		return usagef("--target %s: %w", o.target, err)
 	}
-	if d.Blocking, err = quorum.MinimalBlocking(s.system, listLimit); err != nil {
-		return fmt.Errorf("--list: %w", err)
+	var p quorum.Probability
+	switch {
+	case len(o.availability) == 1 && !strings.Contains(o.availability[0], "="):
+		p, err = quorum.ParseProbability(o.availability[0])
+	case len(o.availability) == 0 && o.repair == "parallel" && (o.mttf != "" || o.mttr != ""):
+		p, err = o.fromRepair()
+	default:
+		err = usagef("--target needs one --availability for all servers, or --mttf and --mttr")
 	}
-	return nil
-}
-
-// compareSizes answers the same for majorities of several sizes.
-func (o *quorumOptions) compareSizes(doc *quorumDoc) error {
-	sizes, err := parseSizes("compare", o.compare)
 	if err != nil {
 		return err
 	}
-	for _, n := range sizes {
-		s, err := flagSubject(sourceOptions{nodes: n, hasNodes: true, observers: o.source.observers})
-		if err != nil {
-			return err
-		}
-		d, err := describe(s)
-		if err != nil {
-			return err
-		}
-		up, err := o.probabilitiesOf(s)
-		if err != nil {
-			return err
-		}
-		if up != nil {
-			if err := o.addAvailability(d, s, up); err != nil {
-				return err
-			}
-		}
-		if o.mttf != "" || o.mttr != "" {
-			if err := o.addRepair(d, s); err != nil {
-				return err
-			}
-		}
-		if o.hasReads {
-			if err := o.addThroughput(d, s); err != nil {
-				return err
-			}
-		}
-		doc.Compare = append(doc.Compare, d)
+	n, a, err := quorum.SmallestFor(p, target)
+	if errors.Is(err, quorum.ErrUnreachable) {
+		return exitf(exitUnhealthy, "--target %s: %w", o.target, err)
 	}
+	if err != nil {
+		return err
+	}
+	doc.Recommendation = &recommendationDoc{n, target.Up(), n/2 + 1, (n - 1) / 2, availabilityOf(a, p.Up())}
 	return nil
 }

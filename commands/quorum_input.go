@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,36 +17,94 @@ import (
 	"zkctl/quorum/zoocfg"
 )
 
-// maxNodes bounds --nodes: what the calculations are meant for, with room.
-const maxNodes = 100_000
-
 // subject is the ensemble that a question is about, wherever it was described.
 type subject struct {
 	name       string // how to call it in a table: "majority of 5 voters"
-	kind       string // majority, weighted, hierarchical, reconfiguration
-	system     quorum.System
+	system     *quorum.System
 	membership quorum.Membership
-	oracle     string           // oraclePath, "" without
-	config     *zoocfg.Config   // when it came from a file
 	notes      []string         // what is to be said of the description itself
 	warnings   []quorum.Warning // of the servers' addresses
 }
 
+// newSubject names a system for people.
+func newSubject(system *quorum.System, m quorum.Membership) *subject {
+	s := &subject{system: system, membership: m}
+	voters := count(len(system.Voters()), "voter")
+	declared, effective := system.Groups()
+	switch system.Kind() {
+	case quorum.Weighted:
+		s.name = "weighted, " + voters
+	case quorum.Hierarchical:
+		s.name = fmt.Sprintf("hierarchical, %s in %s", voters, count(declared, "group"))
+		if effective != declared {
+			s.name += fmt.Sprintf(", %d of which weigh anything", effective)
+		}
+	default:
+		s.name = "majority of " + voters
+	}
+	return s
+}
+
 // sourceOptions are the flags that describe an ensemble.
 type sourceOptions struct {
-	nodes     int
-	hasNodes  bool // --nodes is given, 0 included
-	config    string
-	hosts     string
-	observers int
-	groups    string
-	weights   string
-	oracle    bool
+	nodes           int
+	hasNodes        bool // --nodes is given, 0 included
+	config, hosts   string
+	observers       int
+	groups, weights string
 }
 
 // describes reports whether any flag describes an ensemble.
 func (o sourceOptions) describes() bool {
 	return o.hasNodes || o.config != "" || o.hosts != "" || o.groups != ""
+}
+
+// described is the ensemble in question; zones alone describe one, too.
+func (o *quorumOptions) described(ctx context.Context) (*subject, error) {
+	if !o.source.describes() {
+		if o.zones == "" {
+			return nil, withHint(usagef("which ensemble? give --nodes, --config, --hosts or --groups (or --compare, or --target)"),
+				"zkctl quorum --nodes 3")
+		}
+		zones, err := parseZones(o.zones)
+		if err != nil {
+			return nil, err
+		}
+		for _, z := range zones {
+			for _, id := range z.Members {
+				o.source.nodes = max(o.source.nodes, int(min(id, quorum.MaxVoters+1)))
+			}
+		}
+		o.source.hasNodes = true
+	}
+	s, err := o.subject(ctx, o.source)
+	if err != nil || o.next == "" {
+		return s, err
+	}
+	next, err := o.planEnd("next", o.next)
+	if err != nil {
+		return nil, err
+	}
+	joint := &subject{system: quorum.NewJoint(s.system, next.system), membership: s.membership, notes: s.notes, warnings: s.warnings}
+	joint.name = fmt.Sprintf("in flight from %s to %s", s.name, next.name)
+	joint.membership.Voters = joint.system.Voters()
+	joint.membership.Observers = slices.DeleteFunc(joint.membership.Observers, func(id int64) bool {
+		return slices.Contains(joint.membership.Voters, id)
+	})
+	return joint, nil
+}
+
+// planEnd reads N or a file: one end of a change.
+func (p *program) planEnd(flag, text string) (s *subject, err error) {
+	if n, notNumber := strconv.Atoi(text); notNumber == nil {
+		s, err = flagSubject(sourceOptions{nodes: n, hasNodes: true})
+	} else {
+		s, err = p.fileSubject(text)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--%s: %w", flag, err)
+	}
+	return s, nil
 }
 
 // subject reads the ensemble that the flags describe. Flags that name a file or
@@ -61,8 +120,8 @@ func (p *program) subject(ctx context.Context, o sourceOptions) (*subject, error
 	case sources > 1:
 		return nil, usagef("give one of --nodes, --config and --hosts")
 	case o.config != "" || o.hosts != "":
-		if o.observers != 0 || o.groups != "" || o.weights != "" || o.oracle {
-			return nil, usagef("--observers, --groups, --weights and --oracle go with --nodes: a configuration has its own")
+		if o.observers != 0 || o.groups != "" || o.weights != "" {
+			return nil, usagef("--observers, --groups and --weights go with --nodes: a configuration has its own")
 		}
 		if o.hosts != "" {
 			return p.liveSubject(ctx, o.hosts)
@@ -83,59 +142,50 @@ func flagSubject(o sourceOptions) (*subject, error) {
 		return nil, err
 	}
 	switch {
-	case o.hasNodes && o.nodes < 1 || o.nodes > maxNodes:
-		return nil, usagef("--nodes %d is not between 1 and %d", o.nodes, maxNodes)
-	case o.observers < 0 || o.observers > maxNodes:
-		return nil, usagef("--observers %d is not between 0 and %d", o.observers, maxNodes)
+	case o.hasNodes && o.nodes < 1 || o.nodes > quorum.MaxVoters:
+		return nil, usagef("--nodes %d is not between 1 and %d: %s", o.nodes, quorum.MaxVoters, oneByte)
+	case o.observers < 0 || o.observers > quorum.MaxVoters:
+		return nil, usagef("--observers %d is not between 0 and %d: %s", o.observers, quorum.MaxVoters, oneByte)
 	}
-	var m quorum.Membership
-	if !o.hasNodes { // the groups say who there is
-		seen := map[int64]bool{}
-		for _, g := range groups {
-			for _, id := range g.Members {
-				if !seen[id] {
-					m.Voters = append(m.Voters, id)
-				}
-				seen[id] = true
-			}
-		}
-		slices.Sort(m.Voters)
-	}
+	m := quorum.Membership{Groups: groups, Weights: weights}
 	for id := 1; id <= o.nodes; id++ {
 		m.Voters = append(m.Voters, int64(id))
+	}
+	if !o.hasNodes { // the groups say who there is
+		for _, g := range groups {
+			m.Voters = append(m.Voters, g.Members...)
+		}
+		slices.Sort(m.Voters)
+		m.Voters = slices.Compact(m.Voters)
 	}
 	last := slices.Max(m.Voters)
 	for k := range o.observers {
 		m.Observers = append(m.Observers, last+int64(k)+1)
 	}
-	for id := range weights {
-		if !slices.Contains(m.Voters, id) && !slices.Contains(m.Observers, id) && !inGroup(groups, id) {
-			return nil, usagef("--weights %d=%d: there is no server %d", id, weights[id], id)
+	for id, w := range weights {
+		grouped := slices.ContainsFunc(groups, func(g quorum.Group) bool { return slices.Contains(g.Members, id) })
+		if !grouped && !slices.Contains(m.Voters, id) && !slices.Contains(m.Observers, id) {
+			return nil, usagef("--weights %d=%d: there is no server %d", id, w, id)
 		}
 	}
-	m.Groups, m.Weights = groups, weights
 	if len(m.Voters) == 1 && len(m.Observers) > 0 {
 		return nil, unhealthyf("refused by zookeeper: one voter runs stand-alone, where nobody can observe (unless standaloneEnabled=false): use --nodes 3")
 	}
-	oracle := ""
-	if o.oracle {
-		oracle = "(given by --oracle)"
-		m.Groups, m.Weights = nil, nil // ZooKeeper's oracle overrides them
-	}
 	system, err := m.System()
-	if err != nil {
-		if errors.Is(err, quorum.ErrRefused) && len(groups) == 0 && len(weights) > 0 {
-			return nil, withHint(exitf(exitUnhealthy, "refused by zookeeper: %w", err),
-				"weighted voting is one group of all: --groups %s", strings.ReplaceAll(idText(m.Voters), ",", ":"))
-		}
-		return nil, refusal(err, "")
+	switch {
+	case errors.Is(err, quorum.ErrRefused) && len(groups) == 0:
+		return nil, withHint(exitf(exitUnhealthy, "refused by zookeeper: %w", err),
+			"weighted voting is one group of all: --groups %s", strings.ReplaceAll(idText(m.Voters), ",", ":"))
+	case errors.Is(err, quorum.ErrRefused):
+		return nil, exitf(exitUnhealthy, "refused by zookeeper: %w", err)
+	case err != nil:
+		return nil, err
 	}
-	return newSubject(system, m, oracle, nil), nil
+	return newSubject(system, m), nil
 }
 
-func inGroup(groups []quorum.Group, id int64) bool {
-	return slices.ContainsFunc(groups, func(g quorum.Group) bool { return slices.Contains(g.Members, id) })
-}
+// oneByte is why there are no more servers.
+const oneByte = "a server's id is one byte of its sessions' ids"
 
 // fileSubject reads a zoo.cfg, or standard input for "-", and the dynamic file
 // that it may name.
@@ -152,7 +202,6 @@ func (p *program) fileSubject(path string) (*subject, error) {
 	if err != nil {
 		return nil, refusal(err, members)
 	}
-	s.config = config
 	switch {
 	case config.Complete():
 		if err := config.CheckStart(ensemble); err != nil {
@@ -187,35 +236,33 @@ func (p *program) readConfig(path string) (config *zoocfg.Config, members string
 	if !ok {
 		return config, path, nil
 	}
-	members, text, err = p.readDynamic(name, path)
+	// ZooKeeper takes a relative path from the folder in which it is started. The calculator is
+	// used in other folders than the server, so it looks beside the zoo.cfg next.
+	members = name
+	text, err = os.ReadFile(name)
+	if err != nil && !filepath.IsAbs(name) && path != "-" {
+		if beside := filepath.Join(filepath.Dir(path), name); fileExists(beside) {
+			members = beside
+			text, err = os.ReadFile(beside)
+		}
+	}
 	if err != nil {
 		entry, _ := config.Lookup("dynamicConfigFile")
 		return nil, "", refusal(&zoocfg.Error{Line: entry.Line, Text: "dynamicConfigFile: " + err.Error(), Err: err}, path)
 	}
 	dynamic, err := zoocfg.Parse(text)
-	if err != nil {
-		return nil, "", refusal(err, members)
+	if err == nil {
+		config, err = config.WithDynamic(dynamic, members)
 	}
-	if config, err = config.WithDynamic(dynamic, members); err != nil {
+	if err != nil {
 		return nil, "", refusal(err, members)
 	}
 	return config, members, nil
 }
 
-// readDynamic reads the file that a zoo.cfg names. ZooKeeper takes a relative path
-// from the folder in which it is started, and so is it looked for first; but the
-// calculator is used in other folders than the server, so next it is looked for beside
-// the zoo.cfg. (The engine of zkctl does the same, and ZooKeeper itself writes absolute paths.)
-func (p *program) readDynamic(name, static string) (found string, text []byte, err error) {
-	text, err = os.ReadFile(name)
-	if err == nil || filepath.IsAbs(name) || static == "-" {
-		return name, text, err
-	}
-	beside := filepath.Join(filepath.Dir(static), name)
-	if text, besideErr := os.ReadFile(beside); besideErr == nil {
-		return beside, text, nil
-	}
-	return name, nil, err
+func fileExists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // readInput reads a file, or standard input for "-".
@@ -230,22 +277,20 @@ func (p *program) readInput(path string) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-// refusal turns what is wrong with a configuration into exit 3, or, for one
-// spelled out in flags (no path), into exit 2 where ZooKeeper would not refuse it.
+// refusal turns what is wrong with a configuration into exit 3, and names the file and the line.
+// What is only too large keeps its own code.
 func refusal(err error, path string) error {
-	var line *zoocfg.Error
-	switch {
-	case path == "" && !errors.Is(err, quorum.ErrRefused):
-		return err
-	case path == "":
-		return exitf(exitUnhealthy, "refused by zookeeper: %w", err)
-	case path == "-":
+	if path == "-" {
 		path = "standard input"
 	}
-	if errors.As(err, &line) && line.Line > 0 {
-		return exitf(exitUnhealthy, "%s, %w", path, err)
+	separator := ": "
+	if line := (*zoocfg.Error)(nil); errors.As(err, &line) && line.Line > 0 {
+		separator = ", "
 	}
-	return exitf(exitUnhealthy, "%s: %w", path, err)
+	if errors.Is(err, quorum.ErrTooLarge) {
+		return fmt.Errorf("%s%s%w", path, separator, err)
+	}
+	return exitf(exitUnhealthy, "%s%s%w", path, separator, err)
 }
 
 // liveSubject asks a running ensemble for its own configuration: the first host
@@ -304,43 +349,20 @@ func ensembleSubject(e *zoocfg.Ensemble) (*subject, error) {
 		return nil, err
 	}
 	m := quorum.Membership{Voters: e.Voters(), Observers: e.Observers(), Addresses: map[int64]string{}}
-	if _, hierarchical := system.(*quorum.Hierarchical); hierarchical {
+	if system.Kind() != quorum.Majority {
 		m.Groups, m.Weights = e.Groups, e.Weights
 	}
 	for _, s := range e.Servers {
-		var hosts []string
-		for _, a := range s.Addresses {
-			hosts = append(hosts, fmt.Sprintf("%s:%d:%d", a.Host, a.QuorumPort, a.ElectionPort))
-		}
-		m.Addresses[s.ID] = strings.Join(hosts, "|")
+		m.Addresses[s.ID] = fmt.Sprint(s.Addresses)
 	}
-	s := newSubject(system, m, e.Oracle, nil)
+	s := newSubject(system, m)
+	switch {
+	case e.Oracle != "" && len(m.Voters) == 2:
+		s.notes = append(s.notes, "with oraclePath, a leader left alone goes on while the oracle's file begins with 1; "+
+			"the numbers here hold without it, and if it ever says 1 to both servers they decide differently")
+	case e.Oracle != "":
+		s.notes = append(s.notes, "oraclePath has no effect but to override groups and weights: the oracle is asked with exactly two voters")
+	}
 	s.warnings, err = e.Lint(system)
 	return s, err
-}
-
-func newSubject(system quorum.System, m quorum.Membership, oracle string, config *zoocfg.Config) *subject {
-	s := &subject{system: system, membership: m, oracle: oracle, config: config}
-	s.kind, s.name = classify(system)
-	return s
-}
-
-// classify names the kind of a system, for programs and for people.
-func classify(s quorum.System) (kind, name string) {
-	n := len(s.Voters())
-	switch s := s.(type) {
-	case *quorum.Hierarchical:
-		declared, effective := s.Groups()
-		if declared == 1 {
-			return "weighted", fmt.Sprintf("weighted, %s", count(n, "voter"))
-		}
-		name = fmt.Sprintf("hierarchical, %s in %s", count(n, "voter"), count(declared, "group"))
-		if effective != declared {
-			name += fmt.Sprintf(", %d of which weigh anything", effective)
-		}
-		return "hierarchical", name
-	case *quorum.Joint:
-		return "reconfiguration", fmt.Sprintf("reconfiguration in flight, %s", count(n, "voter"))
-	}
-	return "majority", fmt.Sprintf("majority of %s", count(n, "voter"))
 }

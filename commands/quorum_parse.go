@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"zkctl/quorum"
 )
@@ -41,14 +42,12 @@ func parseWeights(text string) (map[int64]int64, error) {
 		if !ok || err != nil {
 			return nil, usagef("--weights %q: %q is not ID=WEIGHT", text, part)
 		}
-		w, err := strconv.ParseInt(right, 10, 64)
-		if err != nil {
-			return nil, usagef("--weights %q: weight %q is not a whole number of 64 bits", text, right)
-		}
 		if _, twice := weights[id]; twice {
 			return nil, usagef("--weights %q: server %d is given twice", text, id)
 		}
-		weights[id] = w
+		if weights[id], err = strconv.ParseInt(right, 10, 64); err != nil {
+			return nil, usagef("--weights %q: weight %q is not a whole number of 64 bits", text, right)
+		}
 	}
 	return weights, nil
 }
@@ -93,69 +92,40 @@ func count(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// probabilities are per-server or per-zone availabilities as given by a flag
-// that is repeated: a default, and exceptions by name.
-type probabilities struct {
-	common quorum.Probability
-	given  bool // common is
-	each   map[string]quorum.Probability
-}
+// probabilities are per-server or per-zone availabilities as given by a flag that is repeated:
+// one for all under "", and exceptions by name.
+type probabilities map[string]quorum.Probability
 
-func parseProbabilities(flag string, values []string) (probabilities, error) {
-	ps := probabilities{each: map[string]quorum.Probability{}}
+// parseProbabilities reads 0.99 and 1=0.999. names are those that exceptions may have.
+func parseProbabilities(flag, what string, values []string, names []string) (probabilities, error) {
+	ps := probabilities{}
 	for _, value := range values {
 		name, text, single := strings.Cut(value, "=")
 		if !single {
-			text = value
+			name, text = "", value
 		}
 		p, err := quorum.ParseProbability(text)
 		if err != nil {
 			return ps, usagef("--%s %s: %w", flag, value, err)
 		}
-		if !single {
-			if ps.given {
-				return ps, usagef("--%s %s: the one for all is given twice", flag, value)
-			}
-			ps.common, ps.given = p, true
-			continue
+		if _, twice := ps[name]; twice {
+			return ps, usagef("--%s %s: given twice", flag, value)
 		}
-		if _, twice := ps.each[name]; twice {
-			return ps, usagef("--%s %s: %s is given twice", flag, value, name)
+		if single && !slices.Contains(names, name) {
+			return ps, usagef("--%s %s: there is no %s %s", flag, value, what, name)
 		}
-		ps.each[name] = p
+		ps[name] = p
 	}
 	return ps, nil
 }
 
 // of returns the probability of one.
 func (ps probabilities) of(name string) (quorum.Probability, bool) {
-	if p, ok := ps.each[name]; ok {
-		return p, true
+	p, ok := ps[name]
+	if !ok {
+		p, ok = ps[""]
 	}
-	return ps.common, ps.given
-}
-
-// none reports whether nothing was given at all.
-func (ps probabilities) none() bool { return !ps.given && len(ps.each) == 0 }
-
-// servers checks that every voter has a probability, and every exception a
-// server.
-func (ps probabilities) servers(s *subject) (func(id int64) quorum.Probability, error) {
-	for name := range ps.each {
-		id, err := parseID(name)
-		if err != nil || !slices.Contains(s.membership.Voters, id) && !slices.Contains(s.membership.Observers, id) {
-			return nil, usagef("--availability %s=…: there is no server %s", name, name)
-		}
-	}
-	byID := make(map[int64]quorum.Probability, len(s.membership.Voters))
-	for _, id := range s.membership.Voters {
-		p, ok := ps.of(strconv.FormatInt(id, 10))
-		if !ok {
-			return nil, usagef("--availability is missing for server %d: give one for all as well, such as 0.99", id)
-		}
-		byID[id] = p
-	}
-	return func(id int64) quorum.Probability { return byID[id] }, nil
+	return p, ok
 }
 
 // parseZones reads a=1,2;b=3,4.
@@ -183,10 +153,92 @@ func parseSizes(flag, text string) ([]int, error) {
 	var sizes []int
 	for _, part := range strings.Split(text, ",") {
 		n, err := strconv.Atoi(strings.TrimSpace(part))
-		if err != nil || n < 1 || n > maxNodes {
-			return nil, usagef("--%s %q: %q is not a number of voters from 1 to %d", flag, text, part, maxNodes)
+		if err != nil || n < 1 || n > quorum.MaxVoters {
+			return nil, usagef("--%s %q: %q is not a number of voters from 1 to %d", flag, text, part, quorum.MaxVoters)
 		}
 		sizes = append(sizes, n)
 	}
 	return sizes, nil
+}
+
+// parseNetwork reads a table of round trips and fsync times, one server a line:
+//
+//	server  fsync   1    2    3
+//	1       2       0    0.5  1.1
+//	2       2.5     -    0    70
+//	3       3.1ms
+//
+// Cells are separated by blanks or commas; numbers without a unit are milliseconds; # starts a
+// comment. A round trip is the same in both directions, so one half of the table is enough;
+// where both are given they must agree. A cell that is not known is -.
+func parseNetwork(text string) (quorum.Network, error) {
+	n := quorum.Network{RoundTrip: map[[2]int64]time.Duration{}, Fsync: map[int64]time.Duration{}}
+	var columns []int64
+	number := 0
+	for line := range strings.Lines(text) {
+		number++
+		line, _, _ = strings.Cut(line, "#")
+		cells := strings.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(" \t,\n\r", r) })
+		var err error
+		switch {
+		case len(cells) == 0:
+		case columns != nil:
+			err = networkRow(n, columns, cells)
+		case len(cells) < 3 || cells[0] != "server" || cells[1] != "fsync":
+			err = fmt.Errorf("want a line \"server fsync 1 2 3\" first, got %q", strings.Join(cells, " "))
+		default:
+			columns, err = parseIDs("rtt", strings.Join(cells[2:], ","))
+		}
+		if err != nil {
+			return n, fmt.Errorf("line %d: %w", number, err)
+		}
+	}
+	if columns == nil {
+		return n, fmt.Errorf("it is empty: want a line \"server fsync 1 2 3\" and then one line a server")
+	}
+	return n, nil
+}
+
+func networkRow(n quorum.Network, columns []int64, cells []string) error {
+	id, err := parseID(cells[0])
+	if err != nil {
+		return err
+	}
+	if _, twice := n.Fsync[id]; twice {
+		return fmt.Errorf("server %d has a line already", id)
+	}
+	if len(cells) < 2 || len(cells) > 2+len(columns) {
+		return fmt.Errorf("server %d: %d cells, want the fsync time and up to %d round trips", id, len(cells)-1, len(columns))
+	}
+	if n.Fsync[id], err = parseMillis(cells[1]); err != nil {
+		return fmt.Errorf("fsync of server %d: %w", id, err)
+	}
+	for i, cell := range cells[2:] {
+		other := columns[i]
+		if cell == "-" || other == id {
+			continue
+		}
+		d, err := parseMillis(cell)
+		if err != nil {
+			return fmt.Errorf("round trip of servers %d and %d: %w", id, other, err)
+		}
+		key := [2]int64{min(id, other), max(id, other)}
+		if before, ok := n.RoundTrip[key]; ok && before != d {
+			return fmt.Errorf("round trip of servers %d and %d: %v here, %v before", key[0], key[1], d, before)
+		}
+		n.RoundTrip[key] = d
+	}
+	return nil
+}
+
+// parseMillis reads 2, 0.5 or 2ms.
+func parseMillis(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if ms, numeric := strconv.ParseFloat(text, 64); numeric == nil {
+		d, err = time.Duration(ms*float64(time.Millisecond)), nil
+	}
+	if err != nil || d < 0 || d > 24*time.Hour {
+		return 0, fmt.Errorf("%q is not a time in milliseconds, or with a unit, up to a day", text)
+	}
+	return d, nil
 }

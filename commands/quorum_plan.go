@@ -27,25 +27,25 @@ type planDoc struct {
 }
 
 type endDoc struct {
-	System    string  `json:"system"`
-	Voters    []int64 `json:"voters"`
-	Observers []int64 `json:"observers"`
-	Quorum    *int    `json:"quorum"`
-	Tolerates int     `json:"tolerates"` // with the failed servers down
+	System    quorum.Kind `json:"system"`
+	Voters    []int64     `json:"voters"`
+	Observers []int64     `json:"observers"`
+	Quorum    *int        `json:"quorum"`
+	Tolerates int         `json:"tolerates"` // with the failed servers down
 
 	name string
 }
 
 type stepDoc struct {
-	Step            int     `json:"step"`
-	Action          string  `json:"action"`
-	Server          *int64  `json:"server"` // null: all of them
-	Voters          []int64 `json:"voters"` // afterwards
-	Observers       []int64 `json:"observers"`
-	Quorum          int     `json:"quorum"`
-	ToleratesDuring int     `json:"tolerates_during"`
-	Tolerates       int     `json:"tolerates"`
-	Text            string  `json:"text"`
+	Step            int           `json:"step"`
+	Action          quorum.Action `json:"action"`
+	Server          *int64        `json:"server"` // null: all of them
+	Voters          []int64       `json:"voters"` // afterwards
+	Observers       []int64       `json:"observers"`
+	Quorum          int           `json:"quorum"`
+	ToleratesDuring int           `json:"tolerates_during"`
+	Tolerates       int           `json:"tolerates"`
+	Text            string        `json:"text"`
 }
 
 type refusedDoc struct {
@@ -66,15 +66,10 @@ func newQuorumPlanCommand(p *program) *cli.Command {
 			"zkctl quorum plan --from old.cfg --to new.cfg --failed 3",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "from", Usage: "`N|FILE` the ensemble as it is", Destination: &o.from},
-			&cli.StringFlag{Name: "to", Usage: "`N|FILE` the ensemble as it shall be", Destination: &o.to},
+			&cli.StringFlag{Name: "to", Usage: "`N|FILE` the ensemble as it is to be", Destination: &o.to},
 			&cli.StringFlag{Name: "failed", Usage: "`1,4` servers that are down and stay so", Destination: &o.failed},
 		},
-		Action: func(c *cli.Context) error {
-			if err := emptyFlag(c); err != nil {
-				return err
-			}
-			return o.run()
-		},
+		Action: func(*cli.Context) error { return o.run() },
 	}
 }
 
@@ -90,7 +85,7 @@ func (o *planOptions) run() error {
 	if err != nil {
 		return err
 	}
-	doc := planDoc{Failed: []int64{}, Steps: []stepDoc{}, Notes: []string{}}
+	doc := planDoc{Failed: []int64{}, Steps: []stepDoc{}}
 	if o.failed != "" {
 		if doc.Failed, err = parseIDs("failed", o.failed); err != nil {
 			return err
@@ -117,7 +112,7 @@ func (o *planOptions) run() error {
 			doc.Refused.Step = &next
 		}
 	}
-	doc.Notes = append(doc.Notes, planNotes(from, to, plan)...)
+	doc.Notes = orEmpty(planNotes(from, to, plan))
 	if err := o.print(doc, doc.draw); err != nil {
 		return err
 	}
@@ -128,7 +123,7 @@ func (o *planOptions) run() error {
 }
 
 func newEndDoc(s *subject, failed []int64) (endDoc, error) {
-	d := endDoc{System: s.kind, Voters: s.membership.Voters, Observers: orEmpty(s.membership.Observers), name: s.name}
+	d := endDoc{System: s.system.Kind(), Voters: s.membership.Voters, Observers: orEmpty(s.membership.Observers), name: s.name}
 	t, err := quorum.Tolerance(s.system)
 	if err != nil {
 		return d, err
@@ -136,109 +131,67 @@ func newEndDoc(s *subject, failed []int64) (endDoc, error) {
 	if t.Quorum > 0 {
 		d.Quorum = &t.Quorum
 	}
-	var down []int64
-	for _, id := range failed {
-		if slices.Contains(s.membership.Voters, id) {
-			down = append(down, id)
-		}
-	}
-	left, err := quorum.Without(s.system, down...)
-	if err != nil {
-		return d, err
-	}
-	d.Tolerates, err = quorum.GuaranteedTolerance(left)
+	d.Tolerates, err = toleranceWithout(s, failed)
 	return d, err
 }
 
 func newStepDoc(number int, s quorum.Step) stepDoc {
-	d := stepDoc{Step: number, Action: s.Action.String(), Voters: s.After.Voters, Observers: orEmpty(s.After.Observers),
-		Quorum: s.Quorum, ToleratesDuring: s.TolerateDuring, Tolerates: s.TolerateAfter, Text: stepText(s)}
-	if s.Action != quorum.Replace && s.Action != quorum.Regroup {
-		d.Server = &s.Server
+	d := stepDoc{Step: number, Action: s.Action, Voters: s.After.Voters, Observers: orEmpty(s.After.Observers),
+		Quorum: s.Quorum, ToleratesDuring: s.TolerateDuring, Tolerates: s.TolerateAfter, Text: stepTexts[s.Action]}
+	if s.Action != quorum.Replace {
+		d.Server, d.Text = &s.Server, fmt.Sprintf(stepTexts[s.Action], s.Server)
 	}
 	return d
 }
 
-// stepText says what to do.
-func stepText(s quorum.Step) string {
-	switch s.Action {
-	case quorum.AddVoter:
-		return fmt.Sprintf("start server %d, let it catch up, give it a vote", s.Server)
-	case quorum.Promote:
-		return fmt.Sprintf("give observer %d a vote, once it has caught up", s.Server)
-	case quorum.Demote:
-		return fmt.Sprintf("make voter %d an observer", s.Server)
-	case quorum.RemoveVoter:
-		return fmt.Sprintf("take server %d out, then stop it", s.Server)
-	case quorum.AddObserver:
-		return fmt.Sprintf("start server %d as an observer", s.Server)
-	case quorum.RemoveObserver:
-		return fmt.Sprintf("take observer %d out, then stop it", s.Server)
-	case quorum.Move:
-		return fmt.Sprintf("give server %d its new address and restart it", s.Server)
-	case quorum.Regroup:
-		return "give all servers their new groups and weights, at once"
-	case quorum.Replace:
-		return "replace all members, groups and weights at once"
-	}
-	return s.Action.String()
+// stepTexts say what to do.
+var stepTexts = map[quorum.Action]string{
+	quorum.AddVoter:       "start server %d, give it a vote",
+	quorum.Promote:        "give observer %d a vote",
+	quorum.Demote:         "make voter %d an observer",
+	quorum.RemoveVoter:    "take server %d out, then stop it",
+	quorum.AddObserver:    "start server %d as an observer",
+	quorum.RemoveObserver: "remove observer %d, then stop it",
+	quorum.Move:           "restart server %d elsewhere",
+	quorum.Replace:        "replace everything at once",
 }
 
-// planNotes says what ZooKeeper adds to the arithmetic.
+// planNotes say what ZooKeeper adds to the arithmetic. Without reconfig, servers of the old and
+// of the new configuration decide side by side while they are being restarted, each by its own
+// rule, and that is safe only while any two of their quorums share a server. One vote more or
+// less under a majority always is.
 func planNotes(from, to *subject, plan quorum.Plan) []string {
-	var notes []string
 	if len(plan.Steps) == 0 && plan.Refused == "" {
 		return []string{"nothing to do: the two are the same"}
 	}
-	smallest := len(from.membership.Voters)
-	hierarchical := from.kind == "hierarchical" || from.kind == "weighted" || to.kind == "hierarchical" || to.kind == "weighted"
+	var notes []string
+	voters := len(from.membership.Voters)
+	smallest := voters
+	has := func(actions ...quorum.Action) bool {
+		return slices.ContainsFunc(plan.Steps, func(s quorum.Step) bool { return slices.Contains(actions, s.Action) })
+	}
 	for _, s := range plan.Steps {
 		smallest = min(smallest, len(s.After.Voters))
 	}
-	if len(from.membership.Voters) == 1 {
-		notes = append(notes, "a single server runs stand-alone and cannot be reconfigured: restart it once with standaloneEnabled=false")
+	if has(quorum.AddVoter, quorum.Promote) {
+		notes = append(notes, "a server catches up first, then it gets its vote")
 	}
-	if smallest < 2 && len(from.membership.Voters) > 1 {
+	if voters == 1 {
+		notes = append(notes, "a single server runs stand-alone and cannot be reconfigured: restart it once with standaloneEnabled=false")
+	} else if smallest < 2 {
 		notes = append(notes, "zookeeper refuses to reconfigure below two voters unless standaloneEnabled=false")
 	}
-	if hierarchical {
+	if from.system.Kind() != quorum.Majority || to.system.Kind() != quorum.Majority {
 		notes = append(notes, "with groups or weights zookeeper takes the full list of members at each step (reconfig -file), not single changes")
 	}
-	if len(plan.Steps) > 0 {
-		notes = append(notes, restartNote(from.system, plan, hierarchical))
+	switch {
+	case has(quorum.Replace):
+		notes = append(notes, "never do it by restarting servers with new files one by one: quorums before and after need not share a server, and could decide differently")
+	case len(plan.Steps) > 0:
+		notes = append(notes, "without reconfig, restart every server with the new file before the next step: one step apart, any two quorums still meet")
 	}
 	return notes
 }
-
-// restartNote says whether the steps may be made without reconfig, by restarting servers
-// with new files. Then servers of the old and of the new configuration decide side by
-// side, each by its own rule, and that is safe only while any two of their quorums share a
-// server. One vote more or less under a majority always is.
-func restartNote(from quorum.System, plan quorum.Plan, hierarchical bool) string {
-	before := from
-	for i, s := range plan.Steps {
-		if !hierarchical {
-			break
-		}
-		after, err := s.After.System()
-		if err != nil {
-			break // the plan was made of systems that exist
-		}
-		switch meet, err := quorum.QuorumsMeet(before, after); {
-		case err != nil:
-			return fmt.Sprintf("never take step %d by restarting servers with new files one by one: whether quorums before and after it always "+
-				"share a server is not known for so many voters", i+1)
-		case !meet:
-			return fmt.Sprintf("never take step %d by restarting servers with new files one by one: quorums before and after it need not "+
-				"share a server, and could decide differently", i+1)
-		}
-		before = after
-	}
-	return "without reconfig, restart every server with the new file before the next step: one step apart, any two quorums still meet"
-}
-
-// shownSteps is how many steps of a long plan a table shows, from either end.
-const shownSteps = 20
 
 func (d planDoc) draw(pg *page) {
 	end := func(e endDoc) string {
@@ -251,44 +204,28 @@ func (d planDoc) draw(pg *page) {
 		}
 		return fmt.Sprintf("%s: tolerates %d", text, e.Tolerates)
 	}
+	tolerance := func(n int) string {
+		switch {
+		case n < 0:
+			return pg.bad("lost")
+		case n == 0:
+			return pg.warn("0")
+		}
+		return fmt.Sprint(n)
+	}
 	pg.fields([2]string{"from", end(d.From)}, [2]string{"to", end(d.To)}, [2]string{"down", listOr(d.Failed, "")})
 	var rows [][]string
-	row := func(s stepDoc) []string {
-		return []string{fmt.Sprint(s.Step), s.Text, fmt.Sprintf("%d of %d", s.Quorum, len(s.Voters)), tolerance(pg, s.ToleratesDuring), tolerance(pg, s.Tolerates)}
-	}
-	for i, s := range d.Steps {
-		switch hidden := len(d.Steps) - 2*shownSteps; {
-		case hidden <= 1 || i < shownSteps || i >= len(d.Steps)-shownSteps:
-			rows = append(rows, row(s))
-		case i == shownSteps:
-			rows = append(rows, []string{"…", fmt.Sprintf("(%d more; all of them with -o json)", hidden), "", "", ""})
-		}
+	for _, s := range d.Steps {
+		rows = append(rows, []string{fmt.Sprint(s.Step), s.Text, fmt.Sprintf("%d of %d", s.Quorum, len(s.Voters)), tolerance(s.ToleratesDuring), tolerance(s.Tolerates)})
 	}
 	if len(rows) > 0 {
 		pg.table([]column{right("step"), left("do"), right("quorum"), right("during"), right("after")}, rows)
 		pg.line("(during and after: further failures tolerated; the lowest on the way is %d)", d.Lowest)
 	}
-	if d.Refused != nil {
-		if d.Refused.Step != nil {
-			pg.para("%s step %d, %s: %s.", pg.bad("refused:"), d.Refused.Step.Step, d.Refused.Step.Text, d.Refused.Reason)
-		} else {
-			pg.para("%s %s.", pg.bad("refused:"), d.Refused.Reason)
-		}
+	if r := d.Refused; r != nil && r.Step != nil {
+		pg.para("%s step %d, %s: %s.", pg.bad("refused:"), r.Step.Step, r.Step.Text, r.Reason)
+	} else if r != nil {
+		pg.para("%s %s.", pg.bad("refused:"), r.Reason)
 	}
-	for i, n := range d.Notes {
-		if i == 0 {
-			pg.block()
-		}
-		pg.line("- note: %s", n)
-	}
-}
-
-func tolerance(pg *page, n int) string {
-	switch {
-	case n < 0:
-		return pg.bad("lost")
-	case n == 0:
-		return pg.warn("0")
-	}
-	return fmt.Sprint(n)
+	drawList(pg, "note: ", d.Notes)
 }

@@ -66,9 +66,6 @@ func newQuorumRecoveryCommand(p *program) *cli.Command {
 			&cli.DurationFlag{Name: "session-timeout", Usage: "what clients ask for (default: the largest allowed)", Destination: &o.session},
 		},
 		Action: func(c *cli.Context) error {
-			if err := emptyFlag(c); err != nil {
-				return err
-			}
 			o.isSet = c.IsSet
 			return o.run()
 		},
@@ -82,15 +79,13 @@ func (o *recoveryOptions) run() error {
 		if err != nil {
 			return err
 		}
-		if err := o.fromConfig(&timing, config); err != nil {
-			return err
-		}
+		o.fromConfig(&timing, config)
 	}
 	b, err := quorum.RecoveryBudget(timing, o.session)
-	if err != nil {
-		if o.config != "" {
-			return refusal(err, o.config)
-		}
+	switch {
+	case err != nil && o.config != "":
+		return refusal(err, o.config)
+	case err != nil:
 		return err
 	}
 	doc := recoveryDoc{
@@ -102,17 +97,13 @@ func (o *recoveryOptions) run() error {
 }
 
 // fromConfig takes the limits that the file has; a flag given beside it wins.
-func (o *recoveryOptions) fromConfig(t *quorum.Timing, config *zoocfg.Config) error {
+func (o *recoveryOptions) fromConfig(t *quorum.Timing, config *zoocfg.Config) {
 	number := func(key string, absent int) int {
-		text, ok := config.Get(key)
-		if !ok {
-			return absent
+		text, _ := config.Get(key)
+		if n, err := strconv.Atoi(text); err == nil { // Check has read it before
+			return n
 		}
-		n, err := strconv.Atoi(text)
-		if err != nil { // Check has read it before
-			return absent
-		}
-		return n
+		return absent
 	}
 	millis := func(key string, absent int) time.Duration {
 		return time.Duration(number(key, absent)) * time.Millisecond
@@ -129,7 +120,6 @@ func (o *recoveryOptions) fromConfig(t *quorum.Timing, config *zoocfg.Config) er
 	}
 	// -1 is ZooKeeper's way to say that the default holds.
 	t.MinSession, t.MaxSession = max(0, millis("minSessionTimeout", 0)), max(0, millis("maxSessionTimeout", 0))
-	return nil
 }
 
 func newBudgetDoc(b quorum.Budget) budgetDoc {
@@ -143,30 +133,26 @@ func newBudgetDoc(b quorum.Budget) budgetDoc {
 }
 
 func drawRecovery(pg *page, doc recoveryDoc, b quorum.Budgets) {
+	ticks := func(n int) string { return fmt.Sprintf("%s (%s)", count(n, "tick"), humanSeconds(doc.Tick*float64(n))) }
 	pg.fields(
 		[2]string{"tick", humanSeconds(doc.Tick)},
-		[2]string{"initLimit", fmt.Sprintf("%s (%s)", count(doc.InitLimit, "tick"), humanSeconds(doc.Tick*float64(doc.InitLimit)))},
-		[2]string{"syncLimit", fmt.Sprintf("%s (%s)", count(doc.SyncLimit, "tick"), humanSeconds(doc.Tick*float64(doc.SyncLimit)))},
+		[2]string{"initLimit", ticks(doc.InitLimit)},
+		[2]string{"syncLimit", ticks(doc.SyncLimit)},
+		[2]string{"election", spanText(b.Crash.Elect)},
 		[2]string{"session", fmt.Sprintf("%s granted; a client gives up a silent server after %s", humanSeconds(doc.Session), humanSeconds(doc.ClientNotices))},
 	)
 	var rows [][]string
-	for _, r := range []struct {
-		what string
-		b    quorum.Budget
-	}{{"its process crashes", b.Crash}, {"it hangs, host dies", b.Hang}, {"it is cut off", b.Partition}} {
-		rows = append(rows, []string{r.what, spanText(r.b.Detect), spanText(r.b.Elect), spanText(r.b.Sync), spanText(r.b.Total)})
+	for i, b := range []quorum.Budget{b.Crash, b.Hang, b.Partition} {
+		rows = append(rows, []string{[]string{"crashes", "hangs, host dies", "is cut off"}[i], spanText(b.Detect), spanText(b.Sync), spanText(b.Total)})
 	}
-	pg.table([]column{left("the leader"), right("detect"), right("elect"), right("sync"), right("no writes for")}, rows)
+	pg.table([]column{left("the leader"), right("detect"), right("sync"), right("no writes for")}, rows)
 	pg.para("A leader that is cut off serves reads, and believes in itself, for %s.", spanText(b.Partition.StepDown))
-	pg.block()
-	for _, line := range []string{
-		"assumes: a follower gives its leader up syncLimit ticks after the last word, and hears from it every half tick",
-		"assumes: an election takes the 200 ms that it waits for a better vote, once more if one comes; when votes are lost, " +
+	drawList(pg, "assumes: ", []string{
+		"a follower gives its leader up syncLimit ticks after the last word, and hears from it every half tick",
+		"an election takes the 200 ms that it waits for a better vote, once more if one comes; when votes are lost, " +
 			"nothing bounds it (they are repeated after 0.2 s, doubling up to 60 s)",
-		"assumes: synchronisation that takes more than initLimit ticks is given up, and a new election begins",
-	} {
-		pg.line("- %s", line)
-	}
+		"synchronisation that takes more than initLimit ticks is given up, and a new election begins",
+	})
 }
 
 func spanText(s quorum.Span) string {

@@ -155,7 +155,7 @@ func currentEpoch(folder MemberFolder) int64 {
 }
 
 // system is the quorum system of the members' configuration; a stand-alone server is a majority of one.
-func (s *Spec) system() (quorum.System, error) {
+func (s *Spec) system() (*quorum.System, error) {
 	if s.standalone() {
 		return quorum.NewMajority(s.Voters()...)
 	}

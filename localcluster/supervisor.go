@@ -22,9 +22,9 @@ import (
 type Supervisor struct {
 	folder Folder
 	spec   *Spec
-	system quorum.System // of the voters
-	name   string        // what this program is called, for the members it starts
-	self   string        // the program
+	system *quorum.System // of the voters
+	name   string         // what this program is called, for the members it starts
+	self   string         // the program
 	apache apacheEngine
 
 	lock     *fileLock

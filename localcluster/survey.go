@@ -65,7 +65,7 @@ func (s *Supervisor) assess(ctx context.Context) *probe.Report {
 
 // cutOff takes their roles from the leaders that cannot reach a quorum, and from those that follow
 // nobody whom they can reach. Of two leaders the one of the later epoch is the one that counts.
-func cutOff(members []probe.Member, system quorum.System, cut func(a, b int64) bool) {
+func cutOff(members []probe.Member, system *quorum.System, cut func(a, b int64) bool) {
 	var leader *probe.Member
 	for i := range members {
 		m := &members[i]

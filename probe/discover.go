@@ -20,7 +20,7 @@ const configNode = "/zookeeper/config"
 // Ensemble is whom to ask and how to count them.
 type Ensemble struct {
 	Servers []Server
-	System  quorum.System // nil: a majority of Servers that are no observers
+	System  *quorum.System // nil: a majority of Servers that are no observers
 	// Configured: the ensemble itself named its members. Otherwise they are the hosts
 	// that were given, numbered in that order.
 	Configured bool

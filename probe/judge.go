@@ -18,7 +18,7 @@ import (
 // deposed leader still says "Mode: leader". So the leader of the latest epoch counts,
 // and it counts only together with followers with which it makes a quorum. It may have
 // lost them a moment ago; nobody can tell from outside without writing.
-func Judge(members []Member, system quorum.System) *Report {
+func Judge(members []Member, system *quorum.System) *Report {
 	j := judgement{Report: Report{Members: members, Reasons: []Finding{}}}
 	if system == nil {
 		var err error
@@ -46,14 +46,14 @@ func Judge(members []Member, system quorum.System) *Report {
 
 type judgement struct {
 	Report
-	system quorum.System
+	system *quorum.System
 	voters []int64
 
 	proven bool // a quorum was seen at work
 	flaws  int  // findings that keep the ensemble from being healthy
 }
 
-func majorityOf(members []Member) (quorum.System, error) {
+func majorityOf(members []Member) (*quorum.System, error) {
 	var ids []int64
 	for _, m := range members {
 		if !m.Observer {
@@ -94,7 +94,7 @@ func (j *judgement) judgeLeaders() {
 	if len(leaders) > 1 {
 		j.judgeRivals(leaders)
 	}
-	if !quorum.CanLead(j.system, top.ID) {
+	if !j.system.CanLead(top.ID) {
 		j.find(CodeCannotLead, []int64{top.ID}, "server %d leads, but cannot: it is no voter, or has no weight", top.ID)
 	}
 	backed := map[int64]bool{top.ID: true}

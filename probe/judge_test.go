@@ -37,7 +37,7 @@ func members(t *testing.T, line string) []Member {
 }
 
 func TestJudge(t *testing.T) {
-	hierarchical := func() quorum.System {
+	hierarchical := func() *quorum.System {
 		var groups []quorum.Group
 		for g := range int64(3) {
 			groups = append(groups, quorum.Group{ID: g + 1, Members: []int64{3*g + 1, 3*g + 2, 3*g + 3}})
@@ -59,7 +59,7 @@ func TestJudge(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		members string
-		system  quorum.System
+		system  *quorum.System
 		health  Health
 		leader  int64 // 0: none
 		quorum  Quorum

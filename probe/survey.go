@@ -13,7 +13,7 @@ import (
 type Surveyor struct {
 	// System says which members make a quorum; nil is a majority of those servers that
 	// are no observers.
-	System quorum.System
+	System *quorum.System
 	// Timeout bounds what is asked of each member; 0 is DefaultTimeout.
 	Timeout time.Duration
 	// Metrics asks for mntr as well, where it is allowed.

@@ -15,7 +15,7 @@ import (
 // every state visited.
 type brute struct {
 	name   string
-	system System
+	system *System
 	ids    []int64
 	quorum func(acks map[int64]bool) bool
 }
@@ -164,15 +164,11 @@ func randomSystem(t *testing.T, r *rand.Rand) brute {
 	default:
 		n := 1 + r.IntN(6)
 		k := 1 + r.IntN(n)
-		m, err := MajorityOf(n)
+		s, _, err := Flexible(n, k)
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := NewThreshold(k, m.ids...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return brute{fmt.Sprintf("%d of %d", k, n), s, m.ids, func(acks map[int64]bool) bool { return len(acks) >= k }}
+		return brute{fmt.Sprintf("%d of %d", k, n), s, s.voters, func(acks map[int64]bool) bool { return len(acks) >= k }}
 	}
 }
 

@@ -27,38 +27,34 @@
 //
 // # Systems
 //
-// Majority is the default, Hierarchical is group.N and weight.N, Joint is a
-// reconfiguration in flight, which needs both; Oracle is the two-server oracle at the moment it
-// says yes, Threshold is for what-ifs. They implement System, and so may anything
-// else that is monotone. Without is what is left when servers have failed.
+// A System is one configuration, or two while a reconfiguration is in flight; a configuration is
+// groups that need some weight, and a number of groups that must have it. A majority is one
+// group in which all weigh the same. Without is what is left when servers have failed.
 //
-//	Tolerance, SinglePoints, Dummies        what can fail        tolerance.go
-//	MinimalQuorums, MinimalBlocking         sets of servers      list.go
-//	CountMinimalQuorums, FailureProfile     how many of them     count.go, profile.go
-//	Available, Importance, SmallestFor      probabilities        availability.go, importance.go, target.go
-//	BestWeights                             unequal servers      weights.go
-//	Zones, AvailableWithZones, Place        common causes        zones.go, placement.go
-//	Repairable, MeanTimeToLoss              failing in time      repair.go, firstloss.go
-//	CommitLatency, Latencies                round trips          latency.go
-//	MessagesPerWrite, EstimateThroughput    cost                 cost.go
-//	PlanChange, QuorumsMeet                 changing members     plan.go, meet.go
-//	RecoveryBudget                          losing the leader    recovery.go
-//	Lint                                    advice               lint.go
+//	system.go        NewMajority, NewHierarchical, NewJoint, Without; IsQuorum, CanLead
+//	tolerance.go     Tolerance, SinglePoints, ShapeOf, FailureProfile      what can fail
+//	availability.go  Available, Importance, SmallestFor                    probabilities
+//	zones.go         Zones, AvailableWithZones                             common causes
+//	placement.go     Place, BestWeights                                    where, and how heavy
+//	repair.go        Repairable, MeanTimeToLoss                            failing in time
+//	latency.go       CommitLatency, MessagesPerWrite, EstimateThroughput   what a write takes
+//	plan.go          PlanChange                                            changing members
+//	recovery.go      RecoveryBudget                                        losing the leader
+//	explain.go       Lint                                                  advice
 //
-// Under these lie the algorithms: distributions of failed weight (tail.go, dense.go, sparse.go), all
-// but one of a thousand (leaveout.go), sets counted by weight (naturals.go) and multiplied modulo
-// primes (residues.go), subset sums 64 at a time (sumset.go), truth tables (table.go).
+// # Algorithms
 //
-// # Exactness
+// There are three. What concerns sizes follows from sorting: the heaviest members satisfy a group
+// soonest, and break it soonest. Probabilities are added up group by group, one voter after the
+// other (gather). Everything else visits all states, up to exchanging voters that are alike
+// (states.go).
 //
-// Every one of these systems but a Joint has the same shape: groups that need some weight,
-// and a number of groups that must have it (form.go). On that shape the questions have
-// polynomial algorithms, good for thousands of voters. Whatever else implements System is
-// enumerated up to 20 voters. Each question has a budget of steps (budget.go): what is
-// inherently exponential and too large returns ErrTooLarge before the work, and nothing is
-// ever estimated silently. Counts are exact integers of any size, probabilities carry
-// about twelve correct digits, on whichever side they are small.
+// Answers are exact: counts to the last digit, probabilities to about twelve, on whichever side
+// they are small; an unavailability is the sum of the losing states and never 1 minus the
+// others. They hold for up to 255 voters (MaxVoters) of a majority, and for groups and weights
+// as far as a million states and four million sums go (maxStates, maxSums): 20 voters that differ, more
+// that are alike. What is larger returns ErrTooLarge, and nothing is estimated instead.
 //
-// The package is pure: no clock, no files, no network, no randomness, no
-// goroutines. The same question has the same answer, to the last bit.
+// The package is pure: no clock, no files, no network, no randomness, no goroutines. The same
+// question has the same answer, to the last bit.
 package quorum

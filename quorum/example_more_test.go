@@ -1,7 +1,6 @@
 package quorum_test
 
 import (
-	"errors"
 	"fmt"
 
 	"zkctl/quorum"
@@ -23,31 +22,19 @@ func ExampleFailureProfile() {
 
 // A server that weighs as much as all others together decides alone, and the
 // others never matter.
-func ExampleDummies() {
+func ExampleShapeOf() {
 	s := must(quorum.NewHierarchical([]int64{1, 2, 3}, []quorum.Group{{ID: 1, Members: []int64{1, 2, 3}}}, map[int64]int64{1: 3}))
-	fmt.Println("minimal quorums", must(quorum.MinimalQuorums(s, 10)))
-	fmt.Println("never matter", must(quorum.Dummies(s)))
+	shape := must(quorum.ShapeOf(s))
+	fmt.Println(shape.MinimalQuorums, "minimal quorum; never matter:", shape.Dummies)
 	// Output:
-	// minimal quorums [[1]]
-	// never matter [2 3]
-}
-
-// Counting is exact, however many there are; listing them is not done beyond a limit.
-func ExampleCountMinimalQuorums() {
-	s := must(quorum.MajorityOf(101))
-	fmt.Println(must(quorum.CountMinimalQuorums(s)))
-	_, err := quorum.MinimalQuorums(s, 1000)
-	fmt.Println(errors.Is(err, quorum.ErrTooLarge), err)
-	// Output:
-	// 199804427433372226016001220056
-	// true too large to compute exactly: more than 1000 minimal quorums
+	// 1 minimal quorum; never matter: [2 3]
 }
 
 // Servers that fail every 1,000 hours and are back after one: three of them lose their
 // quorum every 19 years, for half an hour.
 func ExampleRepairable() {
 	const hoursPerYear = quorum.SecondsPerYear / 3600
-	r := must(quorum.Repairable(must(quorum.MajorityOf(3)), 1000, 1, quorum.Parallel)) // hours
+	r := must(quorum.Repairable(must(quorum.MajorityOf(3)), 1000, 1)) // hours
 	fmt.Printf("lost %.4f times a year, for %.2f h\n", r.LossesPerTime*hoursPerYear, r.MeanOutage)
 	// Output:
 	// lost 0.0524 times a year, for 0.50 h
@@ -83,27 +70,13 @@ func ExampleBestWeights() {
 	// 0.999960714
 }
 
-// Restarting servers one by one with a new file is safe from three to four servers,
-// and not from three to five.
-func ExampleQuorumsMeet() {
-	three, four, five := must(quorum.MajorityOf(3)), must(quorum.MajorityOf(4)), must(quorum.MajorityOf(5))
-	fmt.Println("3 and 4:", must(quorum.QuorumsMeet(three, four)))
-	fmt.Println("3 and 5:", must(quorum.QuorumsMeet(three, five)))
-	// Output:
-	// 3 and 4: true
-	// 3 and 5: false
-}
-
 // Reads scale with the servers and writes do not: which size is faster depends on the mix.
-func ExampleCrossover() {
+func ExampleEstimateThroughput() {
 	for _, n := range []int{3, 5} {
 		t := must(quorum.EstimateThroughput(n, 0.7))
 		fmt.Printf("%d servers: %.0f ops/s at 70 %% reads (%s)\n", n, t.Ops, t.Basis)
 	}
-	r, _ := quorum.Crossover(3, 5)
-	fmt.Printf("5 are faster than 3 above %.1f %% reads\n", 100*r)
 	// Output:
 	// 3 servers: 44779 ops/s at 70 % reads (measured)
 	// 5 servers: 47826 ops/s at 70 % reads (measured)
-	// 5 are faster than 3 above 59.4 % reads
 }

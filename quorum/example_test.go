@@ -69,9 +69,9 @@ func ExampleNewHierarchical_refused() {
 func ExampleWithout() {
 	five := must(quorum.MajorityOf(5))
 	left := must(quorum.Without(five, 1, 4))
-	fmt.Println(must(quorum.GuaranteedTolerance(left)))
+	fmt.Println(quorum.GuaranteedTolerance(left))
 	left = must(quorum.Without(five, 1, 4, 5))
-	fmt.Println(must(quorum.GuaranteedTolerance(left)))
+	fmt.Println(quorum.GuaranteedTolerance(left))
 	// Output:
 	// 0
 	// -1
@@ -159,7 +159,7 @@ func ExamplePlace() {
 // A quorum of three lasts 19 years, of four only half as long.
 func ExampleMeanTimeToLoss() {
 	for n := 3; n <= 5; n++ {
-		t := must(quorum.MeanTimeToLoss(must(quorum.MajorityOf(n)), 1000, 1, quorum.Parallel)) // hours
+		t := must(quorum.MeanTimeToLoss(must(quorum.MajorityOf(n)), 1000, 1, false)) // hours
 		fmt.Printf("%d servers: %.0f h\n", n, t)
 	}
 	// Output:
@@ -222,7 +222,7 @@ func ExampleRecoveryBudget() {
 
 // Advice on what ZooKeeper accepts although it hurts.
 func ExampleLint() {
-	for _, w := range must(quorum.Lint(must(quorum.MajorityOf(4)))) {
+	for _, w := range quorum.Lint(must(quorum.MajorityOf(4))) {
 		fmt.Println(w.Code)
 		fmt.Println(w.Text)
 	}

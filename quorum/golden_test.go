@@ -21,7 +21,7 @@ func decimal(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
 
 // fromConfig reads the group and weight lines of a golden zoo.cfg. (The real
 // parser lives in zoocfg, which imports this package.)
-func fromConfig(t *testing.T, text string) System {
+func fromConfig(t *testing.T, text string) *System {
 	t.Helper()
 	var voters []int64
 	var groups []Group
@@ -68,8 +68,8 @@ func TestGoldenMajority(t *testing.T) {
 		if err != nil || got.Quorum != g.Quorum || got.Guaranteed != g.Tolerance || got.AtBest != g.Tolerance {
 			t.Errorf("n=%d: %+v (%v), want quorum %d tolerance %d", g.N, got, err, g.Quorum, g.Tolerance)
 		}
-		if n, err := CountMinimalQuorums(m); err != nil || n.Int64() != int64(g.Minimal) {
-			t.Errorf("n=%d: %v minimal quorums (%v), want %d", g.N, n, err, g.Minimal)
+		if shape, err := ShapeOf(m); err != nil || shape.MinimalQuorums.Int64() != int64(g.Minimal) {
+			t.Errorf("n=%d: %+v (%v), want %d minimal quorums", g.N, shape, err, g.Minimal)
 		}
 		for text, want := range g.Availability {
 			a, err := Available(m, Uniform(prob(t, text)))
@@ -89,17 +89,13 @@ func TestGoldenHierarchical(t *testing.T) {
 		if err != nil || got != want {
 			t.Errorf("%s: %+v (%v), want %+v", name, got, err, want)
 		}
-		if n, err := CountMinimalQuorums(s); err != nil || n.Int64() != g.Minimal {
-			t.Errorf("%s: %v minimal quorums (%v), want %d", name, n, err, g.Minimal)
-		}
-		if n, err := CountMinimalBlocking(s); err != nil || n.Int64() != g.Blocking {
-			t.Errorf("%s: %v minimal blocking sets (%v), want %d", name, n, err, g.Blocking)
+		shape, err := ShapeOf(s)
+		if err != nil || shape.MinimalQuorums.Int64() != g.Minimal || shape.MinimalBlocking.Int64() != g.Blocking ||
+			!slices.Equal(shape.Dummies, g.Dummies) {
+			t.Errorf("%s: %+v (%v), want %d minimal quorums, %d blocking sets, dummies %v", name, shape, err, g.Minimal, g.Blocking, g.Dummies)
 		}
 		if points := SinglePoints(s); !slices.Equal(points, g.Points) {
 			t.Errorf("%s: single points %v, want %v", name, points, g.Points)
-		}
-		if dummies, err := Dummies(s); err != nil || !slices.Equal(dummies, g.Dummies) {
-			t.Errorf("%s: dummies %v (%v), want %v", name, dummies, err, g.Dummies)
 		}
 		profile, err := FailureProfile(s)
 		if err != nil || len(profile) != len(g.Profile) {
@@ -196,7 +192,7 @@ func TestGoldenFlexible(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, c := range []struct {
-			s         System
+			s         *System
 			size, tol int
 			a         float64
 		}{{commits, g.Q2, g.CommitTol, g.ACommit}, {elections, g.Q1, g.ElectTol, g.AElection}} {
@@ -219,7 +215,7 @@ func TestGoldenLarge(t *testing.T) {
 		for i := range ids {
 			ids[i] = int64(i + 1)
 		}
-		var s System
+		var s *System
 		var err error
 		switch {
 		case g.System == "majority":

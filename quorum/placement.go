@@ -2,7 +2,6 @@ package quorum
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 	"slices"
 )
@@ -15,137 +14,163 @@ type Placement struct {
 	Availability Availability
 }
 
-// maxPlacements bounds what Place ranks: a thousand voters on three zones that are alike.
-const maxPlacements = 100_000
+// maxPlacements bounds what Place ranks, counted with the sets of zones that each may lose.
+const maxPlacements = 1 << 20
 
-// Place ranks the ways to put n equal voters, counted by majority, on the given
-// zones: the most available first. With zones that are all alike, sizes that
-// are permutations of each other are listed once, largest first. Members of the zones are
-// ignored.
+// Place ranks the ways to put n equal voters, counted by majority, on the given zones: the most
+// available first. With zones that are all alike, sizes that are permutations of each other are
+// listed once, largest first. Members of the zones are ignored.
 //
-// Algorithm: all partitions (or, when the zones differ, all distributions). Which zones
-// are lost decides how many voters are left, and that how likely a majority of all is
-// among them, a binomial tail: O(n²) for the tails, O(2^zones) a placement. Source:
-// enumeration, conditioned on the zones as AvailableWithZones. ErrTooLarge beyond 100,000
-// placements; ErrInvalid for n < 1, no zones or a missing probability.
+// Which zones are lost decides how many voters are left, and that how likely a majority of all
+// is among them. Errors wrap ErrInvalid for n below 1, no zones or a missing probability, and
+// ErrTooLarge for too many ways.
 func Place(n int, zones []Zone, p Probability) ([]Placement, error) {
-	if err := checkZones(zones); err != nil {
+	if _, err := zonesOf(zones); err != nil {
 		return nil, err
 	}
-	m, err := MajorityOf(n)
-	if err != nil {
+	if _, err := MajorityOf(n); err != nil {
 		return nil, err
 	}
 	if !p.valid() {
 		return nil, invalidf("no probability for the servers")
 	}
-	return rankPlacements(budgetFor(m, fmt.Sprintf("the ranking on %s", plural(len(zones), "zone")), aQuestion), m, zones, p)
-}
-
-func rankPlacements(b *budget, m *Majority, zones []Zone, p Probability) ([]Placement, error) {
-	n := len(m.ids)
-	pl := placing{budget: b, n: n, quorum: m.Size(), zones: make([]chance, len(zones)), alike: true, sizes: make([]int, len(zones))}
-	for i, z := range zones {
-		up := z.Up
-		if !up.valid() {
-			up = Certain
+	need := n/2 + 1
+	left := make([]chance, n+1) // of a quorum, by how many voters the zones leave
+	for k := range left {
+		items := slices.Repeat([]item{{1, p.chance()}}, k)
+		var err error
+		if left[k], err = gather(items, int64(need)); err != nil {
+			return nil, err
 		}
-		pl.zones[i] = up.chance()
-		pl.alike = pl.alike && pl.zones[i] == pl.zones[0]
 	}
-	if err := pl.tails(p.chance()); err != nil {
-		return nil, err
-	}
-	if err := pl.choose(0, n, n, []weighed[float64]{{0, 0}}); err != nil {
-		return nil, err
-	}
-	slices.SortStableFunc(pl.found, func(a, b Placement) int {
-		return cmp.Compare(a.Availability.LogDown(), b.Availability.LogDown())
-	})
-	return pl.found, nil
-}
-
-// placing is the state of Place.
-type placing struct {
-	budget    *budget
-	n, quorum int
-	zones     []chance
-	alike     bool     // the zones
-	left      []chance // of a quorum, by how many voters are left
-	sizes     []int    // of the zones, as far as they have been chosen
-	found     []Placement
-}
-
-// tails computes how likely a quorum is among the voters that the zones leave.
-func (p *placing) tails(server chance) error {
-	if err := p.budget.spend(int64(p.n) * int64(p.n)); err != nil {
-		return err
-	}
-	for left := range p.n + 1 {
-		p.left = append(p.left, binomialOutage(left, left-p.quorum+1, server))
-	}
-	return nil
-}
-
-// choose chooses the size of one zone after another: at most most, of the voters that
-// remain. lost are the numbers of voters that may be lost with the zones so far, and ln of
-// how likely.
-func (p *placing) choose(zone, remain, most int, lost []weighed[float64]) error {
-	if zone == len(p.zones)-1 {
-		if remain > most {
+	alike := !slices.ContainsFunc(zones, func(z Zone) bool { return z.chance() != zones[0].chance() })
+	var found []Placement
+	sizes := make([]int, len(zones))
+	var choose func(zone, remain, most int) error
+	choose = func(zone, remain, most int) error {
+		if zone == len(zones)-1 {
+			if remain > most {
+				return nil
+			}
+			sizes[zone] = remain
+			further := max(-1, n-slices.Max(sizes)-need)
+			found = append(found, Placement{slices.Clone(sizes), further >= 0, further, Availability{placed(sizes, zones, left)}})
+			if len(found)<<len(zones) > maxPlacements {
+				return tooLarge("there are more than %d ways to put %d voters on %d zones: name fewer zones", len(found)-1, n, len(zones))
+			}
 			return nil
 		}
-		p.sizes[zone] = remain
-		return p.add(lost)
+		for size := min(remain, most); size >= 0; size-- {
+			sizes[zone] = size
+			limit := n
+			if alike {
+				limit = size
+			}
+			if err := choose(zone+1, remain-size, limit); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
-	for size := min(remain, most); size >= 0; size-- {
-		if p.alike && size*(len(p.zones)-zone) < remain {
-			return nil // the others cannot hold what remains without exceeding size
+	if err := choose(0, n, n); err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(found, func(a, b Placement) int {
+		return cmp.Compare(a.Availability.chance.down, b.Availability.chance.down)
+	})
+	return found, nil
+}
+
+// placed is how likely a quorum is with so many voters in each zone.
+func placed(sizes []int, zones []Zone, left []chance) chance {
+	total := chance{nothing, nothing}
+	var lose func(zone, alive int, ln float64)
+	lose = func(zone, alive int, ln float64) {
+		if zone == len(zones) {
+			total.up, total.down = logAdd(total.up, ln+left[alive].up), logAdd(total.down, ln+left[alive].down)
+			return
 		}
-		p.sizes[zone] = size
-		limit := p.n
-		if p.alike {
-			limit = size
+		c := zones[zone].chance()
+		lose(zone+1, alive, ln+c.up)
+		lose(zone+1, alive-sizes[zone], ln+c.down)
+	}
+	lose(0, len(left)-1, 0)
+	return total.balance()
+}
+
+// Weighting is a choice of weights for one group, and what it is worth.
+type Weighting struct {
+	IDs          []int64   // ascending
+	Weights      []int64   // in the order of IDs
+	LogOdds      []float64 // ln(p/(1-p)) of each server: the shape that the best weights follow
+	Availability Availability
+}
+
+// maxWeightings bounds the weights that BestWeights tries: a second's work.
+const maxWeightings = 200_000
+
+// BestWeights finds the weights 0..limit, in one group, that make the ensemble most available;
+// among equally good ones those with the smallest sum.
+//
+// Without rounding, the best weights are proportional to ln(p/(1-p)) (Shapley and Grofman 1984,
+// Nitzan and Paroush 1982). Rounded to small whole numbers that is a guide only, so every choice
+// is tried that gives a likelier server no less than an unlikelier one (an exchange argument
+// shows that the others cannot win). Errors wrap ErrInvalid for a limit below 1, voters as for
+// NewMajority, or a missing probability, and ErrTooLarge beyond maxWeightings.
+func BestWeights(ids []int64, up func(id int64) Probability, limit int) (Weighting, error) {
+	sorted, err := voterSet(ids)
+	if err != nil {
+		return Weighting{}, err
+	}
+	if limit < 1 {
+		return Weighting{}, invalidf("weights up to %d: the limit must be 1 or more", limit)
+	}
+	n := len(sorted)
+	if ways := binomial(n+limit, limit); !ways.IsInt64() || ways.Int64() > maxWeightings {
+		return Weighting{}, tooLarge("%v ways to give %d servers weights from 0 to %d, and at most %d are tried; choose weights near ln(p/(1-p)) instead",
+			ways, n, limit, maxWeightings)
+	}
+	w := Weighting{IDs: sorted, Weights: make([]int64, n), LogOdds: make([]float64, n)}
+	order := make([]int, n) // positions, the likeliest to be up first
+	for i, id := range sorted {
+		if !up(id).valid() {
+			return Weighting{}, invalidf("no probability for server %d", id)
 		}
-		c := p.zones[zone]
-		next, err := branch(p.budget, lost, int64(size),
-			func(ln float64) float64 { return ln + c.up }, func(ln float64) float64 { return ln + c.down }, logAdd)
+		order[i], w.LogOdds[i] = i, up(id).chance().up-up(id).chance().down
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(w.LogOdds[b], w.LogOdds[a]) })
+	items := make([]item, n) // in that order
+	for k, i := range order {
+		items[k].chance = up(sorted[i]).chance()
+	}
+	best, lightest := math.Inf(1), int64(0)
+	var try func(k int, most, total int64) error
+	try = func(k int, most, total int64) error {
+		if k < n {
+			for items[k].weight = 0; items[k].weight <= most; items[k].weight++ {
+				if err := try(k+1, items[k].weight, total+items[k].weight); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		if total == 0 {
+			return nil
+		}
+		c, err := gather(items, total/2+1)
 		if err != nil {
 			return err
 		}
-		if err := p.choose(zone+1, remain-size, limit, next); err != nil {
-			return err
+		// Equal but for rounding is equal: then the smaller sum wins.
+		same := c.down == best || !math.IsInf(best, 0) && math.Abs(c.down-best) <= 1e-12*math.Abs(best)
+		if c.down < best && !same || same && total < lightest {
+			best, lightest = c.down, total
+			w.Availability = Availability{c}
+			for k, i := range order {
+				w.Weights[i] = items[k].weight
+			}
 		}
+		return nil
 	}
-	return nil
-}
-
-// add judges the placement that has been chosen.
-func (p *placing) add(lost []weighed[float64]) error {
-	if len(p.found) == maxPlacements {
-		return fmt.Errorf("%w: there are more than %d ways to put %d voters on %d zones: name fewer zones",
-			ErrTooLarge, maxPlacements, p.n, len(p.zones))
-	}
-	last := len(p.zones) - 1
-	if err := p.budget.spend(64 * int64(len(lost)+4)); err != nil {
-		return err
-	}
-	sum := func(side func(chance) float64) float64 {
-		total := math.Inf(-1)
-		for _, st := range lost {
-			left := p.n - int(st.sum)
-			total = logAdd(total, st.value+p.zones[last].up+side(p.left[left]))
-			total = logAdd(total, st.value+p.zones[last].down+side(p.left[left-p.sizes[last]]))
-		}
-		return min(total, 0)
-	}
-	// The smaller side decides, and the other one is what it leaves.
-	total := fromDown(sum(func(c chance) float64 { return c.down }))
-	if total.down > -math.Ln2 {
-		total = fromUp(sum(func(c chance) float64 { return c.up }))
-	}
-	further := max(-1, p.n-slices.Max(p.sizes)-p.quorum)
-	p.found = append(p.found, Placement{slices.Clone(p.sizes), further >= 0, further,
-		Availability{total}})
-	return nil
+	return w, try(0, int64(limit), 0)
 }

@@ -1,7 +1,10 @@
 package quorum
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 )
 
 // Membership is who belongs to an ensemble, and in which role.
@@ -15,174 +18,311 @@ type Membership struct {
 
 // System builds the quorum system of a membership: NewMajority without groups and weights, else
 // NewHierarchical, with their errors.
-func (m Membership) System() (System, error) {
+func (m Membership) System() (*System, error) {
 	if len(m.Groups) == 0 && len(m.Weights) == 0 {
-		s, err := NewMajority(m.Voters...)
-		if err != nil {
-			return nil, err
-		}
-		return s, nil
+		return NewMajority(m.Voters...)
 	}
-	s, err := NewHierarchical(m.Voters, m.Groups, m.Weights)
-	if err != nil {
-		return nil, err
-	}
-	return s, nil
+	return NewHierarchical(m.Voters, m.Groups, m.Weights)
 }
 
 // Action is what a step of a plan changes.
-type Action uint8
+type Action string
 
 const (
-	AddVoter       Action = iota + 1 // a new server, caught up first, gets a vote
-	Promote                          // an observer gets a vote
-	Demote                           // a voter becomes an observer
-	RemoveVoter                      // a voter leaves
-	AddObserver                      // a new observer joins
-	RemoveObserver                   // an observer leaves
-	Move                             // a server gets another address, and restarts there
-	Regroup                          // all servers get their new groups and weights, or lose them
-	Replace                          // the whole configuration at once
+	AddVoter       Action = "add"             // a new server, caught up first, gets a vote
+	Promote        Action = "promote"         // an observer gets a vote
+	Demote         Action = "demote"          // a voter becomes an observer
+	RemoveVoter    Action = "remove"          // a voter leaves
+	AddObserver    Action = "add-observer"    // a new observer joins
+	RemoveObserver Action = "remove-observer" // an observer leaves
+	Move           Action = "move"            // a server gets another address, and restarts there
+	Replace        Action = "replace"         // the whole configuration at once
 )
-
-func (a Action) String() string {
-	switch a {
-	case AddVoter:
-		return "add"
-	case Promote:
-		return "promote"
-	case Demote:
-		return "demote"
-	case RemoveVoter:
-		return "remove"
-	case AddObserver:
-		return "add-observer"
-	case RemoveObserver:
-		return "remove-observer"
-	case Move:
-		return "move"
-	case Regroup:
-		return "regroup"
-	case Replace:
-		return "replace"
-	}
-	return fmt.Sprintf("Action(%d)", uint8(a))
-}
 
 // Step is one change of membership.
 type Step struct {
 	Action Action
-	Server int64 // of no meaning for Regroup and Replace
+	Server int64 // of no meaning for Replace
 	After  Membership
 	Quorum int // smallest quorum afterwards
-	// TolerateDuring is how many further failures are survived while old and new
-	// configuration both must agree, and TolerateAfter once it is done. The
-	// servers given as failed are down in both.
+	// TolerateDuring is how many further failures are survived while old and new configuration
+	// both must agree, and TolerateAfter once it is done. The servers given as failed are down
+	// in both.
 	TolerateDuring int
 	TolerateAfter  int
 }
+
+func (s Step) worst() int { return min(s.TolerateDuring, s.TolerateAfter) }
 
 // Plan is a safe order of steps, or why there is none.
 type Plan struct {
 	TolerateBefore int
 	Steps          []Step
 	Lowest         int // the least tolerance on the way, start and end included
-	// Refused says why the next step must not be taken; empty when the plan is
-	// complete. Steps are then those before it, and Next is the refused one, if
-	// it is one step that is refused.
+	// Refused says why the next step must not be taken; empty when the plan is complete. Steps
+	// are then those before it, and Next is the refused one, if it is one step that is refused.
 	Refused string
 	Next    *Step
 }
 
-// maxPlan bounds the ids that all steps of a plan list: 256 MB.
-const maxPlan = 1 << 25
-
-// PlanChange orders the changes that lead from one membership to another, one
-// server at a time, so that as many failures as possible are survived on the
-// way; failed are servers that are down already and stay so.
+// PlanChange orders the changes that lead from one membership to another, one server at a time,
+// so that as many failures as possible are survived on the way; failed are servers that are
+// down already and stay so.
 //
-// Every step is judged as ZooKeeper judges a reconfiguration in flight: quorums
-// of the old and of the new configuration are needed (Joint). At each point the
-// possible changes are compared by what they leave tolerable during and after;
-// among equals, the dead leave first (a dead member counts against every
-// quorum, and adding its replacement first needs one more of the living), then
-// the new come, then the old go; observers last, they never count.
+// Every step is judged as ZooKeeper judges a reconfiguration in flight: quorums of the old and
+// of the new configuration are needed (NewJoint), so the lesser tolerance counts. At each point
+// the possible changes are compared by what they leave tolerable during and after; among
+// equals, the dead leave first (a dead member counts against every quorum, and adding its
+// replacement first needs one more of the living), then the new come, then the old go;
+// observers last, they never count.
 //
-// A step is refused when it could lose the quorum: when too few are up to commit
-// it, when it would leave less tolerance than both ends of the plan have, or when
-// it gives a vote to a server that is down.
+// Where groups or weights change, or voters among groups, everything is one step: with groups
+// ZooKeeper takes the full list of members only, and no order of smaller steps tolerates more,
+// because both ends are part of every order.
 //
-// Where the two ends put servers into different groups or give them different weights,
-// that is one step of its own for all of them: both configurations decide together while
-// it is in flight, so that one step tolerates what the lesser of the two does, and
-// no order of smaller ones can tolerate more. Should the plan in steps be refused, or tolerate less
-// than replacing everything at once, it is replaced at once; and also when a group lists
-// servers that have no vote. (With groups, ZooKeeper refuses incremental
-// reconfiguration at every step; each is then a full new membership.)
-//
-// O(k·n) for k changes of a majority; with groups, O(k·c·n·log n) for changes of c
-// kinds (action, group and weight). Errors are those of the two systems. Source:
-// SyncedLearnerTracker, which counts both configurations.
+// A step is refused when it could lose the quorum: when too few are up to commit it, when it
+// would leave less tolerance than both ends of the plan have, or when it gives a vote to a
+// server that is down. Errors are those of the two systems, and wrap ErrInvalid for a failed
+// server that is in neither. Source: SyncedLearnerTracker, which counts both configurations.
 func PlanChange(from, to Membership, failed ...int64) (Plan, error) {
-	stepwise, err := newPlanner(from, to, failed)
+	p := planner{now: from, failed: slices.Sorted(slices.Values(failed))}
+	var err error
+	if p.old, err = from.System(); err != nil {
+		return Plan{}, fmt.Errorf("the configuration to start from: %w", err)
+	}
+	goal, err := to.System()
 	if err != nil {
-		return Plan{}, err
+		return Plan{}, fmt.Errorf("the configuration to reach: %w", err)
 	}
-	if k, n := len(stepwise.todo), max(len(from.Voters), len(to.Voters)); k > maxPlan/n {
-		return Plan{}, fmt.Errorf("%w: a plan of %d steps over %d voters: go by way of configurations in between", ErrTooLarge, k, n)
+	p.now.Voters, p.now.Observers = p.old.Voters(), slices.Sorted(slices.Values(from.Observers))
+	members := slices.Concat(from.Voters, from.Observers, to.Voters, to.Observers)
+	for _, id := range failed {
+		if !slices.Contains(members, id) {
+			return Plan{}, invalidf("failed server %d is in neither configuration", id)
+		}
 	}
-	if !stepwise.regroups {
-		return stepwise.plan()
-	}
-	atOnce, err := newPlanner(from, to, failed)
-	if err != nil {
-		return Plan{}, err
-	}
-	atOnce.todo = []change{{Replace, 0}}
-	replaced, err := atOnce.plan()
-	if err != nil || stepwise.phantoms {
-		return replaced, err
-	}
-	plan, err := stepwise.plan()
-	if err != nil || replaced.Refused == "" && (plan.Refused != "" || plan.Lowest < replaced.Lowest) {
-		return replaced, err
-	}
-	return plan, nil
-}
-
-// plan takes the best step, again and again.
-func (p *planner) plan() (Plan, error) {
-	before, err := p.tolerance(p.old, -1)
-	if err != nil {
-		return Plan{}, err
-	}
-	target, err := p.tolerance(p.goal, -1)
-	if err != nil {
-		return Plan{}, err
-	}
+	p.todo = changes(from, to)
+	before, target := p.tolerance(p.old), p.tolerance(goal)
 	plan := Plan{TolerateBefore: before, Lowest: before}
 	if before < 0 {
 		plan.Refused = "no quorum is up now, and without one no change can be committed: bring back enough of " +
-			idNames(failedVoters(p.old, p.failed)) + " first"
+			idNames(p.among(p.old, p.failed)) + " first"
 		return plan, nil
 	}
-	floor := max(0, min(before, target))
-	for {
-		step, done, err := p.next()
+	for len(p.todo) > 0 {
+		step, err := p.next(to)
 		if err != nil {
 			return Plan{}, err
 		}
-		if done {
-			return plan, nil
-		}
-		if reason := p.refuse(step, floor); reason != "" {
+		if reason := p.refuse(step, max(0, min(before, target))); reason != "" {
 			plan.Refused, plan.Next = reason, &step
 			return plan, nil
 		}
 		plan.Steps = append(plan.Steps, step)
-		plan.Lowest = min(plan.Lowest, step.TolerateDuring, step.TolerateAfter)
-		if err := p.take(step); err != nil {
+		plan.Lowest = min(plan.Lowest, step.worst())
+		p.now = step.After
+		if p.old, err = p.now.System(); err != nil {
 			return Plan{}, err
 		}
+		p.todo = slices.DeleteFunc(p.todo, func(c change) bool { return c == change{step.Action, step.Server} })
 	}
+	return plan, nil
+}
+
+// change is a step not yet judged.
+type change struct {
+	action Action
+	id     int64
+}
+
+// changes lists what leads from one membership to the other, by ids ascending.
+func changes(from, to Membership) []change {
+	role := func(m Membership, id int64) string {
+		switch {
+		case slices.Contains(m.Voters, id):
+			return "voter"
+		case slices.Contains(m.Observers, id):
+			return "observer"
+		}
+		return ""
+	}
+	ids := slices.Concat(from.Voters, from.Observers, to.Voters, to.Observers)
+	slices.Sort(ids)
+	var todo []change
+	votes := false
+	for _, id := range slices.Compact(ids) {
+		var action Action
+		before, after := role(from, id), role(to, id)
+		switch [2]string{before, after} {
+		case [2]string{"voter", "observer"}:
+			action = Demote
+		case [2]string{"voter", ""}:
+			action = RemoveVoter
+		case [2]string{"observer", "voter"}:
+			action = Promote
+		case [2]string{"", "voter"}:
+			action = AddVoter
+		case [2]string{"observer", ""}:
+			action = RemoveObserver
+		case [2]string{"", "observer"}:
+			action = AddObserver
+		}
+		if action != "" {
+			todo = append(todo, change{action, id})
+			votes = votes || before == "voter" || after == "voter"
+		}
+		was, had := from.Addresses[id]
+		if is, has := to.Addresses[id]; had && has && was != is && before != "" && after != "" {
+			todo = append(todo, change{Move, id})
+		}
+	}
+	grouped := len(from.Groups)+len(to.Groups) > 0
+	if grouped && votes || !maps.Equal(from.places(), to.places()) {
+		return []change{{Replace, 0}}
+	}
+	return todo
+}
+
+// places are where a hierarchical system puts its members; none for a majority.
+func (m Membership) places() map[int64][2]int64 {
+	places := map[int64][2]int64{}
+	for _, g := range m.Groups {
+		for _, id := range g.Members {
+			w, given := m.Weights[id]
+			if !given {
+				w = 1
+			}
+			places[id] = [2]int64{g.ID, w}
+		}
+	}
+	return places
+}
+
+// planner holds where the plan has come to.
+type planner struct {
+	now    Membership
+	old    *System // of now
+	failed []int64
+	todo   []change
+}
+
+// among returns the ids that are voters of s.
+func (p *planner) among(s *System, ids []int64) []int64 {
+	return slices.DeleteFunc(slices.Clone(ids), func(id int64) bool { return !slices.Contains(s.voters, id) })
+}
+
+// tolerance of a system while the failed servers are down, and others are away.
+func (p *planner) tolerance(s *System, away ...int64) int {
+	left, err := Without(s, p.among(s, slices.Concat(p.failed, away))...)
+	if err != nil {
+		return -1 // cannot be: only voters are taken out
+	}
+	return GuaranteedTolerance(left)
+}
+
+// preference orders changes that tolerate equally much, of servers that are down and of others.
+var preference = []struct {
+	action Action
+	down   bool
+}{
+	{RemoveVoter, true}, {Demote, true}, // the dead count against every quorum
+	{Promote, false}, {AddVoter, false}, {Move, false}, {Move, true}, {RemoveVoter, false}, {Demote, false},
+	{Promote, true}, {AddVoter, true}, // to be refused, once nothing else is better
+	{AddObserver, false}, {AddObserver, true}, {RemoveObserver, false}, {RemoveObserver, true}, {Replace, false},
+}
+
+// next finds the best change that is left. Changes of one kind all have the same effect, and the
+// smallest id stands for them.
+func (p *planner) next(to Membership) (Step, error) {
+	var best Step
+	for _, kind := range preference {
+		i := slices.IndexFunc(p.todo, func(c change) bool {
+			return c.action == kind.action && slices.Contains(p.failed, c.id) == kind.down
+		})
+		if observers := kind.action == AddObserver || kind.action == RemoveObserver; i < 0 || observers && best.Action != "" {
+			continue // observers change no quorum, and come once all votes are settled
+		}
+		if votes := kind.action == RemoveVoter || kind.action == Demote; votes && len(p.now.Voters) == 1 {
+			continue
+		}
+		step, err := p.judge(p.todo[i], to)
+		if err != nil {
+			return Step{}, err
+		}
+		if best.Action == "" || cmp.Or(cmp.Compare(step.worst(), best.worst()), cmp.Compare(step.TolerateAfter, best.TolerateAfter)) > 0 {
+			best = step
+		}
+	}
+	return best, nil
+}
+
+// judge works out what a change would do.
+func (p *planner) judge(c change, to Membership) (Step, error) {
+	step := Step{Action: c.action, Server: c.id, After: p.now}
+	m := &step.After
+	switch c.action {
+	case AddVoter:
+		m.Voters = ascending(m.Voters, []int64{c.id})
+	case Promote:
+		m.Observers, m.Voters = less(m.Observers, c.id), ascending(m.Voters, []int64{c.id})
+	case Demote:
+		m.Voters, m.Observers = less(m.Voters, c.id), ascending(m.Observers, []int64{c.id})
+	case RemoveVoter:
+		m.Voters = less(m.Voters, c.id)
+	case AddObserver:
+		m.Observers = ascending(m.Observers, []int64{c.id})
+	case RemoveObserver:
+		m.Observers = less(m.Observers, c.id)
+	case Replace:
+		*m = to
+	}
+	s, err := m.System()
+	if err != nil {
+		return step, err
+	}
+	t, err := Tolerance(s)
+	if err != nil {
+		return step, err
+	}
+	step.Quorum, step.TolerateAfter = t.Quorum, p.tolerance(s)
+	var away []int64
+	if c.action == Move {
+		away = []int64{c.id}
+	}
+	step.TolerateDuring = min(p.tolerance(p.old, away...), p.tolerance(s, away...))
+	return step, nil
+}
+
+func ascending(a, b []int64) []int64 { return slices.Sorted(slices.Values(slices.Concat(a, b))) }
+
+func less(ids []int64, id int64) []int64 {
+	return slices.DeleteFunc(slices.Clone(ids), func(other int64) bool { return other == id })
+}
+
+// refuse says why a step must not be taken, or "".
+func (p *planner) refuse(step Step, floor int) string {
+	down := idNames(p.failed) + " is"
+	if len(p.failed) > 1 {
+		down = idNames(p.failed) + " are"
+	}
+	switch {
+	case (step.Action == AddVoter || step.Action == Promote) && slices.Contains(p.failed, step.Server):
+		return fmt.Sprintf("server %d is down: with a vote it would count against every quorum without ever acknowledging", step.Server)
+	case step.TolerateDuring < 0 && step.Action == Move:
+		with := ""
+		if len(p.failed) > 0 {
+			with = " and " + idNames(p.failed)
+		}
+		return fmt.Sprintf("server %d is away while it moves, and without it%s there is no quorum", step.Server, with)
+	case step.Action == Move:
+		return "" // a restart takes one server away, as any restart does
+	case step.TolerateDuring < 0:
+		return fmt.Sprintf("too few are up to commit it: it needs a quorum of the %d voters before and of the %d after, and %s down",
+			len(p.now.Voters), len(step.After.Voters), down)
+	case step.TolerateAfter < 0:
+		return "it would leave no quorum"
+	case step.worst() < floor:
+		return fmt.Sprintf("it would tolerate %d further failures, when both ends of the plan tolerate %d", step.worst(), floor)
+	}
+	return ""
 }

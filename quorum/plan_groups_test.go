@@ -17,12 +17,15 @@ func TestPlansWithGroups(t *testing.T) {
 		from, to Membership
 		want     string
 	}{
-		{"grow, then weigh", weighted(nil, 1, 2, 3), weighted(map[int64]int64{1: 2, 2: 2}, 1, 2, 3, 4, 5),
-			"add 4 (1/1), add 5 (1/2), regroup 0 (1/1)"},
-		{"weights change, nobody comes or goes", weighted(nil, 1, 2, 3), weighted(map[int64]int64{1: 2}, 1, 2, 3), "regroup 0 (0/0)"},
-		{"from weights to a majority that is larger", weighted(map[int64]int64{1: 2}, 1, 2, 3), upTo(5),
-			"regroup 0 (0/1), add 4 (1/1), add 5 (1/2)"},
-		{"to groups, without those who leave", upTo(4), weighted(nil, 1, 2, 3), "remove 4 (1/1), regroup 0 (1/1)"},
+		{"more voters, other weights", weighted(nil, 1, 2, 3), weighted(map[int64]int64{1: 2, 2: 2}, 1, 2, 3, 4, 5), "replace 0 (1/1)"},
+		{"the weights change, and no server comes or goes", weighted(nil, 1, 2, 3), weighted(map[int64]int64{1: 2}, 1, 2, 3), "replace 0 (0/0)"},
+		{"from weights to a majority that is larger", weighted(map[int64]int64{1: 2}, 1, 2, 3), upTo(5), "replace 0 (0/2)"},
+		{"to groups, without those who leave", upTo(4), weighted(nil, 1, 2, 3), "replace 0 (1/1)"},
+		{"the same groups, another observer", weighted(nil, 1, 2, 3), func() Membership {
+			m := weighted(nil, 1, 2, 3)
+			m.Observers = []int64{4}
+			return m
+		}(), "add-observer 4 (1/1)"},
 	} {
 		p, err := PlanChange(c.from, c.to)
 		if err != nil || describe(p) != c.want {
@@ -147,70 +150,7 @@ func TestGroupedPlansAreWhatTheyClaim(t *testing.T) {
 			t.Fatalf("%+v -> %+v failed %v: %s tolerates less than %d at once", from, to, failed, describe(p), atOnce)
 		}
 	}
-	if complete < 100 || stepwise < 50 {
+	if complete < 100 || stepwise < 20 {
 		t.Errorf("%d plans were complete, %d in several steps: the test sees too little", complete, stepwise)
-	}
-}
-
-// TestMeetingOfNeighbours changes one thing about a random configuration: a vote, a
-// weight, or a group. Then groups correspond, and the polynomial rule is asked.
-func TestMeetingOfNeighbours(t *testing.T) {
-	r := rand.New(rand.NewPCG(17, 18))
-	meetings, partings := 0, 0
-	for range 1500 {
-		from := randomMembership(r)
-		if len(from.Groups) == 0 {
-			continue
-		}
-		to := from
-		to.Weights = maps.Clone(from.Weights)
-		to.Groups = slices.Clone(from.Groups)
-		id := from.Voters[r.IntN(len(from.Voters))]
-		switch r.IntN(3) {
-		case 0: // one more
-			g := &to.Groups[r.IntN(len(to.Groups))]
-			g.Members = with(g.Members, 9)
-			to.Voters, to.Weights[9] = with(to.Voters, 9), r.Int64N(7)
-		case 1: // another weight
-			to.Weights[id] = r.Int64N(7)
-		case 2: // one less
-			if len(from.Voters) == 1 {
-				continue
-			}
-			to.Voters = less(to.Voters, id)
-			for i, g := range to.Groups {
-				to.Groups[i].Members = less(g.Members, id)
-			}
-			to.Groups = slices.DeleteFunc(to.Groups, func(g Group) bool { return len(g.Members) == 0 })
-		}
-		a, err := from.System()
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := to.System()
-		if err != nil {
-			t.Fatal(err)
-		}
-		want := true
-		ids := NewJoint(a, b).Voters()
-		for set := range 1 << len(ids) {
-			inside, outside := map[int64]bool{}, map[int64]bool{}
-			for i, id := range ids {
-				inside[id], outside[id] = set>>i&1 == 1, set>>i&1 == 0
-			}
-			want = want && !(from.has(inside) && to.has(outside))
-		}
-		got, err := QuorumsMeet(a, b)
-		if err != nil || got != want {
-			t.Fatalf("%+v\n%+v\nmeet: %v (%v), want %v", from, to, got, err, want)
-		}
-		if want {
-			meetings++
-		} else {
-			partings++
-		}
-	}
-	if meetings < 100 || partings < 20 {
-		t.Errorf("%d meet and %d do not: the test sees too little", meetings, partings)
 	}
 }

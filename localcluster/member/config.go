@@ -66,7 +66,7 @@ type Config struct {
 	LastCounter uint32
 
 	Ensemble *zoocfg.Ensemble // nil when standalone without server lines
-	Voters   quorum.System    // nil when Standalone
+	Voters   *quorum.System   // nil when Standalone
 
 	// Version is what `srvr` calls this server; VersionText composes it.
 	Version string

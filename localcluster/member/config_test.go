@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"zkctl/probe/wire"
-	"zkctl/quorum"
 )
 
 // write makes a zoo.cfg, in which DIR stands for a folder, with a myid file in
@@ -89,7 +88,7 @@ jute.maxbuffer=0x1fffff
 		"disk":     c.SnapCount == 10 && c.CommitLogCount == 20 && !c.ForceSync && c.PreallocSize == 65536 && c.TrustEmpty && c.DigestsMustMatch,
 		"purge":    c.SnapRetain == 5 && c.Purge,
 		"auth":     c.SuperDigest == "super:x" && c.SkipACL && c.ExtendedTypes,
-		"members":  len(c.Ensemble.Voters()) == 2 && len(c.Ensemble.Observers()) == 1 && quorum.Has(c.Voters, 1, 2),
+		"members":  len(c.Ensemble.Voters()) == 2 && len(c.Ensemble.Observers()) == 1 && c.Voters.Has(1, 2),
 		"silent":   len(c.Warnings) == 0,
 	} {
 		if !ok {

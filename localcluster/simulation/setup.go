@@ -75,7 +75,7 @@ func draw(r *rand.Rand, nodes int) Setup {
 }
 
 // system is what makes a quorum.
-func (s *Setup) system() (quorum.System, error) {
+func (s *Setup) system() (*quorum.System, error) {
 	if !s.Groups {
 		return quorum.MajorityOf(s.Voters)
 	}

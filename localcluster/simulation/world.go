@@ -16,7 +16,7 @@ import (
 type World struct {
 	setup  Setup
 	seed   uint64
-	system quorum.System
+	system *quorum.System
 
 	now      time.Duration
 	queue    eventQueue

@@ -15,7 +15,7 @@ import (
 // the Node lives.
 type Config struct {
 	ID        ServerID
-	Voters    quorum.System // who votes, and what makes a quorum of them
+	Voters    *quorum.System // who votes, and what makes a quorum of them
 	Observers []ServerID
 
 	// Standalone servers have no peers: no election, no epochs, no links.

@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"zkctl/probe/wire"
-	"zkctl/quorum"
 )
 
 // vote is a candidate and what its history was said to be, with the state of
@@ -25,7 +24,7 @@ var noVote = vote{leader: math.MinInt64, zxid: math.MinInt64, peerEpoch: math.Mi
 // longer history, then the larger id. A server of weight 0 never is
 // (FastLeaderElection.totalOrderPredicate).
 func (n *Node) better(v, w vote) bool {
-	if !quorum.CanLead(n.cfg.Voters, int64(v.leader)) {
+	if !n.cfg.Voters.CanLead(int64(v.leader)) {
 		return false
 	}
 	if v.peerEpoch != w.peerEpoch {

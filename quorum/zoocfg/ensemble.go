@@ -169,7 +169,7 @@ func (e *Ensemble) idsOf(role Role) []int64 {
 // key starts with group or weight, else majority; an oraclePath means majority
 // whatever the groups say (QuorumPeerConfig.createQuorumVerifier), and only with
 // two voters is the oracle ever asked.
-func (e *Ensemble) System() (quorum.System, error) {
+func (e *Ensemble) System() (*quorum.System, error) {
 	voters := e.Voters()
 	if len(voters) == 0 {
 		if n := len(e.Servers); n > 0 {
@@ -181,7 +181,7 @@ func (e *Ensemble) System() (quorum.System, error) {
 		return nil, refuse(e.lines[fmt.Sprintf("server.%d", voters[0])], "server %d is the only participant, and there are observers: "+
 			"zookeeper runs one voter stand-alone, where nobody can observe (unless standaloneEnabled=false)", voters[0])
 	}
-	var system quorum.System
+	var system *quorum.System
 	var err error
 	if e.hierarchical {
 		system, err = quorum.NewHierarchical(voters, e.Groups, e.Weights)

@@ -3,7 +3,6 @@ package zoocfg_test
 import (
 	"fmt"
 
-	"zkctl/quorum"
 	"zkctl/quorum/zoocfg"
 )
 
@@ -31,7 +30,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	fmt.Println(quorum.Has(system, 1, 4), quorum.Has(system, 1, 3))
+	fmt.Println(system.Has(1, 4), system.Has(1, 3))
 	fmt.Println(ensemble.Text())
 	// Output:
 	// tick 2000

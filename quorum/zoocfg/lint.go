@@ -12,7 +12,7 @@ import (
 // host, which fail together, and servers that claim one port of a host. system is that of the
 // ensemble. A server counts for the host of its first address, and names are compared as they
 // are written: the package resolves none.
-func (e *Ensemble) Lint(system quorum.System) ([]quorum.Warning, error) {
+func (e *Ensemble) Lint(system *quorum.System) ([]quorum.Warning, error) {
 	var warnings []quorum.Warning
 	voters := map[string][]int64{}
 	owner := map[string]int64{} // host:port -> the first server that claims it
@@ -39,10 +39,7 @@ func (e *Ensemble) Lint(system quorum.System) ([]quorum.Warning, error) {
 		if err != nil {
 			return nil, err
 		}
-		further, err := quorum.GuaranteedTolerance(left)
-		if err != nil {
-			return nil, err
-		}
+		further := quorum.GuaranteedTolerance(left)
 		effect := "the loss of that host is the loss of the quorum"
 		if further >= 0 {
 			effect = fmt.Sprintf("without that host a quorum is left, and %d further failures are tolerated", further)

@@ -30,25 +30,21 @@ type Warning struct {
 	Text string `json:"text"`
 }
 
-// Lint returns what is unwise about a system, the gravest first. Errors as
-// GuaranteedTolerance. O(n log n). Source: what ZooKeeper warns of itself (even sizes, two
-// voters), and what the other functions of this package find.
-func Lint(s System) ([]Warning, error) {
-	t, err := GuaranteedTolerance(s)
-	if err != nil {
-		return nil, err
-	}
+// Lint returns what is unwise about a system, the gravest first. Source: what ZooKeeper warns of
+// itself (even sizes, two voters), and what the other functions of this package find.
+func Lint(s *System) []Warning {
+	t := GuaranteedTolerance(s)
 	var ws []Warning
 	warn := func(c Code, format string, args ...any) { ws = append(ws, Warning{c, fmt.Sprintf(format, args...)}) }
-	voters := s.Voters()
+	n := len(s.voters)
 	if t < 0 {
-		warn(UnreachableQuorum, "Not even all %d voters together are a quorum: the ensemble can never elect a leader.", len(voters))
+		warn(UnreachableQuorum, "Not even all %d voters together are a quorum: the ensemble can never elect a leader.", n)
 	}
-	if h, ok := s.(*Hierarchical); ok {
-		h.lint(warn)
+	if s.kind == Weighted || s.kind == Hierarchical {
+		s.lintGroups(warn)
 	}
 	if t == 0 {
-		switch len(voters) {
+		switch n {
 		case 1:
 			warn(NoTolerance, "One server tolerates no failure; three tolerate one.")
 		case 2:
@@ -57,48 +53,75 @@ func Lint(s System) ([]Warning, error) {
 			warn(NoTolerance, "The loss of one server, if it is the wrong one, is the loss of the quorum.")
 		}
 	}
-	if points := SinglePoints(s); len(points) > 0 {
-		warn(SinglePoint, "Without %s the others are no quorum.", oneOf(points))
+	switch points := SinglePoints(s); len(points) {
+	case 0:
+	case 1:
+		warn(SinglePoint, "Without %s the others are no quorum.", idNames(points))
+	default:
+		warn(SinglePoint, "Without any one of %s the others are no quorum.", idNames(points))
 	}
-	if _, ok := s.(*Majority); ok && len(voters) == 2 {
+	switch {
+	case s.kind != Majority || n%2 == 1:
+	case n == 2:
 		warn(EvenEnsemble, "2 voters tolerate 0, as 1 does, and both must be up: less available than one server. Use 3.")
-	} else if n := len(voters); ok && n%2 == 0 {
+	default:
 		warn(EvenEnsemble, "%d voters tolerate %d, exactly what %d do, and are less available: there is one more server to fail. Use %d or %d.",
 			n, max(0, t), n-1, n-1, n+1)
 	}
-	return ws, nil
+	return ws
 }
 
-// lint warns of what only groups and weights can do.
-func (h *Hierarchical) lint(warn func(c Code, format string, args ...any)) {
-	for _, g := range h.groups {
-		if g.phantom > 0 {
+// lintGroups warns of what only groups and weights can do.
+func (s *System) lintGroups(warn func(c Code, format string, args ...any)) {
+	c := s.configs[0]
+	var zeroed, weightless []int64
+	grouped := map[int64]bool{}
+	for _, g := range c.declared {
+		var total, phantom int64
+		var strangers, light []int64
+		for _, id := range g.Members {
+			grouped[id] = true
+			w, given := c.weights[id]
+			if !given {
+				w = 1
+			}
+			total += w
+			if !slices.Contains(s.voters, id) {
+				phantom, strangers = phantom+w, append(strangers, id)
+			} else if w == 0 {
+				light = append(light, id)
+			}
+		}
+		if phantom > 0 {
 			warn(ObserverInGroup, "Group %d gives weight %d of %d to servers that are no voters (%s): it counts for the group's majority, "+
-				"and they never acknowledge. Take them out of the group.", g.id, g.phantom, g.total, idList(g.strangers))
+				"and they never acknowledge. Take them out of the group.", g.ID, phantom, total, idList(strangers))
+		}
+		if total == 0 && len(g.Members) > 0 {
+			zeroed = append(zeroed, g.ID)
+		} else {
+			weightless = append(weightless, light...)
 		}
 	}
-	if len(h.zeroed) > 0 {
-		effect := fmt.Sprintf("of the %d others %d must have their majority", len(h.groups), h.needed)
-		if len(h.groups) == 0 {
+	if len(zeroed) > 0 {
+		effect := fmt.Sprintf("of the %d others %d must have their majority", len(c.groups), c.need)
+		if len(c.groups) == 0 {
 			effect = "no group is left"
 		}
-		warn(ZeroWeight, "%s weighs nothing and does not count as a group: %s.", capital(groupNames(h.zeroed)), effect)
-	}
-	var weightless []int64
-	for _, id := range h.voters {
-		if h.weight[id] == 0 && !h.inZeroed[id] {
-			weightless = append(weightless, id)
+		name := fmt.Sprintf("Group %d", zeroed[0])
+		if len(zeroed) > 1 {
+			name = "Each of groups " + idList(zeroed)
 		}
+		warn(ZeroWeight, "%s weighs nothing and does not count as a group: %s.", name, effect)
 	}
 	if len(weightless) > 0 {
 		warn(ZeroWeight, "Weight 0: %s can neither lead nor help a quorum; an observer costs less.", idNames(weightless))
 	}
-	if len(h.groups) > 1 && len(h.groups)%2 == 0 {
+	if n := len(c.groups); n > 1 && n%2 == 0 {
 		warn(TwoGroups, "Of %d groups %d must have their majority, so they tolerate the loss of %s, as %d would. Use an odd number of groups.",
-			len(h.groups), h.needed, plural(len(h.groups)-h.needed, "group"), len(h.groups)-1)
+			n, c.need, plural(n-c.need, "group"), n-1)
 	}
-	if len(h.unused) > 0 {
-		warn(UnusedWeight, "Weights of %s have no effect: they are in no group.", idNames(h.unused))
+	if unused := slices.DeleteFunc(sortedKeys(c.weights), func(id int64) bool { return grouped[id] }); len(unused) > 0 {
+		warn(UnusedWeight, "Weights of %s have no effect: they are in no group.", idNames(unused))
 	}
 }
 
@@ -114,25 +137,11 @@ func LintZones(zones []Zone, r ZoneReport) []Warning {
 	return ws
 }
 
-func oneOf(ids []int64) string {
-	if len(ids) == 1 {
-		return fmt.Sprintf("server %d", ids[0])
-	}
-	return "any one of servers " + idList(ids)
-}
-
 func idNames(ids []int64) string {
 	if len(ids) == 1 {
 		return fmt.Sprintf("server %d", ids[0])
 	}
 	return "servers " + idList(ids)
-}
-
-func groupNames(ids []int64) string {
-	if len(ids) == 1 {
-		return fmt.Sprintf("group %d", ids[0])
-	}
-	return "each of groups " + idList(ids)
 }
 
 // idList writes ids as 1-3, 7.
@@ -157,14 +166,13 @@ func idList(ids []int64) string {
 	return strings.Join(parts, ", ")
 }
 
+// plural writes "no group", "1 group", "2 groups".
 func plural(n int, what string) string {
 	switch n {
 	case 0:
 		return "no " + what
 	case 1:
-		return "one " + what
+		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
 }
-
-func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
