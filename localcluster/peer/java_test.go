@@ -31,12 +31,16 @@ func startJava(t *testing.T) *javaServer {
 	if testing.Short() {
 		t.Skip("starts a JVM")
 	}
+	missing := t.Skipf
+	if os.Getenv("ZKCTL_REQUIRE_PEERS") == "1" {
+		missing = t.Fatalf
+	}
 	java, err := exec.LookPath("java")
 	if err != nil {
-		t.Skip("no java")
+		missing("no java: %v", err)
 	}
 	if _, err := os.Stat(debianJar); err != nil {
-		t.Skip("no Apache ZooKeeper: ", err)
+		missing("no Apache ZooKeeper: %v", err)
 	}
 	dir := t.TempDir()
 	s := &javaServer{election: map[int64]string{}}
