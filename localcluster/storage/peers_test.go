@@ -200,6 +200,96 @@ func TestJavaServesOurFolder(t *testing.T) {
 	}
 }
 
+// A Java server counts on behind the end of the counter, we read what it wrote and go on, and it serves that.
+func TestJavaCountsOn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts servers in a JVM; left out by -short")
+	}
+	dir := t.TempDir()
+	st := newStory()
+	st.tree.SetLastZxid(0x1fffffffd)
+	s, _ := mustOpen(t, Options{DataDir: dir})
+	accept(t, s, 1)
+	if _, err := s.InstallSnapshot(st.tree.Snapshot()); err != nil {
+		t.Fatal(err)
+	}
+	mustClose(t, s)
+
+	serve := func(path string) (there bool) {
+		said := javaServes(t, dir, func(conn *zk.Conn) (err error) {
+			there, _, err = conn.Exists("/ours")
+			for i := range 4 {
+				if err == nil {
+					_, err = conn.Create(fmt.Sprintf("%s%d", path, i), nil, 0, zk.WorldACL(zk.PermAll))
+				}
+			}
+			return err
+		})
+		if strings.Contains(said, "igests are not matching") || strings.Contains(said, "ERROR") {
+			t.Errorf("the server complained:\n%s", said)
+		}
+		return there
+	}
+	serve("/java") // a session and four nodes
+	s, r := mustOpen(t, Options{DataDir: dir, Standalone: true})
+	if r.LastZxid != 0x200000002 || r.Mismatches.Count != 0 {
+		t.Fatalf("at %s, %d mismatches, notes %q", r.LastZxid, r.Mismatches.Count, r.Notes)
+	}
+	st = &story{tree: r.Tree, digests: map[wire.Zxid]int64{}, trees: map[wire.Zxid]*datatree.Snapshot{}}
+	write(t, s, []wire.Proposal{st.add(0x200000003, wire.OpCreate, &wire.CreateTxn{Path: "/ours", ACL: wire.OpenACL(), ParentCVersion: 9})})
+	mustClose(t, s)
+	if !serve("/more") {
+		t.Error("what we wrote behind the end of the counter is not there")
+	}
+}
+
+// A Java server records a wrong digest for a container that is made by the flags of a create, and says so itself.
+// Its folder opens all the same.
+func TestJavaRecordsWrongDigests(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a server in a JVM; left out by -short")
+	}
+	dir := t.TempDir()
+	const containerFlag = 4
+	said := javaServes(t, dir, func(conn *zk.Conn) error {
+		_, err := conn.Create("/c", []byte("kept"), containerFlag, zk.WorldACL(zk.PermAll))
+		return err
+	})
+	if !strings.Contains(said, "igests are not matching") {
+		t.Errorf("this ZooKeeper finds its digest right:\n%s", said)
+	}
+	_, r := mustOpen(t, Options{DataDir: dir, Standalone: true})
+	if data, ok := r.Tree.Data("/c"); !ok || string(data) != "kept" || r.Mismatches.Count != 1 {
+		t.Errorf("/c holds %q, %d mismatches", data, r.Mismatches.Count)
+	}
+}
+
+// javaServes runs a standalone server of ZooKeeper on a folder, for a client that does something, and kills it.
+// It returns what the server said.
+func javaServes(t *testing.T, dir string, do func(*zk.Conn) error) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	address := freeAddress(t)
+	_, port, _ := net.SplitHostPort(address)
+	cmd := java(t, ctx, "-Dzookeeper.admin.enableServer=false", "org.apache.zookeeper.server.ZooKeeperServerMain", config(t, dir, port))
+	output := startServer(t, cmd)
+	conn, events, err := zk.Connect([]string{address}, 10*time.Second, zk.WithLogger(silent{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for event := range events {
+		if event.State == zk.StateHasSession {
+			break
+		}
+	}
+	if err := errors.Join(do(conn), cmd.Process.Kill()); err != nil {
+		t.Fatal(err)
+	}
+	return output()
+}
+
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
