@@ -92,12 +92,17 @@ func (t *Tree) GetEphemerals(session int64, prefix string) wire.ChildrenResponse
 	return wire.ChildrenResponse{Children: paths}
 }
 
-// MultiRead answers multiRead. Unlike in a multi, one operation's error is only its own.
+// MultiRead answers multiRead. Unlike in a multi, one operation's error is only its own. More than maxMultiRead
+// is not answered.
 func (t *Tree) MultiRead(m *wire.MultiRequest, c Caller) (wire.MultiResponse, wire.ErrCode) {
 	r := wire.MultiResponse{Results: make([]wire.MultiResult, 0, len(m.Ops))}
+	size := 0
 	for _, op := range m.Ops {
 		q, ok := op.Request.(*wire.PathWatchRequest)
 		if !ok {
+			return wire.MultiResponse{}, wire.ErrMarshalling
+		}
+		if size += t.readSize(op.Op, q.Path); size > maxMultiRead {
 			return wire.MultiResponse{}, wire.ErrMarshalling
 		}
 		var response wire.Record

@@ -21,6 +21,8 @@ func (c *conn) frame(records ...wire.Record) (size int) {
 	}
 	c.frames.EndFrame(mark)
 	size = c.frames.Len() - mark
+	c.box.made(size)
+	c.server.made += size
 	c.server.sent(c, size)
 	c.server.schedule(c)
 	return size
@@ -31,25 +33,31 @@ func (c *conn) Connected(r wire.ConnectResponse) {
 	c.frame(&r)
 	if r.SessionID != 0 {
 		c.open = true
-		c.box.start()
+		c.box.start(time.Duration(r.Timeout) * time.Millisecond)
 	}
 }
 
 // Reply implements replica.Client.
 func (c *conn) Reply(header wire.ReplyHeader, body wire.Record) {
-	c.frame(&header, body)
 	c.answered++
+	if c.mayReply() {
+		c.frame(&header, body)
+	}
 }
 
 // Event implements replica.Client. ZooKeeper 3.8 sends no zxid with events.
 func (c *conn) Event(event *wire.WatcherEvent, _ wire.Zxid) {
-	c.events += c.frame(&wire.ReplyHeader{Xid: wire.XidNotification, Zxid: -1}, event)
+	if c.mayTell(event) {
+		c.events += c.frame(&wire.ReplyHeader{Xid: wire.XidNotification, Zxid: -1}, event)
+	}
 }
 
 // Done implements replica.Client: it counts what
 // ServerCnxn.updateStatsForResponse counts.
 func (c *conn) Done(r *replica.Request, zxid wire.Zxid, err wire.ErrCode) {
 	s := c.server
+	c.asked += r.Size
+	c.room -= r.Room
 	took := s.Now() - r.At
 	s.stats.latency.add(took)
 	st := &c.stats
@@ -82,18 +90,11 @@ func (c *conn) Drop() {
 // String implements replica.Client.
 func (c *conn) String() string { return c.remote.String() }
 
-// greet, request and gone are what a connection's reader brings.
+// greet and gone are what a connection's reader brings.
 func (s *server) greet(m greeted) {
 	m.c.heard = time.Now()
 	s.received(m.c)
 	s.replica.Connect(m.c.Conn, m.req)
-}
-
-func (s *server) request(m requestRead) {
-	m.c.heard = m.at
-	s.received(m.c)
-	header, body := splitRequest(m.frame)
-	s.replica.Request(m.c.Conn, &replica.Request{Xid: header.Xid, Op: header.Op, Body: body, At: m.at.Sub(s.began)})
 }
 
 // gone ends a connection's life: its goroutines have finished reading.

@@ -34,12 +34,16 @@ type conn struct {
 	*replica.Conn
 	server    *server // from connOpened on
 	heard     time.Time
-	word      bool         // it asked a four-letter word, and is on its way out
-	open      bool         // the ConnectResponse is on its way: a watch may fire here
-	frames    wire.Encoder // answers of this batch
-	answered  int          // requests that they answer
-	events    int          // bytes of them that are watch events
-	scheduled bool         // in server.dirty
+	word      bool               // it asked a four-letter word, and is on its way out
+	open      bool               // the ConnectResponse is on its way: a watch may fire here
+	waiting   []*replica.Request // those that the replica does not have yet; see admit
+	room      int                // bytes set aside for answers of those that it has
+	frames    wire.Encoder       // answers of this batch
+	answered  int                // requests that they answer
+	asked     int                // bytes of those
+	events    int                // bytes in frames that are watch events
+	cutOff    bool               // more has gathered for the client than may
+	scheduled bool               // in server.dirty
 	stats     connStats
 }
 
@@ -91,18 +95,17 @@ type (
 type mailbox func(message any) bool
 
 // serve runs the connection: the reader on this goroutine, the writer on
-// another. It returns when both are done and the socket is closed.
-func (c *conn) serve(post mailbox, cfg *Config) {
-	written := make(chan struct{})
-	go func() {
-		defer close(written)
-		c.box.writeAll()
-	}()
+// another. It returns when both are done and the socket is closed; an error says
+// that the client does not read.
+func (c *conn) serve(post mailbox, cfg *Config) error {
+	written := make(chan error, 1)
+	opened := post(connOpened{c}) // ahead of anything that the writer has to say
+	go func() { written <- c.box.writeAll(func() { post(progressed{c}) }) }()
 	defer c.socket.Close()
-	if !post(connOpened{c}) {
+	defer c.box.settleUnread()
+	if !opened {
 		c.box.abandon()
-		<-written
-		return
+		return <-written
 	}
 	err := c.read(post, cfg)
 	if err != nil {
@@ -111,8 +114,9 @@ func (c *conn) serve(post mailbox, cfg *Config) {
 	if !post(connGone{c, err}) {
 		c.box.abandon()
 	}
-	<-written                            // the loop ends the outbox when it hears connGone
+	err = <-written                      // the loop ends the outbox when it hears connGone
 	_, _ = io.Copy(io.Discard, c.socket) // until the client hangs up too; see hangUp
+	return err
 }
 
 func (c *conn) read(post mailbox, cfg *Config) error {
@@ -166,7 +170,7 @@ func (c *conn) readRequests(in *bufio.Reader, post mailbox, cfg *Config) error {
 		if len(frame) < requestHeaderSize {
 			return fmt.Errorf("a request of %d bytes is too short for its header", len(frame))
 		}
-		c.box.count()
+		c.box.count(len(frame))
 		if !post(requestRead{c, frame, time.Now()}) {
 			return nil
 		}

@@ -13,4 +13,4 @@ func (s *server) sent(c *conn, n int) {
 }
 
 // inFlight is how many requests of clients are not answered yet.
-func (s *server) inFlight() int64 { return s.port.inFlight.Load() }
+func (s *server) inFlight() int64 { return s.port.requests.Load() }

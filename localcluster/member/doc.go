@@ -36,6 +36,8 @@
 //   - digest.mustMatch=true in zoo.cfg ends a server whose tree has another digest
 //     than is recorded. Without it, as in ZooKeeper, such digests are logged and
 //     counted (zk_digest_mismatches_count in mntr).
+//   - What is under way for clients is bounded by bytes, before it is made (flow.go,
+//     docs/limits.md); ZooKeeper counts requests, and queues answers without limit.
 //   - jute.maxbuffer is read from zoo.cfg, since there are no Java system
 //     properties to read it from.
 //
@@ -46,6 +48,7 @@
 //	server.go       the event loop and its messages     listener.go          the client port
 //	shell.go        what the replica wants done         client.go            what it answers
 //	peers.go        the other servers                   fourletter*.go       four-letter words
-//	writer.go       group commit                        stats.go, count.go   what they count
-//	snapshots.go    snapshots in the background         throttle.go          a log nobody can flood
+//	writer.go       group commit                        flow.go              what may be under way
+//	snapshots.go    snapshots in the background         stats.go, count.go   what they count
+//	throttle.go     a log nobody can flood
 package member

@@ -13,7 +13,14 @@ import (
 func (s *server) answerWord(m wordAsked) {
 	m.c.stats.received++
 	s.stats.received++
-	m.c.box.put([]byte(s.word(m)), 0, 0)
+	if s.tooMuchUnread(m.word) {
+		s.log.Warn("a four-letter word is not answered: too much waits for clients that do not read", "client", m.c.remote,
+			"word", m.word, "unread", s.port.unread.Load())
+	} else {
+		text := s.word(m)
+		m.c.box.made(len(text))
+		m.c.box.put([]byte(text), 0, 0, 0)
+	}
 	m.c.box.part()
 	m.c.word = true
 	s.stats.sent++ // after its own text, as in ZooKeeper

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -16,7 +15,7 @@ type clientPort struct {
 	log      *slog.Logger
 	post     mailbox
 	listener net.Listener
-	inFlight atomic.Int64
+	flow     // of all connections
 
 	stop chan struct{} // closed by close
 
@@ -66,7 +65,7 @@ func (p *clientPort) take(socket net.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.lastID++
-	c := newConn(p.lastID, socket, newOutbox(socket, &p.inFlight, p.cfg.GlobalOutstanding))
+	c := newConn(p.lastID, socket, newOutbox(socket, &p.flow, p.cfg.GlobalOutstanding, p.cfg.GreetingTime))
 	ip := c.remote.Addr()
 	if limit := p.cfg.MaxClientConnections; limit > 0 && p.perIP[ip] >= limit {
 		p.log.Warn("too many connections from one address: closing the newest", "address", ip, "maxClientCnxns", limit)
@@ -80,7 +79,9 @@ func (p *clientPort) take(socket net.Conn) {
 	p.perIP[ip]++
 	p.conns[c] = true
 	p.wg.Go(func() {
-		c.serve(p.post, p.cfg)
+		if err := c.serve(p.post, p.cfg); err != nil {
+			p.log.Warn("closed a client connection", "client", c.remote, "reason", err)
+		}
 		p.forget(c)
 	})
 }

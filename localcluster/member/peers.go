@@ -65,10 +65,10 @@ type (
 	}
 )
 
-// maxQueued bounds what waits for one learner. It must hold a whole DIFF, which
-// shares its bytes with the core's history; whoever stops reading is noticed by
-// syncLimit long before.
-const maxQueued = 1 << 30
+// maxQueued bounds what waits for one learner. It must hold a whole DIFF (zab's
+// maxHistoryBytes), and what is proposed while a SNAP is on its way; a learner that
+// stops reading is noticed by syncLimit long before.
+const maxQueued = 256 << 20
 
 // quorumListeners are the ports, where a test has opened them beforehand.
 type quorumListeners struct{ quorum, election net.Listener }

@@ -71,7 +71,7 @@ func (s *server) run(ctx context.Context, store *storage.Store, history storage.
 		}
 	}()
 	if !s.cfg.Standalone {
-		if s.peers, err = listenPeers(s.cfg, ready, s.log, s.post); err != nil {
+		if s.peers, err = listenPeers(s.cfg, ready, s.log, s.postPeers); err != nil {
 			close(s.stopped)
 			return fmt.Errorf("%w: is another server running with this configuration?", err)
 		}
@@ -138,8 +138,9 @@ func newServer(cfg *Config, log *slog.Logger, found *storage.Recovered) (*server
 		}
 	}
 	s := &server{
-		cfg: cfg, log: log, began: time.Now(), inbox: make(chan any, inboxSize), stopped: make(chan struct{}),
-		conns: map[int64]*conn{}, stats: newServerStats(),
+		cfg: cfg, log: log, began: time.Now(), inbox: make(chan any, inboxSize), fromPeers: make(chan any, inboxSize), room: make(chan struct{}, 1),
+		stopped: make(chan struct{}),
+		conns:   map[int64]*conn{}, stats: newServerStats(),
 	}
 	s.stats.replayMismatches = int64(found.Mismatches.Count)
 	o := replica.Options{

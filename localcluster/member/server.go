@@ -9,6 +9,7 @@ import (
 
 	"zkctl/localcluster/replica"
 	"zkctl/localcluster/zab"
+	"zkctl/probe/wire"
 )
 
 // server is one running member. See the package comment for its parts; the
@@ -18,8 +19,10 @@ type server struct {
 	log   *slog.Logger
 	began time.Time // origin of Now()
 
-	inbox   chan any      // see mailbox
-	stopped chan struct{} // closed when the loop takes no more messages
+	inbox     chan any      // of clients and of the disk; see mailbox
+	fromPeers chan any      // of the other servers, which do not wait behind clients
+	room      chan struct{} // cap 1: waiting requests may be admitted
+	stopped   chan struct{} // closed when the loop takes no more messages
 
 	port   *clientPort
 	peers  *peers // nil when standalone
@@ -28,6 +31,8 @@ type server struct {
 	replica *replica.Server // decides everything
 	conns   map[int64]*conn // every connection, by its id
 	dirty   []*conn         // those with answers to flush at the end of the batch
+	made    int             // bytes made for clients since the last flush
+	waiting []*conn         // those with requests that wait for room; see admit
 
 	stats        serverStats
 	servingSince time.Duration
@@ -42,10 +47,13 @@ const inboxSize = 4096
 // fsync and a packet.
 const batchSize = 512
 
-// post is the server's mailbox.
-func (s *server) post(message any) bool {
+// post and postPeers are the server's mailboxes.
+func (s *server) post(message any) bool      { return s.postTo(s.inbox, message) }
+func (s *server) postPeers(message any) bool { return s.postTo(s.fromPeers, message) }
+
+func (s *server) postTo(inbox chan<- any, message any) bool {
 	select {
-	case s.inbox <- message:
+	case inbox <- message:
 		return true
 	case <-s.stopped:
 		return false
@@ -73,6 +81,13 @@ func (s *server) loop(ctx context.Context) error {
 			s.replica.Step(zab.Persisted{Seq: s.writer.durable.Load()})
 		case <-ticker.C:
 			s.replica.Tick()
+			s.admitWaiting()
+		case <-s.room:
+			s.admitWaiting()
+		case message := <-s.fromPeers:
+			s.replica.Wake()
+			s.handle(message)
+			s.handleBatch()
 		case message := <-s.inbox:
 			s.replica.Wake()
 			s.handle(message)
@@ -81,15 +96,26 @@ func (s *server) loop(ctx context.Context) error {
 	}
 }
 
-// handleBatch handles what else is there already.
+// handleBatch handles what else is there already, by turns of servers and clients,
+// until it is so much or takes so long that deadlines must be looked at.
 func (s *server) handleBatch() {
-	for n := 1; n < batchSize && s.replica.Err() == nil; n++ {
-		select {
-		case message := <-s.inbox:
-			s.handle(message)
-		default:
+	until := time.Now().Add(replica.TickInterval(s.cfg.Tick))
+	for n := 1; n < batchSize && s.made < batchBytes && s.replica.Err() == nil; n++ {
+		peers := s.handleNext(s.fromPeers)
+		if clients := s.handleNext(s.inbox); !peers && !clients || time.Now().After(until) {
 			return
 		}
+	}
+}
+
+// handleNext handles a message if there is one.
+func (s *server) handleNext(inbox <-chan any) bool {
+	select {
+	case message := <-inbox:
+		s.handle(message)
+		return true
+	default:
+		return false
 	}
 }
 
@@ -106,6 +132,8 @@ func (s *server) handle(message any) {
 		s.greet(m)
 	case requestRead:
 		s.request(m)
+	case progressed:
+		s.progressed(m)
 	case connGone:
 		s.gone(m.c, m.err)
 
@@ -134,21 +162,25 @@ func (s *server) flush() {
 	for _, c := range s.dirty {
 		s.flushConn(c)
 	}
-	s.dirty = s.dirty[:0]
+	s.dirty, s.made = s.dirty[:0], 0
 }
 
 // flushConn gives a connection's answers to its writer.
 func (s *server) flushConn(c *conn) {
 	c.scheduled = false
-	if c.frames.Len() == 0 && c.answered == 0 {
-		return
+	if c.frames.Len() > 0 || c.answered > 0 {
+		if c.box.put(c.frames.Bytes(), c.events, c.answered, c.asked) {
+			c.frames = wire.Encoder{}
+		}
+		c.frames.Reset()
+		c.events, c.answered, c.asked = 0, 0, 0
 	}
-	reading := c.box.put(c.frames.Bytes(), c.answered, c.events)
-	c.frames.Reset()
-	c.answered, c.events = 0, 0
-	if !reading && !c.Closing() {
-		s.log.Warn("a client does not read its watch events: closing the connection", "client", c.remote,
-			"session", replica.SessionName(c.Session()))
+	if len(c.waiting) > 0 {
+		s.admitSoon()
+	}
+	if c.cutOff && !c.Closing() {
+		s.log.Warn("a client does not read what it is sent: closing the connection", "client", c.remote,
+			"session", replica.SessionName(c.Session()), "unread", c.box.unreadBytes())
 		s.replica.Drop(c.Conn)
 	}
 }

@@ -22,6 +22,14 @@ func newLearning(link zab.LinkID) *learning {
 	return &learning{link: link, touched: map[int64]int32{}, revalidating: map[int64][]*Conn{}}
 }
 
+// Touch says that a client is alive although no request of it comes: it takes
+// answers, and its requests wait in the shell until there is room for more.
+func (s *Server) Touch(c *Conn) {
+	if !c.closing && c.session != 0 {
+		s.touch(c)
+	}
+}
+
 // touch notes that a session was heard from.
 func (s *Server) touch(c *Conn) {
 	switch {

@@ -13,7 +13,11 @@ type Request struct {
 	Xid  int32
 	Op   wire.OpCode
 	Body []byte
-	At   time.Duration // of its arrival, by Clock.Now; for the shell
+
+	// Of the shell: when it came, by Clock.Now, its bytes, and those that are set
+	// aside for the answer.
+	At         time.Duration
+	Size, Room int
 
 	c *Conn
 	// What the request is judged by is as it was when the request came, whatever
@@ -66,6 +70,15 @@ func (s *Server) checkSession(c *Conn) wire.ErrCode {
 		return wire.OK
 	}
 	return s.leading.sessions.Check(c.session, LocalOwner)
+}
+
+// AnswerSize is about how many bytes the answer to a request will have that is
+// answered from the tree; 0 for those that wait for the ensemble.
+func (s *Server) AnswerSize(c *Conn, r *Request) int {
+	if r.inFlight() {
+		return 0
+	}
+	return datatree.AnswerSize(s.tree, datatree.Query{Op: r.Op, Body: r.Body, Session: c.session})
 }
 
 // goesToLeader tells the writes that a client may ask for.

@@ -27,12 +27,18 @@ type history struct {
 	floor   wire.Zxid
 	entries []wire.Proposal
 	limit   int
+	bytes   int // of the entries' data
 }
+
+// maxHistoryBytes bounds the window by its bytes as well, since 500 transactions may
+// be 500 MB. A learner that is further behind gets a SNAP. ZooKeeper counts
+// transactions only.
+const maxHistoryBytes = 64 << 20
 
 // reset makes the window hold the end of a log that ends at last. Of recent
 // it keeps the part that leads up to last without a gap.
 func (h *history) reset(last wire.Zxid, recent []wire.Proposal) {
-	h.entries = h.entries[:0]
+	h.entries, h.bytes = h.entries[:0], 0
 	h.floor = last
 	if len(recent) == 0 || recent[len(recent)-1].Zxid != last {
 		return
@@ -61,12 +67,28 @@ func (h *history) reset(last wire.Zxid, recent []wire.Proposal) {
 
 func (h *history) push(p wire.Proposal) {
 	h.entries = append(h.entries, p)
+	h.bytes += len(p.Data)
 	// Dropping the older half at twice the limit keeps pushing O(1).
-	if len(h.entries) >= 2*h.limit {
-		cut := len(h.entries) - h.limit
-		h.floor = h.entries[cut-1].Zxid
-		h.entries = append([]wire.Proposal(nil), h.entries[cut:]...)
+	switch {
+	case len(h.entries) >= 2*h.limit:
+		h.drop(len(h.entries) - h.limit)
+	case h.bytes > maxHistoryBytes:
+		cut, left := 0, h.bytes
+		for left > maxHistoryBytes/2 {
+			left -= len(h.entries[cut].Data)
+			cut++
+		}
+		h.drop(cut)
 	}
+}
+
+// drop forgets the oldest n > 0 entries.
+func (h *history) drop(n int) {
+	for _, p := range h.entries[:n] {
+		h.bytes -= len(p.Data)
+	}
+	h.floor = h.entries[n-1].Zxid
+	h.entries = append([]wire.Proposal(nil), h.entries[n:]...)
 }
 
 func (h *history) last() wire.Zxid {
