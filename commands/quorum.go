@@ -18,7 +18,6 @@ type quorumOptions struct {
 	availability       []string
 	zoneUp             []string
 	importance         bool
-	bestWeights        int
 	mttf, mttr, repair string
 	failed             string
 	rtt                string
@@ -76,16 +75,12 @@ func newQuorumCommand(p *program) *cli.Command {
 			&cli.StringFlag{Name: "rtt", Usage: "`FILE` commit latency from a table of round trips and fsync times", Destination: &o.rtt},
 			&cli.Float64Flag{Name: "reads", Usage: "`R` estimate throughput for this share of reads, 0 to 1", Destination: &o.reads},
 			&cli.BoolFlag{Name: "importance", Usage: "how much each server matters to availability", Destination: &o.importance},
-			&cli.IntFlag{Name: "best-weights", Usage: "`N` the best weights from 0 to N for servers of unequal availability", Destination: &o.bestWeights},
 			&cli.BoolFlag{Name: "profile", Usage: "how many of all sets of 1, 2, … servers are fatal", Destination: &o.profile},
 		},
 		Subcommands: []*cli.Command{newQuorumPlanCommand(p), newQuorumRecoveryCommand(p), newQuorumExplainCommand(p)},
 		Action: func(c *cli.Context) error {
 			o.source.hasNodes, o.hasReads = c.IsSet("nodes"), c.IsSet("reads")
 			o.availability, o.zoneUp = availability.Value(), zoneUp.Value()
-			if c.IsSet("best-weights") && o.bestWeights < 1 {
-				return usagef("--best-weights %d: the largest weight must be 1 or more", o.bestWeights)
-			}
 			return o.run(c.Context)
 		},
 	}

@@ -38,16 +38,15 @@ type ensembleDoc struct {
 	Warnings        []quorum.Warning `json:"warnings"`
 	Notes           []string         `json:"notes,omitempty"`
 
-	Availability *availabilityDoc `json:"availability,omitempty"`
-	MTTQL        *float64         `json:"mean_time_to_quorum_loss_seconds,omitempty"`
-	Repair       *repairDoc       `json:"repair,omitempty"`
-	Zones        *zonesDoc        `json:"zones,omitempty"`
-	WhatIf       *whatIfDoc       `json:"what_if,omitempty"`
-	Latency      []latencyDoc     `json:"latency,omitempty"`
-	Throughput   *throughputDoc   `json:"throughput,omitempty"`
-	BestWeights  *weightsDoc      `json:"best_weights,omitempty"`
-	Placements   []placementDoc   `json:"placements,omitempty"`
-	Profile      []quorum.Fatal   `json:"failure_profile,omitempty"`
+	Availability *availabilityDoc       `json:"availability,omitempty"`
+	MTTQL        *float64               `json:"mean_time_to_quorum_loss_seconds,omitempty"`
+	Repair       *repairDoc             `json:"repair,omitempty"`
+	Zones        *zonesDoc              `json:"zones,omitempty"`
+	WhatIf       *whatIfDoc             `json:"what_if,omitempty"`
+	Latency      []quorum.LeaderLatency `json:"latency,omitempty"`
+	Throughput   *throughputDoc         `json:"throughput,omitempty"`
+	Placements   []placementDoc         `json:"placements,omitempty"`
+	Profile      []quorum.Fatal         `json:"failure_profile,omitempty"`
 
 	subject *subject
 	up      func(id int64) quorum.Probability // nil: not given
@@ -82,11 +81,7 @@ type repairDoc struct {
 }
 
 type zonesDoc struct {
-	SurvivesAny  bool             `json:"survives_any_one"`
-	Survives     map[string]bool  `json:"survives"`
-	MinToBlock   *int             `json:"min_zones_to_block"` // null: not even all
-	Further      map[string]int   `json:"further_failures_tolerated"`
-	WorstFurther int              `json:"worst_further_failures_tolerated"`
+	quorum.ZoneReport
 	Availability *availabilityDoc `json:"availability,omitempty"`
 }
 
@@ -96,29 +91,10 @@ type whatIfDoc struct {
 	Further   int     `json:"further_failures_tolerated"` // -1 without a quorum
 }
 
-type latencyDoc struct {
-	Leader int64      `json:"leader"`
-	Commit *float64   `json:"commit_seconds"` // null: no quorum
-	Acks   []int64    `json:"acks"`
-	Writes []writeDoc `json:"writes"`
-}
-
-type writeDoc struct {
-	Via  int64   `json:"via"` // the server that the client is connected to
-	Time float64 `json:"write_seconds"`
-}
-
 type throughputDoc struct {
 	Model string  `json:"model"`
 	Reads float64 `json:"read_ratio"`
 	quorum.Throughput
-}
-
-type weightsDoc struct {
-	Weights      map[string]int64 `json:"weights"`
-	Availability *availabilityDoc `json:"availability"`
-	Groups       string           `json:"groups"` // for --groups
-	Flag         string           `json:"flag"`   // for --weights
 }
 
 type placementDoc struct {
@@ -151,7 +127,6 @@ func (o *quorumOptions) answer(s *subject) (*ensembleDoc, error) {
 		{o.zones == "" && o.place == "" && len(o.zoneUp) > 0, func(*ensembleDoc) error { return usagef("--zone-availability needs --zones or --place") }},
 		{o.failed != "", o.addWhatIf},
 		{o.rtt != "", o.addLatency},
-		{o.bestWeights > 0, o.addBestWeights},
 		{o.place != "", o.addPlacements},
 		{o.profile, func(d *ensembleDoc) (err error) { d.Profile, err = quorum.FailureProfile(s.system); return err }},
 	} {
@@ -400,14 +375,7 @@ func (o *quorumOptions) addZones(d *ensembleDoc) error {
 	if err != nil {
 		return err
 	}
-	d.zoneSet = zones
-	d.Zones = &zonesDoc{SurvivesAny: r.SurvivesAny, Survives: map[string]bool{}, Further: map[string]int{}, WorstFurther: r.Worst}
-	if r.ToBlock >= 0 {
-		d.Zones.MinToBlock = &r.ToBlock
-	}
-	for i, zone := range zones {
-		d.Zones.Survives[zone.Name], d.Zones.Further[zone.Name] = r.Survives[i], r.Further[i]
-	}
+	d.Zones, d.zoneSet = &zonesDoc{ZoneReport: r}, zones
 	if len(outside) > 0 {
 		d.Notes = append(d.Notes, "in no zone, and so failing by themselves only: "+idText(outside))
 	}
@@ -506,42 +474,9 @@ func (o *quorumOptions) addLatency(d *ensembleDoc) error {
 	if d.WhatIf != nil {
 		failed = d.WhatIf.Failed
 	}
-	all, err := quorum.Latencies(d.subject.system, network, failed...)
-	if err != nil {
+	if d.Latency, err = quorum.Latencies(d.subject.system, network, failed...); err != nil {
 		return usagef("--rtt %s: %w", o.rtt, err)
 	}
-	for _, l := range all {
-		doc := latencyDoc{Leader: l.Leader, Acks: []int64{}, Writes: []writeDoc{}}
-		if l.Committed {
-			seconds := l.Commit.After.Seconds()
-			doc.Commit, doc.Acks = &seconds, l.Commit.Acks
-		}
-		for _, w := range l.Write {
-			doc.Writes = append(doc.Writes, writeDoc{w.ID, w.Time.Seconds()})
-		}
-		d.Latency = append(d.Latency, doc)
-	}
-	return nil
-}
-
-func (o *quorumOptions) addBestWeights(d *ensembleDoc) error {
-	if err := o.needsAvailability(d, "--best-weights"); err != nil {
-		return err
-	}
-	w, err := quorum.BestWeights(d.VoterIDs, d.up, o.bestWeights)
-	if err != nil {
-		return err
-	}
-	d.BestWeights = &weightsDoc{Weights: map[string]int64{}, Availability: d.newAvailabilityDoc(w.Availability),
-		Groups: strings.ReplaceAll(idText(w.IDs), ",", ":")}
-	var parts []string
-	for i, id := range w.IDs {
-		d.BestWeights.Weights[strconv.FormatInt(id, 10)] = w.Weights[i]
-		if w.Weights[i] != 1 {
-			parts = append(parts, fmt.Sprintf("%d=%d", id, w.Weights[i]))
-		}
-	}
-	d.BestWeights.Flag = strings.Join(parts, ",")
 	return nil
 }
 

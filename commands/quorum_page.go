@@ -44,13 +44,6 @@ func (d *ensembleDoc) draw(pg *page) {
 	d.drawImportance(pg)
 	d.drawZones(pg)
 	d.drawPlacements(pg)
-	if w := d.BestWeights; w != nil {
-		flags := "--groups " + w.Groups
-		if w.Flag != "" {
-			flags += " --weights " + w.Flag
-		}
-		pg.fields([2]string{"best weights", flags}, [2]string{"available", availabilityText(w.Availability)})
-	}
 	d.drawLatency(pg)
 	d.drawProfile(pg)
 	var warnings []string
@@ -300,10 +293,10 @@ func (d *ensembleDoc) drawLatency(pg *page) {
 			rows = append(rows, []string{fmt.Sprint(l.Leader), pg.bad("never"), "no quorum", ""})
 			continue
 		}
-		byTime := slices.SortedStableFunc(slices.Values(l.Writes), func(a, b writeDoc) int { return cmp.Compare(a.Time, b.Time) })
+		byTime := slices.SortedStableFunc(slices.Values(l.Writes), func(a, b quorum.ServerLatency) int { return cmp.Compare(a.Seconds, b.Seconds) })
 		least, most := byTime[0], byTime[len(byTime)-1]
 		rows = append(rows, []string{fmt.Sprint(l.Leader), humanSeconds(*l.Commit), listOr(l.Acks, ""),
-			fmt.Sprintf("%s via %d .. %s via %d", humanSeconds(least.Time), least.Via, humanSeconds(most.Time), most.Via)})
+			fmt.Sprintf("%s via %d .. %s via %d", humanSeconds(least.Seconds), least.Via, humanSeconds(most.Seconds), most.Via)})
 	}
 	pg.table([]column{right("leader"), right("commit"), left("acks of"), left("a client's write")}, rows)
 }

@@ -25,27 +25,12 @@ type recoveryOptions struct {
 
 // recoveryDoc is the document of "zkctl quorum recovery".
 type recoveryDoc struct {
-	Tick          float64   `json:"tick_seconds"`
-	InitLimit     int       `json:"init_limit"`
-	SyncLimit     int       `json:"sync_limit"`
-	Session       float64   `json:"session_timeout_seconds"` // as granted
-	ClientNotices float64   `json:"client_notices_seconds"`
-	Crash         budgetDoc `json:"crash"`
-	Hang          budgetDoc `json:"hang"`
-	Partition     budgetDoc `json:"partition"`
-}
-
-type budgetDoc struct {
-	Detect   spanDoc  `json:"detect_seconds"`
-	Elect    spanDoc  `json:"elect_seconds"`
-	Sync     spanDoc  `json:"sync_seconds"`
-	Total    spanDoc  `json:"total_seconds"`
-	StepDown *spanDoc `json:"step_down_seconds,omitempty"`
-}
-
-type spanDoc struct {
-	Min float64 `json:"min"`
-	Max float64 `json:"max"`
+	Tick      float64 `json:"tick_seconds"`
+	InitLimit int     `json:"init_limit"`
+	SyncLimit int     `json:"sync_limit"`
+	Granted   float64 `json:"session_timeout_seconds"` // as granted
+	Notices   float64 `json:"client_notices_seconds"`
+	quorum.Budgets
 }
 
 func newQuorumRecoveryCommand(p *program) *cli.Command {
@@ -88,12 +73,8 @@ func (o *recoveryOptions) run() error {
 	case err != nil:
 		return err
 	}
-	doc := recoveryDoc{
-		Tick: timing.Tick.Seconds(), InitLimit: timing.InitLimit, SyncLimit: timing.SyncLimit,
-		Session: b.Session.Seconds(), ClientNotices: b.ClientNotices.Seconds(),
-		Crash: newBudgetDoc(b.Crash), Hang: newBudgetDoc(b.Hang), Partition: newBudgetDoc(b.Partition),
-	}
-	return o.print(doc, func(pg *page) { drawRecovery(pg, doc, b) })
+	doc := recoveryDoc{timing.Tick.Seconds(), timing.InitLimit, timing.SyncLimit, b.Session.Seconds(), b.ClientNotices.Seconds(), b}
+	return o.print(doc, doc.draw)
 }
 
 // fromConfig takes the limits that the file has; a flag given beside it wins.
@@ -122,31 +103,21 @@ func (o *recoveryOptions) fromConfig(t *quorum.Timing, config *zoocfg.Config) {
 	t.MinSession, t.MaxSession = max(0, millis("minSessionTimeout", 0)), max(0, millis("maxSessionTimeout", 0))
 }
 
-func newBudgetDoc(b quorum.Budget) budgetDoc {
-	span := func(s quorum.Span) spanDoc { return spanDoc{s.Least.Seconds(), s.Most.Seconds()} }
-	doc := budgetDoc{Detect: span(b.Detect), Elect: span(b.Elect), Sync: span(b.Sync), Total: span(b.Total)}
-	if b.StepDown != (quorum.Span{}) {
-		stepDown := span(b.StepDown)
-		doc.StepDown = &stepDown
-	}
-	return doc
-}
-
-func drawRecovery(pg *page, doc recoveryDoc, b quorum.Budgets) {
+func (doc recoveryDoc) draw(pg *page) {
 	ticks := func(n int) string { return fmt.Sprintf("%s (%s)", count(n, "tick"), humanSeconds(doc.Tick*float64(n))) }
 	pg.fields(
 		[2]string{"tick", humanSeconds(doc.Tick)},
 		[2]string{"initLimit", ticks(doc.InitLimit)},
 		[2]string{"syncLimit", ticks(doc.SyncLimit)},
-		[2]string{"election", spanText(b.Crash.Elect)},
-		[2]string{"session", fmt.Sprintf("%s granted; a client gives up a silent server after %s", humanSeconds(doc.Session), humanSeconds(doc.ClientNotices))},
+		[2]string{"election", spanText(doc.Crash.Elect)},
+		[2]string{"session", fmt.Sprintf("%s granted; a client gives up a silent server after %s", humanSeconds(doc.Granted), humanSeconds(doc.Notices))},
 	)
 	var rows [][]string
-	for i, b := range []quorum.Budget{b.Crash, b.Hang, b.Partition} {
+	for i, b := range []quorum.Budget{doc.Crash, doc.Hang, doc.Partition} {
 		rows = append(rows, []string{[]string{"crashes", "hangs, host dies", "is cut off"}[i], spanText(b.Detect), spanText(b.Sync), spanText(b.Total)})
 	}
 	pg.table([]column{left("the leader"), right("detect"), right("sync"), right("no writes for")}, rows)
-	pg.para("A leader that is cut off serves reads, and believes in itself, for %s.", spanText(b.Partition.StepDown))
+	pg.para("A leader that is cut off serves reads, and believes in itself, for %s.", spanText(doc.Partition.StepDown))
 	drawList(pg, "assumes: ", []string{
 		"a follower gives its leader up syncLimit ticks after the last word, and hears from it every half tick",
 		"an election takes the 200 ms that it waits for a better vote, once more if one comes; when votes are lost, " +

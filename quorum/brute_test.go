@@ -164,7 +164,7 @@ func randomSystem(t *testing.T, r *rand.Rand) brute {
 	default:
 		n := 1 + r.IntN(6)
 		k := 1 + r.IntN(n)
-		s, _, err := Flexible(n, k)
+		s, err := threshold(k, oneTo(n))
 		if err != nil {
 			t.Fatal(err)
 		}

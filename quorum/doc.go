@@ -35,7 +35,7 @@
 //	tolerance.go     Tolerance, SinglePoints, ShapeOf, FailureProfile      what can fail
 //	availability.go  Available, Importance, SmallestFor                    probabilities
 //	zones.go         Zones, AvailableWithZones                             common causes
-//	placement.go     Place, BestWeights                                    where, and how heavy
+//	placement.go     Place                                                 where
 //	repair.go        Repairable, MeanTimeToLoss                            failing in time
 //	latency.go       CommitLatency, MessagesPerWrite, EstimateThroughput   what a write takes
 //	plan.go          PlanChange                                            changing members

@@ -51,23 +51,8 @@ func ExampleAvailableWithZones() {
 	fmt.Println("survives", must(quorum.Zones(s, zones)).Survives)
 	fmt.Printf("unavailable %.4e\n", must(quorum.AvailableWithZones(s, quorum.Uniform(server), zones)).Down())
 	// Output:
-	// survives [true true true false true]
+	// survives map[feed x:false feed y:true rack a:true rack b:true rack c:true]
 	// unavailable 5.8892e-04
-}
-
-// Five unequal servers are up 99.9879 % of the time by majority. Give the reliable ones more
-// weight, and it is 99.9961 %.
-func ExampleBestWeights() {
-	up := map[int64]quorum.Probability{}
-	for id, text := range map[int64]string{1: "0.999", 2: "0.99", 3: "0.99", 4: "0.95", 5: "0.9"} {
-		up[id] = must(quorum.ParseProbability(text))
-	}
-	w := must(quorum.BestWeights([]int64{1, 2, 3, 4, 5}, func(id int64) quorum.Probability { return up[id] }, 5))
-	fmt.Println(w.Weights)
-	fmt.Printf("%.9f\n", w.Availability.Up())
-	// Output:
-	// [3 2 2 1 1]
-	// 0.999960714
 }
 
 // Reads scale with the servers and writes do not: which size is faster depends on the mix.

@@ -108,15 +108,12 @@ func ExampleImportance() {
 	for i, importance := range must(quorum.Importance(s, up)) {
 		fmt.Printf("%d %.6f\n", i+1, importance)
 	}
-	best := must(quorum.BestWeights(s.Voters(), up, 5))
-	fmt.Println("best weights", best.Weights)
 	// Output:
 	// 1 0.007758
 	// 2 0.006491
 	// 3 0.006491
 	// 4 0.002184
 	// 5 0.001152
-	// best weights [3 2 2 1 1]
 }
 
 // How many servers for five nines?

@@ -128,8 +128,8 @@ func (s *System) lintGroups(warn func(c Code, format string, args ...any)) {
 // LintZones warns of zones that a quorum does not survive, from the report that Zones made of them.
 func LintZones(zones []Zone, r ZoneReport) []Warning {
 	var ws []Warning
-	for i, z := range zones {
-		if !r.Survives[i] {
+	for _, z := range zones {
+		if !r.Survives[z.Name] {
 			ws = append(ws, Warning{ZoneFatal, fmt.Sprintf("The loss of zone %s is the loss of the quorum: spread the voters over three zones or more, "+
 				"none of which holds half of them.", z.Name)})
 		}

@@ -187,7 +187,12 @@ func TestGoldenJoint(t *testing.T) {
 
 func TestGoldenFlexible(t *testing.T) {
 	for _, g := range loadGolden(t).Flexible {
-		commits, elections, err := Flexible(g.N, g.Q2)
+		// Flexible Paxos: any q2 commit, and any n+1-q2 elect. ZooKeeper cannot be configured so.
+		commits, err := threshold(g.Q2, oneTo(g.N))
+		if err != nil {
+			t.Fatal(err)
+		}
+		elections, err := threshold(g.N+1-g.Q2, oneTo(g.N))
 		if err != nil {
 			t.Fatal(err)
 		}

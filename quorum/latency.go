@@ -58,77 +58,55 @@ type Network struct {
 	Fsync map[int64]time.Duration
 }
 
-// between returns a round trip; none is needed to oneself.
-func (n Network) between(a, b int64) (time.Duration, error) {
-	if a == b {
-		return 0, nil
-	}
-	d, ok := n.RoundTrip[[2]int64{min(a, b), max(a, b)}]
-	if !ok {
-		return 0, invalidf("no round trip between servers %d and %d", min(a, b), max(a, b))
-	}
-	return d, nil
-}
-
 // LeaderLatency is the commit latency under one leader.
 type LeaderLatency struct {
-	Leader    int64
-	Committed bool // false: there is no quorum
-	Commit    Commit
-	// Write is what a client sees that is connected to a server, without its own
-	// way there: the server's round trip to the leader (none on the leader
-	// itself) plus the commit. By server, ascending ids, down ones left out.
-	Write []ServerLatency
+	Leader int64    `json:"leader"`
+	Commit *float64 `json:"commit_seconds"` // nil: there is no quorum
+	Acks   []int64  `json:"acks"`           // those that made the quorum
+	// Writes are what a client sees that is connected to a server, without its own way there:
+	// the server's round trip to the leader plus the commit. By ids ascending, without those
+	// that are down; none without a quorum.
+	Writes []ServerLatency `json:"writes"`
 }
 
 // ServerLatency is a time seen at one server.
 type ServerLatency struct {
-	ID   int64
-	Time time.Duration
+	Via     int64   `json:"via"`
+	Seconds float64 `json:"write_seconds"`
 }
 
-// Latencies computes the commit latency under every server that may lead and is
-// up. A follower's acknowledgement arrives after a round trip and its
-// fsync; the leader's own after its fsync. failed are the servers that are
-// down. Errors wrap ErrInvalid for a round trip or fsync time that is missing.
-// O(n³) at most, for n leaders. Source: Leader.propose and processAck; nothing queues.
+// Latencies computes the commit latency under every server that may lead and is up. A follower's
+// acknowledgement arrives after a round trip and its fsync; the leader's own after its fsync.
+// failed are the servers that are down. Errors wrap ErrInvalid for a round trip or fsync time
+// that is missing. Source: Leader.propose and processAck; nothing queues.
 func Latencies(s *System, network Network, failed ...int64) ([]LeaderLatency, error) {
-	down := map[int64]bool{}
-	for _, id := range failed {
-		down[id] = true
-	}
 	var all []LeaderLatency
-	for _, leader := range s.Voters() {
-		if down[leader] || !s.CanLead(leader) {
+	for _, leader := range s.voters {
+		if slices.Contains(failed, leader) || !s.CanLead(leader) {
 			continue
 		}
-		l := LeaderLatency{Leader: leader}
-		acks := map[int64]time.Duration{}
-		for _, id := range s.Voters() {
-			if down[id] {
+		l := LeaderLatency{Leader: leader, Acks: []int64{}, Writes: []ServerLatency{}}
+		acks, trips := map[int64]time.Duration{}, map[int64]time.Duration{}
+		for _, id := range s.voters {
+			if slices.Contains(failed, id) {
 				continue
 			}
-			rtt, err := network.between(leader, id)
-			if err != nil {
-				return nil, err
+			rtt, ok := network.RoundTrip[[2]int64{min(leader, id), max(leader, id)}]
+			if !ok && id != leader {
+				return nil, invalidf("no round trip between servers %d and %d", min(leader, id), max(leader, id))
 			}
 			fsync, ok := network.Fsync[id]
 			if !ok {
 				return nil, invalidf("no fsync time for server %d", id)
 			}
-			acks[id] = rtt + fsync
-			l.Write = append(l.Write, ServerLatency{id, rtt})
+			acks[id], trips[id] = rtt+fsync, rtt
 		}
-		l.Commit, l.Committed = CommitLatency(s, func(id int64) (time.Duration, bool) {
-			at, ok := acks[id]
-			return at, ok
-		})
-		if l.Committed {
-			for i := range l.Write {
-				l.Write[i].Time += l.Commit.After
+		if c, ok := CommitLatency(s, func(id int64) (time.Duration, bool) { at, ok := acks[id]; return at, ok }); ok {
+			seconds := c.After.Seconds()
+			l.Commit, l.Acks = &seconds, c.Acks
+			for _, id := range sortedKeys(trips) {
+				l.Writes = append(l.Writes, ServerLatency{id, (trips[id] + c.After).Seconds()})
 			}
-		} else {
-			l.Write = nil
 		}
 		all = append(all, l)
 	}
@@ -189,20 +167,15 @@ type Throughput struct {
 }
 
 // EstimateThroughput mixes reads and writes for an ensemble of n voters: 1/ops = r/reads +
-// (1-r)/writes, as if each operation used up its share of time. Reads and writes are the
-// paper's for 3, 5, 7, 9 and 13 voters; between these, interpolated (reads a second, and
-// milliseconds a write); outside, from the fit. Observers are not in the model. Operations
-// a second; errors wrap ErrInvalid: n below 1, a ratio outside [0,1]. O(1). Source: the
-// paper's table 1 and its mix, which puts the crossing of 3 and 5 servers at 59.4 % reads
-// where the paper sees it at about 60 %.
+// (1-r)/writes, as if each operation used up its share of time. Reads and writes are the paper's
+// for 3, 5, 7, 9 and 13 voters; between these, interpolated (reads a second, and milliseconds a
+// write); outside, from the fit. Observers are not in the model. Errors wrap ErrInvalid for n
+// below 1 and a ratio outside [0,1].
 func EstimateThroughput(n int, readRatio float64) (Throughput, error) {
-	if n < 1 {
-		return Throughput{}, invalidf("%d voters", n)
+	if n < 1 || !(readRatio >= 0 && readRatio <= 1) {
+		return Throughput{}, invalidf("read ratio %v of %d voters is not between 0 and 1", readRatio, n)
 	}
-	if !(readRatio >= 0 && readRatio <= 1) {
-		return Throughput{}, invalidf("read ratio %v is not between 0 and 1", readRatio)
-	}
-	t := Throughput{Reads: readsEach * float64(n), Writes: fittedWrites(n), Basis: "fitted"}
+	t := Throughput{Reads: readsEach * float64(n), Writes: 1000 / (writeBase + writeEach*float64(n-1)), Basis: "fitted"}
 	for i, m := range measured {
 		if m.n == n {
 			t.Reads, t.Writes, t.Basis = m.reads, m.writes, "measured"
@@ -211,13 +184,9 @@ func EstimateThroughput(n int, readRatio float64) (Throughput, error) {
 			below := measured[i-1]
 			x := float64(n-below.n) / float64(m.n-below.n)
 			t.Reads = below.reads + x*(m.reads-below.reads)
-			t.Writes = 1 / ((1-x)/below.writes + x/m.writes)
-			t.Basis = "interpolated"
+			t.Writes, t.Basis = 1/((1-x)/below.writes+x/m.writes), "interpolated"
 		}
 	}
 	t.Ops = 1 / (readRatio/t.Reads + (1-readRatio)/t.Writes)
 	return t, nil
 }
-
-// fittedWrites is the model's writes a second with n voters.
-func fittedWrites(n int) float64 { return 1000 / (writeBase + writeEach*float64(n-1)) }

@@ -89,21 +89,21 @@ func TestLatenciesUnderEachLeader(t *testing.T) {
 	}
 	// Leader 1's disk is slow: server 2 and itself; 40 ms. Leader 3 is far from both.
 	for i, want := range []time.Duration{ms(40), ms(41), ms(83)} {
-		if l := all[i]; !l.Committed || l.Commit.After != want || l.Leader != int64(i+1) {
+		if l := all[i]; l.Commit == nil || *l.Commit != want.Seconds() || l.Leader != int64(i+1) {
 			t.Errorf("leader %d: %+v, want %v", i+1, l, want)
 		}
 	}
-	if w := all[0].Write; !slices.Equal(w, []ServerLatency{{1, ms(40)}, {2, ms(41)}, {3, ms(120)}}) {
+	if w := all[0].Writes; !slices.Equal(w, []ServerLatency{{1, 0.04}, {2, 0.041}, {3, 0.12}}) {
 		t.Errorf("writes through each server: %v", w)
 	}
 	// A leader with a slow disk commits without its own acknowledgement.
 	n.RoundTrip[[2]int64{1, 3}] = ms(2)
 	all, err = Latencies(m, n)
-	if err != nil || all[0].Commit.After != ms(4) || !slices.Equal(all[0].Commit.Acks, []int64{2, 3}) {
+	if err != nil || *all[0].Commit != 0.004 || !slices.Equal(all[0].Acks, []int64{2, 3}) {
 		t.Errorf("slow leader: %+v (%v)", all[0], err)
 	}
 	all, err = Latencies(m, n, 2, 3)
-	if err != nil || len(all) != 1 || all[0].Committed || all[0].Write != nil {
+	if err != nil || len(all) != 1 || all[0].Commit != nil || len(all[0].Writes) > 0 {
 		t.Errorf("two down: %+v (%v)", all, err)
 	}
 	delete(n.RoundTrip, [2]int64{2, 3})

@@ -150,7 +150,6 @@ func TestTooLargeIsSaid(t *testing.T) {
 		"profile":       second(FailureProfile(spread)),
 		"joint":         second(Available(joint, half)),
 		"joint quorums": second(Tolerance(joint)),
-		"weights":       second(BestWeights(ids, half, 5)),
 		"repair":        second(Repairable(spread, 10, 1)),
 		"first loss":    second(MeanTimeToLoss(spread, 10, 1, false)),
 		"zones":         second(Zones(m, make([]Zone, 17))),

@@ -2,7 +2,6 @@ package quorum
 
 import (
 	"cmp"
-	"math"
 	"slices"
 )
 
@@ -96,81 +95,4 @@ func placed(sizes []int, zones []Zone, left []chance) chance {
 	}
 	lose(0, len(left)-1, 0)
 	return total.balance()
-}
-
-// Weighting is a choice of weights for one group, and what it is worth.
-type Weighting struct {
-	IDs          []int64   // ascending
-	Weights      []int64   // in the order of IDs
-	LogOdds      []float64 // ln(p/(1-p)) of each server: the shape that the best weights follow
-	Availability Availability
-}
-
-// maxWeightings bounds the weights that BestWeights tries: a second's work.
-const maxWeightings = 200_000
-
-// BestWeights finds the weights 0..limit, in one group, that make the ensemble most available;
-// among equally good ones those with the smallest sum.
-//
-// Without rounding, the best weights are proportional to ln(p/(1-p)) (Shapley and Grofman 1984,
-// Nitzan and Paroush 1982). Rounded to small whole numbers that is a guide only, so every choice
-// is tried that gives a likelier server no less than an unlikelier one (an exchange argument
-// shows that the others cannot win). Errors wrap ErrInvalid for a limit below 1, voters as for
-// NewMajority, or a missing probability, and ErrTooLarge beyond maxWeightings.
-func BestWeights(ids []int64, up func(id int64) Probability, limit int) (Weighting, error) {
-	sorted, err := voterSet(ids)
-	if err != nil {
-		return Weighting{}, err
-	}
-	if limit < 1 {
-		return Weighting{}, invalidf("weights up to %d: the limit must be 1 or more", limit)
-	}
-	n := len(sorted)
-	if ways := binomial(n+limit, limit); !ways.IsInt64() || ways.Int64() > maxWeightings {
-		return Weighting{}, tooLarge("%v ways to give %d servers weights from 0 to %d, and at most %d are tried; choose weights near ln(p/(1-p)) instead",
-			ways, n, limit, maxWeightings)
-	}
-	w := Weighting{IDs: sorted, Weights: make([]int64, n), LogOdds: make([]float64, n)}
-	order := make([]int, n) // positions, the likeliest to be up first
-	for i, id := range sorted {
-		if !up(id).valid() {
-			return Weighting{}, invalidf("no probability for server %d", id)
-		}
-		order[i], w.LogOdds[i] = i, up(id).chance().up-up(id).chance().down
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(w.LogOdds[b], w.LogOdds[a]) })
-	items := make([]item, n) // in that order
-	for k, i := range order {
-		items[k].chance = up(sorted[i]).chance()
-	}
-	best, lightest := math.Inf(1), int64(0)
-	var try func(k int, most, total int64) error
-	try = func(k int, most, total int64) error {
-		if k < n {
-			for items[k].weight = 0; items[k].weight <= most; items[k].weight++ {
-				if err := try(k+1, items[k].weight, total+items[k].weight); err != nil {
-					return err
-				}
-			}
-			return nil
-		}
-		if total == 0 {
-			return nil
-		}
-		c, err := gather(items, total/2+1)
-		if err != nil {
-			return err
-		}
-		// Equal but for rounding is equal: then the smaller sum wins.
-		same := c.down == best || !math.IsInf(best, 0) && math.Abs(c.down-best) <= 1e-12*math.Abs(best)
-		if c.down < best && !same || same && total < lightest {
-			best, lightest = c.down, total
-			w.Availability = Availability{c}
-			for k, i := range order {
-				w.Weights[i] = items[k].weight
-			}
-		}
-		return nil
-	}
-	return w, try(0, int64(limit), 0)
 }

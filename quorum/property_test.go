@@ -206,8 +206,8 @@ func TestZonesAgreeWithBruteForce(t *testing.T) {
 				return exact[id]
 			})))
 		}
-		if report.ToBlock != toBlock {
-			t.Errorf("zones %v: %d to block, want %d", zones, report.ToBlock, toBlock)
+		if got := report.ToBlock; (got == nil) != (toBlock < 0) || got != nil && *got != toBlock {
+			t.Errorf("zones %v: %v to block, want %d", zones, got, toBlock)
 		}
 		for z := range zones {
 			further := -1
@@ -220,8 +220,8 @@ func TestZonesAgreeWithBruteForce(t *testing.T) {
 					}
 				}
 			}
-			if report.Survives[z] != (further >= 0) || report.Further[z] != further {
-				t.Errorf("zone %v: %v %d, want %d", zones[z], report.Survives[z], report.Further[z], further)
+			if report.Survives[zones[z].Name] != (further >= 0) || report.Further[zones[z].Name] != further {
+				t.Errorf("zone %v: %v %v, want %d", zones[z], report.Survives, report.Further, further)
 			}
 		}
 		a, err := AvailableWithZones(b.system, func(id int64) Probability { return ps[id] }, zones)

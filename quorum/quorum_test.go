@@ -79,9 +79,6 @@ func TestInvalidSystems(t *testing.T) {
 	if _, err := MajorityOf(0); !errors.Is(err, ErrInvalid) {
 		t.Errorf("MajorityOf(0): %v", err)
 	}
-	if _, _, err := Flexible(3, 4); !errors.Is(err, ErrInvalid) {
-		t.Errorf("four of three: %v", err)
-	}
 	for _, n := range []int{256, 1 << 40} {
 		if _, err := MajorityOf(n); !errors.Is(err, ErrTooLarge) || !strings.Contains(err.Error(), "more than 255 voters") {
 			t.Errorf("MajorityOf(%d): %v", n, err)

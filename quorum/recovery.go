@@ -1,11 +1,12 @@
 package quorum
 
 import (
+	"fmt"
 	"time"
 )
 
-// Timing is what a configuration says about time. ZooKeeper's defaults are a tick of
-// 3 s and session timeouts from 2 to 20 ticks; initLimit and syncLimit have none.
+// Timing is what a configuration says about time. ZooKeeper's defaults are a tick of 3 s and
+// session timeouts from 2 to 20 ticks; initLimit and syncLimit have none.
 type Timing struct {
 	Tick       time.Duration // tickTime
 	InitLimit  int           // ticks for a follower to connect and synchronise
@@ -19,63 +20,50 @@ type Span struct{ Least, Most time.Duration }
 
 func (s Span) plus(t Span) Span { return Span{s.Least + t.Least, s.Most + t.Most} }
 
+// MarshalJSON writes both in seconds.
+func (s Span) MarshalJSON() ([]byte, error) {
+	return fmt.Appendf(nil, `{"min":%v,"max":%v}`, s.Least.Seconds(), s.Most.Seconds()), nil
+}
+
 // Budget is how long writes are unavailable after the leader meets a fault.
 type Budget struct {
-	Detect Span // until the followers are looking for a leader
-	Elect  Span // until one of them is elected
-	Sync   Span // until a quorum has its history, and it serves
-	Total  Span
-	// StepDown is when the old leader stops serving reads and believing in
-	// itself; zero when it is dead.
-	StepDown Span
+	Detect Span `json:"detect_seconds"` // until the followers are looking for a leader
+	Elect  Span `json:"elect_seconds"`  // until one of them is elected
+	Sync   Span `json:"sync_seconds"`   // until a quorum has its history, and it serves
+	Total  Span `json:"total_seconds"`
+	// StepDown is when the old leader stops serving reads and believing in itself; zero when it
+	// is dead.
+	StepDown Span `json:"step_down_seconds,omitzero"`
 }
 
 // Budgets are the budgets of the three ways to lose a leader.
 type Budgets struct {
-	Crash     Budget // the process dies; its sockets are reset
-	Hang      Budget // it stops without a word: a pause, a dead machine, a cable
-	Partition Budget // it lives, cut off with a minority
-	// Session is the timeout that the server grants: as asked, clamped.
-	Session time.Duration
-	// ClientNotices is when a client gives up a silent server: two thirds of
-	// the session timeout.
-	ClientNotices time.Duration
+	Crash         Budget        `json:"crash"`     // the process dies; its sockets are reset
+	Hang          Budget        `json:"hang"`      // it stops without a word: a pause, a dead machine, a cable
+	Partition     Budget        `json:"partition"` // it lives, cut off with a minority
+	Session       time.Duration `json:"-"`         // the timeout that the server grants: as asked, clamped
+	ClientNotices time.Duration `json:"-"`         // when a client gives up a silent server: two thirds of it
 }
 
-// finalizeWait is how long FastLeaderElection waits for a better vote after the
-// last one that completed a quorum. It is a floor for every election.
+// finalizeWait is how long FastLeaderElection waits for a better vote after the last one that
+// completed a quorum. It is a floor for every election.
 const finalizeWait = 200 * time.Millisecond
 
-// RecoveryBudget computes the worst cases that follow from the configured
-// limits, for a session timeout that clients ask for (0: the largest).
+// RecoveryBudget computes the worst cases that follow from the configured limits, for a session
+// timeout that clients ask for (0: the largest).
 //
-//   - Detection. A crash resets connections: at once. A silent leader is given
-//     up syncLimit ticks after its last message, and it pings every half
-//     tick; so half a tick less at best. An isolated leader counts the silence of its followers
-//     the same way and looks at the count once a tick.
-//   - Election. No less than 200 ms; the worst case here is one more such wait,
-//     because a better vote that arrives late restarts it. Nothing bounds it when
-//     votes are lost: notifications are repeated after 0.2 s, doubling up to 60 s.
-//   - Synchronisation is bounded by initLimit ticks; what takes longer is given
-//     up, and a new election begins. Its floor is not known from the
-//     configuration and taken as zero.
+//   - Detection. A crash resets connections: at once. A silent leader is given up syncLimit ticks
+//     after its last message, and it pings every half tick; so half a tick less at best. An
+//     isolated leader counts the silence of its followers the same way, and looks once a tick.
+//   - Election. No less than 200 ms; the worst case here is one more such wait, because a better
+//     vote that arrives late restarts it. Nothing bounds it when votes are lost.
+//   - Synchronisation is bounded by initLimit ticks; what takes longer is given up, and a new
+//     election begins. Its floor is not known from the configuration and taken as zero.
 //
-// Source: FastLeaderElection.finalizeWait; the socket timeouts of Learner and
-// LearnerHandler; Leader.lead, which pings every half tick and checks its quorum every tick.
-//
-// Errors wrap ErrInvalid for a tick, limit or session that is not above zero (ZooKeeper
-// requires initLimit and syncLimit of an ensemble), and for a smallest session timeout
-// above the largest.
+// Errors wrap ErrInvalid for a tick, limit or session that is not above zero, and for a smallest
+// session timeout above the largest. Source: FastLeaderElection.finalizeWait; the socket
+// timeouts of Learner and LearnerHandler; Leader.lead.
 func RecoveryBudget(t Timing, session time.Duration) (Budgets, error) {
-	if t.Tick <= 0 {
-		return Budgets{}, invalidf("tickTime %v is not above zero", t.Tick)
-	}
-	if t.InitLimit <= 0 || t.SyncLimit <= 0 {
-		return Budgets{}, invalidf("initLimit %d and syncLimit %d must be above zero", t.InitLimit, t.SyncLimit)
-	}
-	if session < 0 {
-		return Budgets{}, invalidf("session timeout %v is below zero", session)
-	}
 	low, high := t.MinSession, t.MaxSession
 	if low == 0 {
 		low = 2 * t.Tick
@@ -83,23 +71,29 @@ func RecoveryBudget(t Timing, session time.Duration) (Budgets, error) {
 	if high == 0 {
 		high = 20 * t.Tick
 	}
-	if low > high {
-		return Budgets{}, invalidf("minSessionTimeout %v is above maxSessionTimeout %v", low, high)
-	}
 	if session == 0 {
 		session = high
 	}
-	silence := time.Duration(t.SyncLimit) * t.Tick
-	elect := Span{finalizeWait, 2 * finalizeWait}
-	sync := Span{0, time.Duration(t.InitLimit) * t.Tick}
-	noticed := Span{silence - t.Tick/2, silence}
-	b := Budgets{Session: min(max(session, low), high)}
-	b.ClientNotices = b.Session * 2 / 3
-	budget := func(detect, stepDown Span) Budget {
-		return Budget{Detect: detect, Elect: elect, Sync: sync, Total: detect.plus(elect).plus(sync), StepDown: stepDown}
+	switch {
+	case t.Tick <= 0:
+		return Budgets{}, invalidf("tickTime %v is not above zero", t.Tick)
+	case t.InitLimit <= 0 || t.SyncLimit <= 0:
+		return Budgets{}, invalidf("initLimit %d and syncLimit %d must be above zero", t.InitLimit, t.SyncLimit)
+	case session < 0:
+		return Budgets{}, invalidf("session timeout %v is below zero", session)
+	case low > high:
+		return Budgets{}, invalidf("minSessionTimeout %v is above maxSessionTimeout %v", low, high)
 	}
-	b.Crash = budget(Span{}, Span{})
-	b.Hang = budget(noticed, Span{})
-	b.Partition = budget(noticed, Span{silence - t.Tick/2, silence + t.Tick})
-	return b, nil
+	silence := time.Duration(t.SyncLimit) * t.Tick
+	noticed := Span{silence - t.Tick/2, silence}
+	budget := func(detect, stepDown Span) Budget {
+		b := Budget{Detect: detect, Elect: Span{finalizeWait, 2 * finalizeWait}, Sync: Span{0, time.Duration(t.InitLimit) * t.Tick}, StepDown: stepDown}
+		b.Total = b.Detect.plus(b.Elect).plus(b.Sync)
+		return b
+	}
+	granted := min(max(session, low), high)
+	return Budgets{
+		Crash: budget(Span{}, Span{}), Hang: budget(noticed, Span{}), Partition: budget(noticed, Span{silence - t.Tick/2, silence + t.Tick}),
+		Session: granted, ClientNotices: granted * 2 / 3,
+	}, nil
 }

@@ -58,14 +58,12 @@ func tooLarge(format string, args ...any) error {
 // Kind names the shape of a system.
 type Kind string
 
-// A system of one group is weighted voting; a joint one is a reconfiguration in flight; what
-// ZooKeeper cannot be configured to is a threshold.
+// A system of one group is weighted voting, and a joint one a reconfiguration in flight.
 const (
 	Majority     Kind = "majority"
 	Weighted     Kind = "weighted"
 	Hierarchical Kind = "hierarchical"
 	Joint        Kind = "reconfiguration"
-	Threshold    Kind = "threshold"
 )
 
 // System is a quorum system: which sets of servers are enough to elect a leader and to commit
@@ -107,7 +105,7 @@ type Group struct {
 // Errors wrap ErrInvalid for no voters, a negative id (ZooKeeper uses those for observers that
 // were given none) or an id given twice, and ErrTooLarge beyond MaxVoters.
 // Source: QuorumMaj.
-func NewMajority(ids ...int64) (*System, error) { return newThreshold(Majority, len(ids)/2+1, ids) }
+func NewMajority(ids ...int64) (*System, error) { return threshold(len(ids)/2+1, ids) }
 
 // MajorityOf is NewMajority over the voters 1..n.
 func MajorityOf(n int) (*System, error) {
@@ -126,7 +124,8 @@ func oneTo(n int) []int64 {
 	return ids
 }
 
-func newThreshold(kind Kind, size int, ids []int64) (*System, error) {
+// threshold is the system in which any size of the voters are a quorum.
+func threshold(size int, ids []int64) (*System, error) {
 	sorted, err := voterSet(ids)
 	if err != nil {
 		return nil, err
@@ -135,25 +134,7 @@ func newThreshold(kind Kind, size int, ids []int64) (*System, error) {
 	for _, id := range sorted {
 		g.members = append(g.members, member{id, 1})
 	}
-	return &System{kind: kind, voters: sorted, configs: []config{{groups: []group{g}, need: 1}}}, nil
-}
-
-// Flexible returns the two systems of Flexible Paxos (Howard et al., 2016) over the voters
-// 1..n: commits need any commit voters, and elections as many as it takes to meet every commit
-// quorum, n+1-commit. ZooKeeper cannot be configured like that; the pair shows what a choice
-// would cost. Errors as MajorityOf, and for a commit below 1 or above n.
-func Flexible(n, commit int) (commits, elections *System, err error) {
-	if _, err := MajorityOf(n); err != nil {
-		return nil, nil, err
-	}
-	if commit < 1 || commit > n {
-		return nil, nil, invalidf("a quorum of %d out of %d voters", commit, n)
-	}
-	if commits, err = newThreshold(Threshold, commit, oneTo(n)); err != nil {
-		return nil, nil, err
-	}
-	elections, err = newThreshold(Threshold, n+1-commit, oneTo(n))
-	return commits, elections, err
+	return &System{kind: Majority, voters: sorted, configs: []config{{groups: []group{g}, need: 1}}}, nil
 }
 
 // NewHierarchical builds the system that ZooKeeper builds from group.N and weight.N lines: a

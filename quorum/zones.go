@@ -15,11 +15,11 @@ type Zone struct {
 
 // ZoneReport says what the loss of zones does.
 type ZoneReport struct {
-	Survives    []bool // by zone, in the order given: a quorum is left without it
-	SurvivesAny bool   // every single one can be lost
-	Further     []int  // by zone: failures still tolerated, wherever they hit, once it is lost; -1: the quorum is lost with it
-	Worst       int    // the least of Further
-	ToBlock     int    // fewest zones whose loss together leaves no quorum; -1 when not even all of them do
+	SurvivesAny bool            `json:"survives_any_one"`                 // every single one can be lost
+	Survives    map[string]bool `json:"survives"`                         // a quorum is left without it
+	ToBlock     *int            `json:"min_zones_to_block"`               // fewest whose loss together leaves no quorum; nil when not even all do
+	Further     map[string]int  `json:"further_failures_tolerated"`       // wherever they hit, once it is lost; -1: the quorum is lost with it
+	Worst       int             `json:"worst_further_failures_tolerated"` // the least of Further
 }
 
 // maxZones is how many zones there are at most: every set of them is looked at.
@@ -29,28 +29,23 @@ const maxZones = 16
 // ErrInvalid for no zone, a name twice, or a member twice in one zone, and ErrTooLarge beyond
 // maxZones. Source: conditioning on common causes.
 func Zones(s *System, zones []Zone) (ZoneReport, error) {
-	r := ZoneReport{SurvivesAny: true, Worst: len(s.voters), ToBlock: -1}
+	r := ZoneReport{SurvivesAny: true, Survives: map[string]bool{}, Further: map[string]int{}, Worst: len(s.voters)}
 	lostWith, err := zonesOf(zones)
 	if err != nil {
 		return r, err
 	}
-	for z := range zones {
+	for z, zone := range zones {
 		left, err := Without(s, slices.DeleteFunc(s.Voters(), func(id int64) bool { return lostWith[id]>>z&1 == 0 })...)
 		if err != nil {
 			return r, err
 		}
 		further := GuaranteedTolerance(left)
-		r.Survives = append(r.Survives, further >= 0)
-		r.Further = append(r.Further, further)
-		r.SurvivesAny = r.SurvivesAny && further >= 0
-		r.Worst = min(r.Worst, further)
+		r.Survives[zone.Name], r.Further[zone.Name] = further >= 0, further
+		r.SurvivesAny, r.Worst = r.SurvivesAny && further >= 0, min(r.Worst, further)
 	}
 	for lost := range uint(1) << len(zones) {
-		if n := bits.OnesCount(lost); r.ToBlock >= 0 && n >= r.ToBlock {
-			continue
-		}
-		if !s.IsQuorum(func(id int64) bool { return lostWith[id]&lost == 0 }) {
-			r.ToBlock = bits.OnesCount(lost)
+		if n := bits.OnesCount(lost); (r.ToBlock == nil || n < *r.ToBlock) && !s.IsQuorum(func(id int64) bool { return lostWith[id]&lost == 0 }) {
+			r.ToBlock = &n
 		}
 	}
 	return r, nil
