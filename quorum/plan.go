@@ -70,20 +70,19 @@ type Plan struct {
 // down already and stay so.
 //
 // Every step is judged as ZooKeeper judges a reconfiguration in flight: quorums of the old and
-// of the new configuration are needed (NewJoint), so the lesser tolerance counts. At each point
-// the possible changes are compared by what they leave tolerable during and after; among
-// equals, the dead leave first (a dead member counts against every quorum, and adding its
-// replacement first needs one more of the living), then the new come, then the old go;
-// observers last, they never count.
+// of the new configuration are needed, so the lesser tolerance counts. The possible changes are
+// compared by what they leave tolerable; among equals, the dead leave first (a dead member
+// counts against every quorum, and adding its replacement first needs one more of the living),
+// then the new come, then the old go; observers last, they never count.
 //
 // Where groups or weights change, or voters among groups, everything is one step: with groups
 // ZooKeeper takes the full list of members only, and no order of smaller steps tolerates more,
 // because both ends are part of every order.
 //
-// A step is refused when it could lose the quorum: when too few are up to commit it, when it
-// would leave less tolerance than both ends of the plan have, or when it gives a vote to a
-// server that is down. Errors are those of the two systems, and wrap ErrInvalid for a failed
-// server that is in neither. Source: SyncedLearnerTracker, which counts both configurations.
+// A step is refused when it could lose the quorum, when it would leave less tolerance than both
+// ends of the plan have, or when it gives a vote to a server that is down. Errors are those of
+// the two systems, and wrap ErrInvalid for a failed server that is in neither.
+// Source: SyncedLearnerTracker.
 func PlanChange(from, to Membership, failed ...int64) (Plan, error) {
 	p := planner{now: from, failed: slices.Sorted(slices.Values(failed))}
 	var err error
@@ -137,47 +136,34 @@ type change struct {
 
 // changes lists what leads from one membership to the other, by ids ascending.
 func changes(from, to Membership) []change {
-	role := func(m Membership, id int64) string {
+	const none, observer, voter = 0, 1, 2
+	role := func(m Membership, id int64) int {
 		switch {
 		case slices.Contains(m.Voters, id):
-			return "voter"
+			return voter
 		case slices.Contains(m.Observers, id):
-			return "observer"
+			return observer
 		}
-		return ""
+		return none
 	}
-	ids := slices.Concat(from.Voters, from.Observers, to.Voters, to.Observers)
-	slices.Sort(ids)
+	actions := map[[2]int]Action{
+		{voter, observer}: Demote, {voter, none}: RemoveVoter, {observer, voter}: Promote, {none, voter}: AddVoter,
+		{observer, none}: RemoveObserver, {none, observer}: AddObserver,
+	}
 	var todo []change
 	votes := false
-	for _, id := range slices.Compact(ids) {
-		var action Action
+	for _, id := range slices.Compact(ascending(slices.Concat(from.Voters, from.Observers), slices.Concat(to.Voters, to.Observers))) {
 		before, after := role(from, id), role(to, id)
-		switch [2]string{before, after} {
-		case [2]string{"voter", "observer"}:
-			action = Demote
-		case [2]string{"voter", ""}:
-			action = RemoveVoter
-		case [2]string{"observer", "voter"}:
-			action = Promote
-		case [2]string{"", "voter"}:
-			action = AddVoter
-		case [2]string{"observer", ""}:
-			action = RemoveObserver
-		case [2]string{"", "observer"}:
-			action = AddObserver
-		}
-		if action != "" {
+		if action, ok := actions[[2]int{before, after}]; ok {
 			todo = append(todo, change{action, id})
-			votes = votes || before == "voter" || after == "voter"
+			votes = votes || before == voter || after == voter
 		}
 		was, had := from.Addresses[id]
-		if is, has := to.Addresses[id]; had && has && was != is && before != "" && after != "" {
+		if is, has := to.Addresses[id]; had && has && was != is && before != none && after != none {
 			todo = append(todo, change{Move, id})
 		}
 	}
-	grouped := len(from.Groups)+len(to.Groups) > 0
-	if grouped && votes || !maps.Equal(from.places(), to.places()) {
+	if grouped := len(from.Groups)+len(to.Groups) > 0; grouped && votes || !maps.Equal(from.places(), to.places()) {
 		return []change{{Replace, 0}}
 	}
 	return todo
@@ -213,11 +199,11 @@ func (p *planner) among(s *System, ids []int64) []int64 {
 
 // tolerance of a system while the failed servers are down, and others are away.
 func (p *planner) tolerance(s *System, away ...int64) int {
-	left, err := Without(s, p.among(s, slices.Concat(p.failed, away))...)
+	s, err := Without(s, p.among(s, slices.Concat(p.failed, away))...)
 	if err != nil {
 		return -1 // cannot be: only voters are taken out
 	}
-	return GuaranteedTolerance(left)
+	return GuaranteedTolerance(s)
 }
 
 // preference orders changes that tolerate equally much, of servers that are down and of others.
@@ -260,19 +246,14 @@ func (p *planner) next(to Membership) (Step, error) {
 func (p *planner) judge(c change, to Membership) (Step, error) {
 	step := Step{Action: c.action, Server: c.id, After: p.now}
 	m := &step.After
+	if c.action != Move {
+		m.Voters, m.Observers = less(m.Voters, c.id), less(m.Observers, c.id)
+	}
 	switch c.action {
-	case AddVoter:
+	case AddVoter, Promote:
 		m.Voters = ascending(m.Voters, []int64{c.id})
-	case Promote:
-		m.Observers, m.Voters = less(m.Observers, c.id), ascending(m.Voters, []int64{c.id})
-	case Demote:
-		m.Voters, m.Observers = less(m.Voters, c.id), ascending(m.Observers, []int64{c.id})
-	case RemoveVoter:
-		m.Voters = less(m.Voters, c.id)
-	case AddObserver:
+	case Demote, AddObserver:
 		m.Observers = ascending(m.Observers, []int64{c.id})
-	case RemoveObserver:
-		m.Observers = less(m.Observers, c.id)
 	case Replace:
 		*m = to
 	}
@@ -301,27 +282,18 @@ func less(ids []int64, id int64) []int64 {
 
 // refuse says why a step must not be taken, or "".
 func (p *planner) refuse(step Step, floor int) string {
-	down := idNames(p.failed) + " is"
-	if len(p.failed) > 1 {
-		down = idNames(p.failed) + " are"
+	down := ""
+	if len(p.failed) > 0 {
+		down = ", with " + idNames(p.failed) + " down"
 	}
 	switch {
 	case (step.Action == AddVoter || step.Action == Promote) && slices.Contains(p.failed, step.Server):
 		return fmt.Sprintf("server %d is down: with a vote it would count against every quorum without ever acknowledging", step.Server)
 	case step.TolerateDuring < 0 && step.Action == Move:
-		with := ""
-		if len(p.failed) > 0 {
-			with = " and " + idNames(p.failed)
-		}
-		return fmt.Sprintf("server %d is away while it moves, and without it%s there is no quorum", step.Server, with)
-	case step.Action == Move:
-		return "" // a restart takes one server away, as any restart does
+		return fmt.Sprintf("there is no quorum while server %d is away%s", step.Server, down)
 	case step.TolerateDuring < 0:
-		return fmt.Sprintf("too few are up to commit it: it needs a quorum of the %d voters before and of the %d after, and %s down",
-			len(p.now.Voters), len(step.After.Voters), down)
-	case step.TolerateAfter < 0:
-		return "it would leave no quorum"
-	case step.worst() < floor:
+		return fmt.Sprintf("too few are up to commit it%s: it needs a quorum of the %d voters before and of the %d after", down, len(p.now.Voters), len(step.After.Voters))
+	case step.worst() < floor && step.Action != Move: // a restart takes one server away, as any restart does
 		return fmt.Sprintf("it would tolerate %d further failures, when both ends of the plan tolerate %d", step.worst(), floor)
 	}
 	return ""

@@ -87,7 +87,7 @@ func TestPlanMovesAServerAsIfItWereAway(t *testing.T) {
 		t.Errorf("three servers: %s (%v)", describe(p), err)
 	}
 	p, err := PlanChange(from, to, 3)
-	if want := "refused: server 2 is away while it moves, and without it and server 3 there is no quorum"; err != nil || describe(p) != want {
+	if want := "refused: there is no quorum while server 2 is away, with server 3 down"; err != nil || describe(p) != want {
 		t.Errorf("with one down: %s (%v), want %s", describe(p), err, want)
 	}
 }
