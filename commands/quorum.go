@@ -17,7 +17,6 @@ type quorumOptions struct {
 	zones, place       string // a=1,2;b=3,4 and a,b
 	availability       []string
 	zoneUp             []string
-	importance         bool
 	mttf, mttr, repair string
 	failed             string
 	rtt                string
@@ -74,7 +73,6 @@ func newQuorumCommand(p *program) *cli.Command {
 			&cli.StringFlag{Name: "repair", Value: "parallel", Usage: "failed servers are repaired in parallel, or by one-crew", Destination: &o.repair},
 			&cli.StringFlag{Name: "rtt", Usage: "`FILE` commit latency from a table of round trips and fsync times", Destination: &o.rtt},
 			&cli.Float64Flag{Name: "reads", Usage: "`R` estimate throughput for this share of reads, 0 to 1", Destination: &o.reads},
-			&cli.BoolFlag{Name: "importance", Usage: "how much each server matters to availability", Destination: &o.importance},
 			&cli.BoolFlag{Name: "profile", Usage: "how many of all sets of 1, 2, … servers are fatal", Destination: &o.profile},
 		},
 		Subcommands: []*cli.Command{newQuorumPlanCommand(p), newQuorumRecoveryCommand(p), newQuorumExplainCommand(p)},
@@ -97,21 +95,14 @@ func (o *quorumOptions) run(ctx context.Context) error {
 			return err
 		}
 	}
+	var err error
 	if o.compare != "" {
-		sizes, err := parseSizes("compare", o.compare)
-		if err != nil {
+		if doc.Compare, err = o.compared(); err != nil {
 			return err
-		}
-		for _, n := range sizes {
-			d, err := o.compared(n)
-			if err != nil {
-				return err
-			}
-			doc.Compare = append(doc.Compare, d)
 		}
 	}
 	if o.target != "" {
-		if err := o.recommend(doc); err != nil {
+		if doc.Recommendation, err = o.recommended(); err != nil {
 			return err
 		}
 	}

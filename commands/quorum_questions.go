@@ -1,0 +1,426 @@
+package commands
+
+import (
+	"cmp"
+	"fmt"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+
+	"zkctl/quorum"
+)
+
+const (
+	independent = "servers fail independently of each other, which servers in one rack do not; elections take no time"
+	// throughputModel names the model that every estimate comes from.
+	throughputModel = "ZooKeeper as measured at USENIX ATC 2010 (1 KB operations, 250 clients, hardware of that time); " +
+		"reads and writes mixed by the share of time they take; good for comparing sizes, not for capacity"
+)
+
+type availabilityDoc struct {
+	PerNode        any      `json:"per_node"` // a number, or one by server
+	Ensemble       float64  `json:"ensemble"`
+	Unavailability float64  `json:"unavailability"`
+	Nines          *float64 `json:"nines"` // null: it cannot fail
+	Downtime       float64  `json:"downtime_seconds_per_year"`
+
+	percent string // without the sign
+}
+
+func newAvailabilityDoc(a quorum.Availability, perNode any) *availabilityDoc {
+	return &availabilityDoc{perNode, a.Up(), digits(a.Down()), finite(digits(a.Nines())), digits(a.DowntimePerYear()), strings.TrimSuffix(percent(a), " %")}
+}
+
+func (a *availabilityDoc) text() string {
+	switch {
+	case a.Nines == nil:
+		return "100 %"
+	case strings.HasPrefix(a.percent, "1 - "): // too close to 100 %: what is missing
+		return fmt.Sprintf("%s, %s nines; down %s a year", a.percent, significant(*a.Nines), humanSeconds(a.Downtime))
+	}
+	return fmt.Sprintf("%s %%, %s nines; down %s a year", a.percent, significant(*a.Nines), humanSeconds(a.Downtime))
+}
+
+// perNode is a number when all voters are alike, else one by server.
+func (d *ensembleDoc) perNode() any {
+	byID, first := map[string]float64{}, d.up(d.VoterIDs[0])
+	for _, id := range d.VoterIDs {
+		byID[strconv.FormatInt(id, 10)] = d.up(id).Up()
+	}
+	if slices.ContainsFunc(d.VoterIDs, func(id int64) bool { return d.up(id) != first }) {
+		return byID
+	}
+	return first.Up()
+}
+
+// addAvailability reads --availability, or derives it from --mttf and --mttr.
+func (o *quorumOptions) addAvailability(d *ensembleDoc) error {
+	var names []string
+	for _, id := range slices.Concat(d.VoterIDs, d.ObserverIDs) {
+		names = append(names, strconv.FormatInt(id, 10))
+	}
+	ps, err := parseProbabilities("availability", "server", o.availability, names)
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(ps) > 0:
+		for i, id := range d.VoterIDs {
+			if _, ok := ps.of(names[i]); !ok {
+				return usagef("--availability is missing for server %d: give one for all as well, such as 0.99", id)
+			}
+		}
+		d.up = func(id int64) quorum.Probability { p, _ := ps.of(strconv.FormatInt(id, 10)); return p }
+	case o.mttf != "" && o.mttr != "" && o.repair == "parallel":
+		p, err := o.fromRepair()
+		if err != nil {
+			return err
+		}
+		d.up = quorum.Uniform(p)
+	default:
+		return nil
+	}
+	a, err := quorum.Available(d.subject.system, d.up)
+	if err != nil {
+		return err
+	}
+	d.Availability = newAvailabilityDoc(a, d.perNode())
+	d.row("available", "%s", d.Availability.text())
+	d.assumed = append(d.assumed, independent)
+	return nil
+}
+
+// needsAvailability is the error of a question that cannot be answered without.
+func (o *quorumOptions) needsAvailability(d *ensembleDoc, flag string) error {
+	switch {
+	case d.up != nil:
+		return nil
+	case o.mttf != "":
+		return usagef("%s needs --availability: under --repair one-crew servers wait for each other, and do not fail independently", flag)
+	}
+	return usagef("%s needs --availability", flag)
+}
+
+type repairDoc struct {
+	MTTF       float64  `json:"mttf_seconds"`
+	MTTR       float64  `json:"mttr_seconds"`
+	Crew       string   `json:"crew"`
+	Losses     *float64 `json:"quorum_losses_per_year"` // in the long run; null with one crew
+	MeanOutage *float64 `json:"mean_outage_seconds"`
+
+	lasts string
+}
+
+// repairTimes reads --mttf and --mttr, in seconds.
+func (o *quorumOptions) repairTimes() (mttf, mttr float64, err error) {
+	if o.mttf == "" || o.mttr == "" {
+		return 0, 0, usagef("--mttf and --mttr go together")
+	}
+	if mttf, err = parseSpan("mttf", o.mttf); err != nil {
+		return 0, 0, err
+	}
+	if mttr, err = parseSpan("mttr", o.mttr); err == nil && (mttf == 0 || mttr == 0) {
+		err = usagef("--mttf %s and --mttr %s must both be above zero", o.mttf, o.mttr)
+	}
+	return mttf, mttr, err
+}
+
+func (o *quorumOptions) fromRepair() (quorum.Probability, error) {
+	mttf, mttr, err := o.repairTimes()
+	if err != nil {
+		return quorum.Probability{}, err
+	}
+	return quorum.FromRepair(mttf, mttr)
+}
+
+func (o *quorumOptions) addRepair(d *ensembleDoc) error {
+	if o.repair != "parallel" && o.repair != "one-crew" {
+		return usagef("--repair %q is neither parallel nor one-crew", o.repair)
+	}
+	if o.mttf == "" && o.mttr == "" {
+		return nil
+	}
+	mttf, mttr, err := o.repairTimes()
+	if err != nil {
+		return err
+	}
+	d.Repair = &repairDoc{MTTF: mttf, MTTR: mttr, Crew: o.repair, lasts: "-"}
+	first, err := quorum.MeanTimeToLoss(d.subject.system, mttf, mttr, o.repair == "one-crew")
+	if err := d.noteIfTooLarge(err, "how long a quorum lasts from the start"); err != nil {
+		return err
+	}
+	if err == nil {
+		if d.MTTQL = finite(digits(first)); d.MTTQL == nil {
+			d.Notes = append(d.Notes, "the mean time to quorum loss is beyond 1e308 seconds")
+		}
+		d.Repair.lasts = humanSeconds(first)
+		d.row("lasts", "%s until the quorum is first lost", d.Repair.lasts)
+	}
+	if o.repair == "one-crew" {
+		d.assumed = append(d.assumed, "one crew repairs one failed server at a time, any of them as likely as the others")
+	} else {
+		r, err := quorum.Repairable(d.subject.system, mttf, mttr)
+		if err != nil {
+			return err
+		}
+		losses := digits(r.LossesPerTime * quorum.SecondsPerYear)
+		d.Repair.Losses, d.Repair.MeanOutage = &losses, finite(digits(r.MeanOutage))
+		d.row("lost", "%s times a year, for %s", significant(losses), humanSeconds(r.MeanOutage))
+	}
+	d.assumed = append(d.assumed, "times to failure and repair are exponential; servers go on failing while there is no quorum")
+	return nil
+}
+
+type throughputDoc struct {
+	Model string  `json:"model"`
+	Reads float64 `json:"read_ratio"`
+	quorum.Throughput
+}
+
+func (o *quorumOptions) addThroughput(d *ensembleDoc) error {
+	if !o.hasReads {
+		return nil
+	}
+	t, err := quorum.EstimateThroughput(d.Voters, o.reads)
+	if err != nil {
+		return usagef("--reads: %w", err)
+	}
+	d.Throughput = &throughputDoc{throughputModel, o.reads, t}
+	d.row("throughput", "%s ops/s at %s reads; reads only %s, writes only %s (%s)", kilo(t.Ops), percentOf(o.reads), kilo(t.Reads), kilo(t.Writes), t.Basis)
+	d.assumed = append(d.assumed, throughputModel)
+	return nil
+}
+
+func kilo(x float64) string { return significant(x/1000) + "k" }
+
+// percentOf writes a probability as people say it: 99.999 %.
+func percentOf(p float64) string { return niceNumber(float64(int64(100*p*1e12+0.5))/1e12) + " %" }
+
+type whatIfDoc struct {
+	Failed    []int64 `json:"failed"`
+	HasQuorum bool    `json:"has_quorum"`
+	Further   int     `json:"further_failures_tolerated"` // -1 without a quorum
+}
+
+func (o *quorumOptions) addWhatIf(d *ensembleDoc) error {
+	failed, err := parseIDs("failed", o.failed)
+	if err != nil {
+		return err
+	}
+	for _, id := range failed {
+		if !slices.Contains(d.VoterIDs, id) && !slices.Contains(d.ObserverIDs, id) {
+			return usagef("--failed %d: there is no server %d", id, id)
+		}
+	}
+	further, err := toleranceWithout(d.subject, failed)
+	if err != nil {
+		return err
+	}
+	d.WhatIf = &whatIfDoc{Failed: failed, HasQuorum: further >= 0, Further: further}
+	effect := d.ink.good("a quorum") + ", and tolerates " + count(further, "further failure")
+	switch {
+	case further < 0:
+		effect = d.ink.bad("no quorum")
+	case further == 0:
+		effect = d.ink.warn("a quorum, and no further failure is tolerated")
+	}
+	d.row("what if", "%s down: %s", listOr(failed, ""), effect)
+	return nil
+}
+
+// toleranceWithout is what is tolerated once some servers have failed; only voters matter.
+func toleranceWithout(s *subject, failed []int64) (int, error) {
+	down := slices.DeleteFunc(slices.Clone(failed), func(id int64) bool { return !slices.Contains(s.membership.Voters, id) })
+	left, err := quorum.Without(s.system, down...)
+	if err != nil {
+		return 0, err
+	}
+	return quorum.GuaranteedTolerance(left), nil
+}
+
+type zonesDoc struct {
+	quorum.ZoneReport
+	Availability *availabilityDoc `json:"availability,omitempty"`
+}
+
+// zoneProbabilities reads --zone-availability.
+func (o *quorumOptions) zoneProbabilities(zones []quorum.Zone) (probabilities, error) {
+	var names []string
+	for _, z := range zones {
+		names = append(names, z.Name)
+	}
+	ps, err := parseProbabilities("zone-availability", "zone", o.zoneUp, names)
+	for i, z := range zones {
+		zones[i].Up, _ = ps.of(z.Name)
+	}
+	return ps, err
+}
+
+func (o *quorumOptions) addZones(d *ensembleDoc) error {
+	zones, err := parseZones(o.zones)
+	if err != nil {
+		return err
+	}
+	ps, err := o.zoneProbabilities(zones)
+	if err != nil {
+		return err
+	}
+	outside := slices.Clone(d.VoterIDs)
+	for _, z := range zones {
+		for _, id := range z.Members {
+			if !slices.Contains(d.VoterIDs, id) && !slices.Contains(d.ObserverIDs, id) {
+				return usagef("--zones: zone %s lists server %d, which does not exist", z.Name, id)
+			}
+			outside = slices.DeleteFunc(outside, func(other int64) bool { return other == id })
+		}
+	}
+	r, err := quorum.Zones(d.subject.system, zones)
+	if err != nil {
+		return err
+	}
+	d.Zones = &zonesDoc{ZoneReport: r}
+	d.Warnings = append(d.Warnings, quorum.LintZones(zones, r)...)
+	if len(outside) > 0 {
+		d.Notes = append(d.Notes, "in no zone, and so failing by themselves only: "+idText(outside))
+	}
+	var rows [][]string
+	for _, z := range zones {
+		verdict, further := d.ink.bad("no quorum"), "-"
+		if r.Survives[z.Name] {
+			verdict, further = d.ink.good("quorum kept"), fmt.Sprint(r.Further[z.Name])
+		}
+		rows = append(rows, []string{z.Name, listOr(z.Members, "none"), verdict, further})
+	}
+	below := ""
+	if len(ps) > 0 {
+		if err := o.needsAvailability(d, "--zone-availability"); err != nil {
+			return err
+		}
+		a, err := quorum.AvailableWithZones(d.subject.system, d.up, zones)
+		if err != nil {
+			return err
+		}
+		d.Zones.Availability = newAvailabilityDoc(a, d.perNode())
+		below = "Available, zones failing too: " + d.Zones.Availability.text() + "."
+		d.assumed = append(d.assumed, "zones fail independently of each other and of their servers")
+	}
+	d.table([]column{left("zone"), left("servers"), left("without it"), right("then tolerates")}, rows, below)
+	return nil
+}
+
+type placementDoc struct {
+	Sizes        map[string]int   `json:"sizes"`
+	SurvivesAny  bool             `json:"survives_any_one"`
+	WorstFurther int              `json:"worst_further_failures_tolerated"`
+	Availability *availabilityDoc `json:"availability"`
+}
+
+// shownPlacements is how many placements are ranked in the output.
+const shownPlacements = 10
+
+func (o *quorumOptions) addPlacements(d *ensembleDoc) error {
+	if d.System != quorum.Majority {
+		return usagef("--place ranks placements of majorities: with groups and weights, give --zones")
+	}
+	if err := o.needsAvailability(d, "--place"); err != nil {
+		return err
+	}
+	server := d.up(d.VoterIDs[0])
+	if slices.ContainsFunc(d.VoterIDs, func(id int64) bool { return d.up(id) != server }) {
+		return usagef("--place needs servers that are alike: one --availability for all")
+	}
+	var zones []quorum.Zone
+	var columns []column
+	for _, name := range strings.Split(o.place, ",") {
+		zones, columns = append(zones, quorum.Zone{Name: name}), append(columns, right(name))
+	}
+	ps, err := o.zoneProbabilities(zones)
+	if err != nil {
+		return err
+	}
+	for _, z := range zones {
+		if _, ok := ps.of(z.Name); !ok {
+			return usagef("--zone-availability is missing for zone %s", z.Name)
+		}
+	}
+	ranked, err := quorum.Place(d.Voters, zones, server)
+	if err != nil {
+		return err
+	}
+	var rows [][]string
+	for _, r := range ranked[:min(len(ranked), shownPlacements)] {
+		doc := placementDoc{map[string]int{}, r.SurvivesAny, r.Further, newAvailabilityDoc(r.Availability, server.Up())}
+		var row []string
+		for i, z := range zones {
+			doc.Sizes[z.Name] = r.Sizes[i]
+			row = append(row, fmt.Sprint(r.Sizes[i]))
+		}
+		d.Placements = append(d.Placements, doc)
+		survives, further := d.ink.bad("no"), "-"
+		if r.SurvivesAny {
+			survives, further = d.ink.good("yes"), fmt.Sprint(r.Further)
+		}
+		rows = append(rows, append(row, survives, further, doc.Availability.percent, humanSeconds(doc.Availability.Downtime)))
+	}
+	below := "(then: further failures tolerated once the worst zone is lost)"
+	if hidden := len(ranked) - len(rows); hidden > 0 {
+		below += fmt.Sprintf(" (and %d worse ones)", hidden)
+	}
+	d.table(append(columns, left("survives any"), right("then"), right("available %"), right("down/year")), rows, below)
+	d.assumed = append(d.assumed, "zones fail independently of each other and of their servers")
+	return nil
+}
+
+func (o *quorumOptions) addLatency(d *ensembleDoc) error {
+	text, err := o.readInput(o.rtt)
+	if err != nil {
+		return fmt.Errorf("--rtt: %w", err)
+	}
+	network, err := parseNetwork(string(text))
+	if err != nil {
+		return usagef("--rtt %s: %w", o.rtt, err)
+	}
+	var failed []int64
+	if d.WhatIf != nil {
+		failed = d.WhatIf.Failed
+	}
+	if d.Latency, err = quorum.Latencies(d.subject.system, network, failed...); err != nil {
+		return usagef("--rtt %s: %w", o.rtt, err)
+	}
+	var rows [][]string
+	for _, l := range d.Latency {
+		if l.Commit == nil {
+			rows = append(rows, []string{fmt.Sprint(l.Leader), d.ink.bad("never"), "no quorum", ""})
+			continue
+		}
+		byTime := slices.SortedStableFunc(slices.Values(l.Writes), func(a, b quorum.ServerLatency) int { return cmp.Compare(a.Seconds, b.Seconds) })
+		least, most := byTime[0], byTime[len(byTime)-1]
+		rows = append(rows, []string{fmt.Sprint(l.Leader), humanSeconds(*l.Commit), listOr(l.Acks, ""),
+			fmt.Sprintf("%s via %d .. %s via %d", humanSeconds(least.Seconds), least.Via, humanSeconds(most.Seconds), most.Via)})
+	}
+	d.table([]column{right("leader"), right("commit"), left("acks of"), left("a client's write")}, rows, "")
+	d.assumed = append(d.assumed, "round trip plus fsync for each acknowledgement, the leader's own fsync for its own; nothing queues")
+	return nil
+}
+
+// addProfile draws what does not go without saying: of the sizes that are never fatal the last,
+// and of those that always are the first.
+func (o *quorumOptions) addProfile(d *ensembleDoc) (err error) {
+	if d.Profile, err = quorum.FailureProfile(d.subject.system); err != nil {
+		return err
+	}
+	var rows [][]string
+	for i, r := range d.Profile {
+		if i+1 < len(d.Profile) && d.Profile[i+1].Fatal.Sign() == 0 {
+			continue
+		}
+		share, _ := new(big.Rat).SetFrac(r.Fatal, r.Total).Float64()
+		rows = append(rows, []string{fmt.Sprint(r.Failures), countText(r.Fatal, "set"), countText(r.Total, "set"), fmt.Sprintf("%.2f %%", 100*share)})
+		if r.Fatal.Cmp(r.Total) == 0 {
+			break
+		}
+	}
+	d.table([]column{right("failures"), right("fatal"), right("of"), right("share")}, rows, "")
+	return nil
+}
