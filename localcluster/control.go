@@ -80,7 +80,7 @@ func (s *Supervisor) socketAt(path string) bool {
 // routes is the control protocol; see api.go.
 func (s *Supervisor) routes() http.Handler {
 	mux := http.NewServeMux()
-	get(mux, "status", func(ctx context.Context) (Status, error) { return s.Status(ctx) })
+	get(mux, "status", func(ctx context.Context) (Status, error) { return s.StatusForPeople(ctx) })
 	get(mux, "members", func(ctx context.Context) (MembersAnswer, error) {
 		members, err := s.Members(ctx)
 		return MembersAnswer{members}, err

@@ -54,6 +54,7 @@ type MemberStatus struct {
 	Epoch        int64   `json:"epoch"`
 	Connections  int64   `json:"connections"`
 	Outstanding  int64   `json:"outstanding"`
+	ClientsAhead int64   `json:"clients_ahead"` // refused again and again: they have seen a later history
 	Uptime       float64 `json:"uptime_seconds"`
 	DataDir      string  `json:"data_dir"`
 	Reason       string  `json:"reason"` // why it does not serve, empty when it does

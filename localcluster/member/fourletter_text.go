@@ -69,6 +69,7 @@ func (s *server) mntrText() string {
 	put("non_mtls_local_conn_count", 0)
 	s.mntrQuorum(put)
 	put("digest_mismatches_count", s.replica.DigestMismatches()+s.stats.replayMismatches)
+	put("clients_ahead", s.replica.ClientsAhead())
 	put("epoch", status.Epoch)
 	put("last_zxid", s.replica.Tree().LastZxid())
 	put("last_logged_zxid", status.LastLogged)

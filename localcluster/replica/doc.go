@@ -61,4 +61,5 @@
 //	session.go    handshake, sessions              learning.go   what a learner has
 //	snapshots.go  when to write one                forward.go    what learners forward
 //	mismatch.go   a tree that is not the leader's  ended.go      how sessions ended, for the log
+//	ahead.go      clients from another history
 package replica

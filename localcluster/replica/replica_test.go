@@ -11,19 +11,20 @@ import (
 	"zkctl/probe/wire"
 )
 
-// world is the least that a server needs around it: a clock that stands still, a
+// world is the least that a server needs around it: a clock that the test sets, a
 // disk that is done at once, nobody else, and a list of what happened.
 type world struct {
 	*Server
 	disk  []zab.Write // not yet reported durable
 	story []string
+	now   time.Duration
 }
 
 func (w *world) say(format string, args ...any) {
 	w.story = append(w.story, fmt.Sprintf(format, args...))
 }
 
-func (w *world) Now() time.Duration                     { return 0 }
+func (w *world) Now() time.Duration                     { return w.now }
 func (w *world) Wall() int64                            { return 1_700_000_000_000 }
 func (w *world) Chance(int) int                         { return 0 }
 func (w *world) Persist(writes []zab.Write)             { w.disk = append(w.disk, writes...) }

@@ -75,6 +75,7 @@ type Server struct {
 
 	mismatches mismatches
 	ended      endedSessions
+	ahead      []aheadRefusal // the latest, oldest first
 	snapshots  snapshots
 	lastTick   time.Duration
 	wasLate    bool // the last tick came after a pause

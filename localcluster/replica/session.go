@@ -36,6 +36,7 @@ func (s *Server) Connect(c *Conn, req wire.ConnectRequest) {
 		// (ZooKeeperServer.processConnectRequest). It tries another server.
 		s.shell.Info("a client has seen a later transaction than this server: closing the connection",
 			"client", c.client, "seen", req.LastZxidSeen, "here", s.knownZxid())
+		s.refuseAhead(req.SessionID)
 		s.Drop(c)
 		return
 	}
