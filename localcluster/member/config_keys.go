@@ -86,7 +86,7 @@ var ignored = map[string]string{
 	"datadir.autocreate": "", "db.autocreate": "", "electionPortBindRetry": "", "emulate353TTLNodes": "",
 	"enableEagerACLCheck": "", "ensembleAuthName": "", "flushDelay": "", "follower.": "", "forceSnapshotSync": "",
 	"forward_learner_requests_to_commit_processor_disabled": "", "intBufferStartingSizeBytes": "",
-	"largeRequestMaxBytes": "", "largeRequestThreshold": "", "leader.": "", "leaderConnectDelayDuringRetryMs": "",
+	"largeRequestMaxBytes": "requests under way are always bounded by bytes, and wait; see docs/limits.md", "largeRequestThreshold": "", "leader.": "", "leaderConnectDelayDuringRetryMs": "",
 	"learner.": "", "maxBatchSize": "", "maxGetChildrenResponseCacheSize": "", "maxInProcessingDeadWatchers": "",
 	"maxResponseCacheSize": "", "maxWriteQueuePollTime": "", "messageTracker.": "", "netty.": "", "nio.": "",
 	"observer.": "", "observerMaster.": "", "pathStats.": "", "quorumCnxnTimeoutMs": "", "request_": "",
