@@ -222,7 +222,7 @@ func newCompletionCommand(p *program) *cli.Command {
 		Usage:     "print the completion script for a shell",
 		ArgsUsage: "bash|zsh|fish|powershell",
 		Description: "The script asks zkctl itself for candidates, so that the names of living ensembles, " +
-			"members and scenarios complete, too.",
+			"members and faults complete, too.",
 		UsageText: "source <(zkctl completion bash)\n" +
 			"source <(zkctl completion zsh)\n" +
 			"zkctl completion fish | source\n" +

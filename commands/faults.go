@@ -37,10 +37,10 @@ func newPartitionCommand(p *program) *cli.Command {
 			"Members talk on two channels. With --channel quorum votes still get through: a leader that is cut off is elected again and " +
 			"again, nobody can follow it, and there is no leader until the fault ends, as with ZooKeeper's servers. With --channel " +
 			"election nothing is lost until there is an election.",
-		UsageText: "zkctl partition leader\nzkctl partition '1,2|3,4,5' --for 10s\nzkctl partition 1 --one-way --channel quorum\nzkctl partition --ring",
+		UsageText: "zkctl partition leader\nzkctl partition '1,2|3' --for 10s\nzkctl partition 1 --one-way --channel quorum\nzkctl partition --ring",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "one-way", Usage: "nothing gets from an earlier group to a later one; the other way is open", Destination: &o.partition.OneWay},
-			&cli.StringFlag{Name: "bridge", Usage: "a member that both sides go on seeing", Destination: &o.partition.Bridge},
+			&cli.StringFlag{Name: "bridge", Usage: "`MEMBER` a member that both sides go on seeing", Destination: &o.partition.Bridge},
 			&cli.BoolFlag{Name: "ring", Usage: "every voter sees a bare majority, no two the same", Destination: &o.partition.Ring},
 			&cli.StringFlag{Name: "channel", Usage: "all, quorum or election", Value: "all", Destination: &o.partition.Channel},
 			&cli.DurationFlag{Name: "for", Usage: "heal it after this time", Destination: &o.lease},
@@ -345,7 +345,7 @@ func newHealCommand(p *program) *cli.Command {
 		Category:  categoryFaults,
 		Usage:     "end faults",
 		ArgsUsage: "[FAULT…]",
-		Description: "Ends network, disk and clock faults, or just the ones named. With --all it also resumes and starts members, so " +
+		Description: "Ends the faults of links, or just the faults named. With --all it also resumes and starts members, so " +
 			"that the ensemble is whole again. That there is nothing to heal is fine.",
 		UsageText: "zkctl heal\nzkctl heal f3\nzkctl heal --all",
 		Flags: []cli.Flag{

@@ -47,13 +47,17 @@ func commandHelp(pg *page, app *cli.App, path []*cli.Command) {
 	c := path[len(path)-1]
 	pg.para("%s: %s", pathName(path), c.Usage)
 	usage := pathName(path)
+	flags := " [FLAGS]"
 	if c.ArgsUsage != "" {
 		usage += " " + c.ArgsUsage
+	}
+	if strings.HasPrefix(c.ArgsUsage, "-- ") {
+		usage, flags = pathName(path)+flags+" "+c.ArgsUsage, "" // behind --, all belongs to the command
 	}
 	if len(c.Subcommands) > 0 && c.Action == nil {
 		usage += " COMMAND"
 	}
-	pg.para("usage: %s [FLAGS]", usage)
+	pg.para("usage: %s%s", usage, flags)
 	for _, text := range strings.Split(c.Description, "\n\n") {
 		if text != "" {
 			pg.para("%s", text)

@@ -33,11 +33,11 @@ func newLogsCommand(p *program) *cli.Command {
 		Usage:     "print a member's log",
 		ArgsUsage: "SELECTOR",
 		Description: "Prints what the members' processes wrote, from their first start on. Lines of more than one member begin with the " +
-			"member's id. With -f it goes on until the ensemble stops.",
+			"member's id. With -f it goes on until the ensemble stops." + selectorHelp,
 		UsageText: "zkctl logs leader\nzkctl logs 2 -f\nzkctl logs 1,3 --tail 20",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "go on as the log grows", Destination: &o.follow},
-			&cli.IntFlag{Name: "tail", Usage: "only the last N lines of what is there", Value: -1, Destination: &o.lines},
+			&cli.IntFlag{Name: "tail", Usage: "only the last N lines of what is there", Value: -1, DefaultText: "all", Destination: &o.lines},
 		},
 		Action: func(c *cli.Context) error {
 			if err := oneArg(c, "SELECTOR", &o.selector); err != nil {
@@ -174,7 +174,7 @@ func newEventsCommand(p *program) *cli.Command {
 		Name:     "events",
 		Category: categoryEnsemble,
 		Usage:    "print an ensemble's timeline, a JSON object a line",
-		Description: "Every line has a time and a kind: up, down, started, exited, signal, paused, resumed, role, fault, heal. " +
+		Description: "Every line has a time and a kind: up, down, started, exited, signal, paused, resumed, role, fault, heal, overdue. " +
 			"With -f it goes on until the ensemble stops.",
 		UsageText: "zkctl events\nzkctl events -f --since 10s\nzkctl events | jq 'select(.kind == \"role\")'",
 		Flags: []cli.Flag{

@@ -44,6 +44,9 @@ func newProcessCommands(p *program) []*cli.Command {
 	return list
 }
 
+// selectorHelp explains the argument of a command that chooses members.
+const selectorHelp = "\n\nSELECTOR is " + inject.SelectorGrammar + "."
+
 type processOptions struct {
 	*program
 	selector, signal string
@@ -55,7 +58,7 @@ type processOptions struct {
 func newProcessCommand(p *program, v processVerb) *cli.Command {
 	o := &processOptions{program: p}
 	p.completeMembers(v.name, "")
-	flags := []cli.Flag{o.seed.flag(), dryRunFlag(&o.dryRun)}
+	var flags []cli.Flag
 	if v.lease {
 		flags = append(flags, &cli.DurationFlag{Name: "for", Usage: "undo it after this time", Destination: &o.lease})
 	}
@@ -64,9 +67,10 @@ func newProcessCommand(p *program, v processVerb) *cli.Command {
 		flags = append(flags, &cli.StringFlag{Name: "signal", Usage: "the signal to send", Value: "KILL", Destination: &o.signal})
 	}
 	return &cli.Command{
-		Name: v.name, Category: categoryFaults, Usage: v.usage, Description: v.description, UsageText: v.examples,
-		ArgsUsage: "SELECTOR",
-		Flags:     flags,
+		Name: v.name, Category: categoryFaults, Usage: v.usage, UsageText: v.examples,
+		Description: v.description + selectorHelp,
+		ArgsUsage:   "SELECTOR",
+		Flags:       append(flags, o.seed.flag(), dryRunFlag(&o.dryRun)),
 		Action: func(c *cli.Context) error {
 			if err := oneArg(c, "SELECTOR", &o.selector); err != nil {
 				return err

@@ -106,7 +106,7 @@ func (p *program) app() *cli.App {
 		OnUsageError:              usageError,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "name", Usage: "which ensemble (env ZKCTL_NAME); when only one exists, it is the one", Destination: &p.name},
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: string(formatTable), Usage: "table, json or yaml", Destination: &output},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: string(formatTable), Usage: "`FORMAT` table, json or yaml", Destination: &output},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress and no hints on stderr", Destination: &p.quiet},
 			&cli.BoolFlag{Name: "no-color", Usage: "no colour, even on a terminal (env NO_COLOR)", Destination: &p.noColor},
 		},

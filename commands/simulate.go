@@ -40,7 +40,7 @@ func newSimulateCommand(p *program) *cli.Command {
 			&cli.IntFlag{Name: "runs", Usage: "how many runs (default: as many as --for allows)", Destination: &o.runs},
 			&cli.DurationFlag{Name: "for", Usage: "how long to go on, with --runs at most (default: 1m0s without --runs)", Destination: &o.duration},
 			&cli.IntFlag{Name: "nodes", Usage: "voters, 1 to 7 (default: drawn for each run)", Destination: &o.nodes},
-			&cli.StringFlag{Name: "schedule", Usage: "run the schedule in this file instead", Destination: &o.schedule},
+			&cli.StringFlag{Name: "schedule", Usage: "`FILE` run the schedule in this file instead", Destination: &o.schedule},
 			&cli.BoolFlag{Name: "trace", Usage: "with --schedule or --runs 1: print the whole story of the run on stderr", Destination: &o.trace},
 		},
 		Action: func(c *cli.Context) error {

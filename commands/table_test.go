@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/urfave/cli/v2"
+
 	"zkctl/inject"
 	"zkctl/inject/link"
 	"zkctl/localcluster"
@@ -239,4 +241,46 @@ func TestShortened(t *testing.T) {
 			t.Errorf("shortened(%q, %d) = %q, want %q", c.text, c.width, got, c.want)
 		}
 	}
+}
+
+// TestExamplesAreUnderstood reads every example of every help as a command line. What it does is up to
+// the scripts; a flag or a verb that is no more is found here.
+func TestExamplesAreUnderstood(t *testing.T) {
+	app, read := (&program{}).app(), 0
+	var walk func(commands []*cli.Command)
+	walk = func(commands []*cli.Command) {
+		for _, c := range commands {
+			for line := range strings.Lines(c.UsageText) {
+				for _, part := range strings.Split(strings.TrimSpace(line), " && ") {
+					part, _, _ = strings.Cut(part, " | ")
+					words := shellWords(part)
+					if len(words) == 0 || words[0] != "zkctl" {
+						continue
+					}
+					read++
+					if _, err := parseArgs(app, words[1:]); err != nil {
+						t.Errorf("%s: %v", part, err)
+					}
+				}
+			}
+			walk(c.Subcommands)
+		}
+	}
+	walk(app.Commands)
+	if read < 30 {
+		t.Errorf("only %d examples were read", read)
+	}
+}
+
+// shellWords splits a line as a shell does, single quotes only.
+func shellWords(line string) []string {
+	var words []string
+	for i, part := range strings.Split(line, "'") {
+		if i%2 == 0 {
+			words = append(words, strings.Fields(part)...)
+		} else {
+			words = append(words, part)
+		}
+	}
+	return words
 }

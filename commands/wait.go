@@ -26,7 +26,7 @@ func newWaitCommand(p *program) *cli.Command {
 			"leader: there is one. no-quorum: nothing is served. synced: every member has what the leader had. down: no member runs.",
 		UsageText: "zkctl wait\nzkctl wait --for no-quorum --timeout 10s\nzkctl kill leader && zkctl wait --for quorum",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "for", Usage: "healthy, quorum, leader, no-quorum, synced or down", Value: "healthy", Destination: &o.condition},
+			&cli.StringFlag{Name: "for", Usage: "`CONDITION` healthy, quorum, leader, no-quorum, synced or down", Value: "healthy", Destination: &o.condition},
 			&cli.DurationFlag{Name: "timeout", Usage: "how long to wait", Value: 30 * time.Second, Destination: &o.timeout},
 		},
 		Action: func(c *cli.Context) error { return o.run(c.Context) },
