@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"zkctl/probe"
 	"zkctl/quorum"
@@ -239,11 +238,10 @@ func (p *program) readConfig(path string) (config *zoocfg.Config, members string
 	// ZooKeeper takes a relative path from the folder in which it is started. The calculator is
 	// used in other folders than the server, so it looks beside the zoo.cfg next.
 	members = name
-	text, err = os.ReadFile(name)
-	if err != nil && !filepath.IsAbs(name) && path != "-" {
-		if beside := filepath.Join(filepath.Dir(path), name); fileExists(beside) {
-			members = beside
-			text, err = os.ReadFile(beside)
+	if text, err = os.ReadFile(members); err != nil && !filepath.IsAbs(name) && path != "-" {
+		beside := filepath.Join(filepath.Dir(path), name)
+		if found, err2 := os.ReadFile(beside); err2 == nil {
+			members, text, err = beside, found, nil
 		}
 	}
 	if err != nil {
@@ -258,11 +256,6 @@ func (p *program) readConfig(path string) (config *zoocfg.Config, members string
 		return nil, "", refusal(err, members)
 	}
 	return config, members, nil
-}
-
-func fileExists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }
 
 // readInput reads a file, or standard input for "-".
@@ -293,54 +286,18 @@ func refusal(err error, path string) error {
 	return exitf(exitUnhealthy, "%s%s%w", path, separator, err)
 }
 
-// liveSubject asks a running ensemble for its own configuration: the first host
-// that answers.
+// liveSubject asks a running ensemble for its own configuration.
 func (p *program) liveSubject(ctx context.Context, hosts string) (*subject, error) {
 	addrs, err := probe.ParseHosts(hosts)
 	if err != nil {
 		return nil, usagef("--hosts: %w", err)
 	}
-	var failures []error
-	for _, addr := range addrs {
-		text, err := liveConfig(ctx, addr)
-		if err != nil {
-			failures = append(failures, err)
-			continue
-		}
-		for _, err := range failures {
-			p.progress("%v", err)
-		}
-		ensemble, err := zoocfg.ParseEnsemble(text)
-		if err != nil {
-			return nil, refusal(err, "/zookeeper/config of "+addr)
-		}
-		if len(ensemble.Servers) == 0 {
-			return nil, unhealthyf("/zookeeper/config of %s names no servers: it runs stand-alone, or is older than ZooKeeper 3.5", addr)
-		}
-		s, err := ensembleSubject(ensemble)
-		if err != nil {
-			return nil, refusal(err, "/zookeeper/config of "+addr)
-		}
-		return s, nil
+	e := probe.Discover(ctx, addrs)
+	if e.Config == nil {
+		return nil, withHint(fmt.Errorf("no server of %s told its configuration: none answers, or it runs stand-alone, or is older than ZooKeeper 3.5", hosts),
+			"zkctl probe %s says more", hosts)
 	}
-	return nil, fmt.Errorf("no server of %s told its configuration: %w", hosts, errors.Join(failures...))
-}
-
-// liveConfig reads /zookeeper/config from one server.
-func liveConfig(ctx context.Context, addr string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	session, err := probe.Dial(ctx, addr, probe.Options{})
-	if err != nil {
-		return nil, err
-	}
-	// A session that cannot be closed ends by itself; the answer is there already.
-	defer func() { _ = session.Close(ctx) }()
-	text, _, _, err := session.Get(ctx, "/zookeeper/config")
-	if err != nil {
-		return nil, fmt.Errorf("read /zookeeper/config of %s: %w", addr, err)
-	}
-	return text, nil
+	return ensembleSubject(e.Config)
 }
 
 func ensembleSubject(e *zoocfg.Ensemble) (*subject, error) {

@@ -21,9 +21,9 @@ const configNode = "/zookeeper/config"
 type Ensemble struct {
 	Servers []Server
 	System  *quorum.System // nil: a majority of Servers that are no observers
-	// Configured: the ensemble itself named its members. Otherwise they are the hosts
-	// that were given, numbered in that order.
-	Configured bool
+	// Config is what the ensemble itself says of its members; nil when it did not, and Servers
+	// are the hosts that were given, numbered in that order.
+	Config *zoocfg.Ensemble
 }
 
 // Discover finds out who belongs to the ensemble of which some hosts are given, each a
@@ -56,7 +56,7 @@ func (s *Surveyor) Discover(ctx context.Context, hosts []string) Ensemble {
 	}
 	if latest != nil {
 		if system, err := latest.System(); err == nil {
-			return Ensemble{Servers: matched(latest.Servers, visits), System: system, Configured: true}
+			return Ensemble{Servers: matched(latest.Servers, visits), System: system, Config: latest}
 		}
 	}
 	return Ensemble{Servers: numbered(hosts)}

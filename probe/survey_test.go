@@ -207,7 +207,7 @@ func TestDiscover(t *testing.T) {
 		{ID: 3, Client: "10.0.0.3:2181"},
 		{ID: 260, Client: four, Observer: true},
 	}
-	if !e.Configured || !slices.Equal(e.Servers, want) || !slices.Equal(e.System.Voters(), []int64{1, 2, 3}) {
+	if e.Config == nil || !slices.Equal(e.Servers, want) || !slices.Equal(e.System.Voters(), []int64{1, 2, 3}) {
 		t.Errorf("%+v, voters %v", e, e.System.Voters())
 	}
 
@@ -222,7 +222,7 @@ func TestDiscover(t *testing.T) {
 	old := &keeper{id: 1, timeout: 4000, answers: map[wire.OpCode]answer{wire.OpGetData: always(nil, wire.ErrNoNode)}}
 	for _, hosts := range [][]string{{down, "127.0.0.1:1"}, {serve(t, old.script).addr, down}, {member(1, ""), down}, {member(1, "server.1=what"), down}} {
 		e = Discover(context.Background(), hosts)
-		if e.Configured || e.System != nil || len(e.Servers) != 2 || e.Servers[0] != (Server{ID: 1, Client: hosts[0]}) || e.Servers[1].ID != 2 {
+		if e.Config != nil || e.System != nil || len(e.Servers) != 2 || e.Servers[0] != (Server{ID: 1, Client: hosts[0]}) || e.Servers[1].ID != 2 {
 			t.Errorf("%v: %+v", hosts, e)
 		}
 	}
