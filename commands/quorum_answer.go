@@ -189,11 +189,11 @@ func (d *ensembleDoc) addRows() {
 	case points == 1 && d.Voters > 1:
 		d.row("tolerates", "%s of server %d, a single point of failure%s", d.ink.bad("no failure"), d.SinglePoints[0], best)
 	case points > 1 && points < d.Voters:
-		d.row("tolerates", "%s of servers %s, single points of failure%s", d.ink.bad("no failure"), listOr(d.SinglePoints, ""), best)
+		d.row("tolerates", "%s of servers %s, single points of failure%s", d.ink.bad("no failure"), quorum.IDList(d.SinglePoints), best)
 	default:
 		d.row("tolerates", "%s%s", d.ink.bad("no failure"), best)
 	}
-	d.row("never matter", "%s", listOr(d.NeverMatter, ""))
+	d.row("never matter", "%s", quorum.IDList(d.NeverMatter))
 	switch d.Messages.Copies {
 	case 0:
 		d.row("one write", "no message: there is nobody to tell")

@@ -92,28 +92,6 @@ func count(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// listOr writes ids as 1-3, 7; the alternative when there are none.
-func listOr(ids []int64, alternative string) string {
-	if len(ids) == 0 {
-		return alternative
-	}
-	if !slices.IsSorted(ids) {
-		return strings.ReplaceAll(idText(ids), ",", ", ") // an order that means something
-	}
-	var parts []string
-	for i, j := 0, 0; i < len(ids); i = j {
-		for j = i + 1; j < len(ids) && ids[j] == ids[j-1]+1; {
-			j++
-		}
-		if j-i > 2 {
-			parts = append(parts, fmt.Sprintf("%d-%d", ids[i], ids[j-1]))
-		} else {
-			parts = append(parts, strings.Split(idText(ids[i:j]), ",")...)
-		}
-	}
-	return strings.Join(parts, ", ")
-}
-
 // probabilities are per-server or per-zone availabilities as given by a flag that is repeated:
 // one for all under "", and exceptions by name.
 type probabilities map[string]quorum.Probability

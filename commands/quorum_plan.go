@@ -213,7 +213,7 @@ func (d planDoc) draw(pg *page) {
 		}
 		return fmt.Sprint(n)
 	}
-	pg.fields([2]string{"from", end(d.From)}, [2]string{"to", end(d.To)}, [2]string{"down", listOr(d.Failed, "")})
+	pg.fields([2]string{"from", end(d.From)}, [2]string{"to", end(d.To)}, [2]string{"down", quorum.IDList(d.Failed)})
 	var rows [][]string
 	for _, s := range d.Steps {
 		rows = append(rows, []string{fmt.Sprint(s.Step), s.Text, fmt.Sprintf("%d of %d", s.Quorum, len(s.Voters)), tolerance(s.ToleratesDuring), tolerance(s.Tolerates)})

@@ -225,7 +225,7 @@ func (o *quorumOptions) addWhatIf(d *ensembleDoc) error {
 	case further == 0:
 		effect = d.ink.warn("a quorum, and no further failure is tolerated")
 	}
-	d.row("what if", "%s down: %s", listOr(failed, ""), effect)
+	d.row("what if", "%s down: %s", quorum.IDList(failed), effect)
 	return nil
 }
 
@@ -290,7 +290,7 @@ func (o *quorumOptions) addZones(d *ensembleDoc) error {
 		if r.Survives[z.Name] {
 			verdict, further = d.ink.good("quorum kept"), fmt.Sprint(r.Further[z.Name])
 		}
-		rows = append(rows, []string{z.Name, listOr(z.Members, "none"), verdict, further})
+		rows = append(rows, []string{z.Name, quorum.IDList(z.Members), verdict, further})
 	}
 	below := ""
 	if len(ps) > 0 {
@@ -396,7 +396,7 @@ func (o *quorumOptions) addLatency(d *ensembleDoc) error {
 		}
 		byTime := slices.SortedStableFunc(slices.Values(l.Writes), func(a, b quorum.ServerLatency) int { return cmp.Compare(a.Seconds, b.Seconds) })
 		least, most := byTime[0], byTime[len(byTime)-1]
-		rows = append(rows, []string{fmt.Sprint(l.Leader), humanSeconds(*l.Commit), listOr(l.Acks, ""),
+		rows = append(rows, []string{fmt.Sprint(l.Leader), humanSeconds(*l.Commit), quorum.IDList(l.Acks),
 			fmt.Sprintf("%s via %d .. %s via %d", humanSeconds(least.Seconds), least.Via, humanSeconds(most.Seconds), most.Via)})
 	}
 	d.table([]column{right("leader"), right("commit"), left("acks of"), left("a client's write")}, rows, "")

@@ -94,7 +94,7 @@ func (s *System) lintGroups(warn func(c Code, format string, args ...any)) {
 		}
 		if phantom > 0 {
 			warn(ObserverInGroup, "Group %d gives weight %d of %d to servers that are no voters (%s): it counts for the group's majority, "+
-				"and they never acknowledge. Take them out of the group.", g.ID, phantom, total, idList(strangers))
+				"and they never acknowledge. Take them out of the group.", g.ID, phantom, total, IDList(strangers))
 		}
 		if total == 0 && len(g.Members) > 0 {
 			zeroed = append(zeroed, g.ID)
@@ -109,7 +109,7 @@ func (s *System) lintGroups(warn func(c Code, format string, args ...any)) {
 		}
 		name := fmt.Sprintf("Group %d", zeroed[0])
 		if len(zeroed) > 1 {
-			name = "Each of groups " + idList(zeroed)
+			name = "Each of groups " + IDList(zeroed)
 		}
 		warn(ZeroWeight, "%s weighs nothing and does not count as a group: %s.", name, effect)
 	}
@@ -141,27 +141,23 @@ func idNames(ids []int64) string {
 	if len(ids) == 1 {
 		return fmt.Sprintf("server %d", ids[0])
 	}
-	return "servers " + idList(ids)
+	return "servers " + IDList(ids)
 }
 
-// idList writes ids as 1-3, 7.
-func idList(ids []int64) string {
-	ids = slices.Clone(ids)
-	slices.Sort(ids)
+// IDList writes ids as 1-3, 7; in the given order, which may mean something.
+func IDList(ids []int64) string {
 	var parts []string
-	for i := 0; i < len(ids); {
-		j := i
-		for j+1 < len(ids) && ids[j+1] == ids[j]+1 {
+	for i, j := 0, 0; i < len(ids); i = j {
+		for j = i + 1; j < len(ids) && ids[j] == ids[j-1]+1; {
 			j++
 		}
-		if j-i >= 2 {
-			parts = append(parts, fmt.Sprintf("%d-%d", ids[i], ids[j]))
-		} else {
-			for _, id := range ids[i : j+1] {
-				parts = append(parts, fmt.Sprint(id))
-			}
+		if j-i > 2 {
+			parts = append(parts, fmt.Sprintf("%d-%d", ids[i], ids[j-1]))
+			continue
 		}
-		i = j + 1
+		for _, id := range ids[i:j] {
+			parts = append(parts, fmt.Sprint(id))
+		}
 	}
 	return strings.Join(parts, ", ")
 }

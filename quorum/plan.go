@@ -56,9 +56,8 @@ func (s Step) worst() int { return min(s.TolerateDuring, s.TolerateAfter) }
 
 // Plan is a safe order of steps, or why there is none.
 type Plan struct {
-	TolerateBefore int
-	Steps          []Step
-	Lowest         int // the least tolerance on the way, start and end included
+	Steps  []Step
+	Lowest int // the least tolerance on the way, start and end included
 	// Refused says why the next step must not be taken; empty when the plan is complete. Steps
 	// are then those before it, and Next is the refused one, if it is one step that is refused.
 	Refused string
@@ -102,7 +101,7 @@ func PlanChange(from, to Membership, failed ...int64) (Plan, error) {
 	}
 	p.todo = changes(from, to)
 	before, target := p.tolerance(p.old), p.tolerance(goal)
-	plan := Plan{TolerateBefore: before, Lowest: before}
+	plan := Plan{Lowest: before}
 	if before < 0 {
 		plan.Refused = "no quorum is up now, and without one no change can be committed: bring back enough of " +
 			idNames(p.among(p.old, p.failed)) + " first"

@@ -88,8 +88,8 @@ func TestLint(t *testing.T) {
 		{"one host a server", three, nil},
 		{"observers do not matter", three + "server.4=h1:2889:3889:observer\nserver.5=h1:2890:3890:observer\n", nil},
 		{"all on one host", "server.1=h:1:2\nserver.2=H:3:4\nserver.3=h:5:6\n",
-			[]string{"shared-host: Servers 1, 2, 3 share the host \"h\" and fail with it: the loss of that host is the loss of the quorum."}},
-		{"loopback is one host", "server.1=127.0.0.1:1:2\nserver.2=localhost:3:4\nserver.3=[::1]:5:6\n", []string{"shared-host: Servers 1, 2, 3 share"}},
+			[]string{"shared-host: Servers 1-3 share the host \"h\" and fail with it: the loss of that host is the loss of the quorum."}},
+		{"loopback is one host", "server.1=127.0.0.1:1:2\nserver.2=localhost:3:4\nserver.3=[::1]:5:6\n", []string{"shared-host: Servers 1-3 share"}},
 		{"two of five", "server.1=a:1:2\nserver.2=a:3:4\nserver.3=c:1:2\nserver.4=d:1:2\nserver.5=e:1:2\n",
 			[]string{"shared-host: Servers 1, 2 share the host \"a\" and fail with it: without that host a quorum is left, and 0 further"}},
 		{"ports", "server.1=a:1:2;9\nserver.2=b:1:2;9\nserver.3=c:1:2\nserver.4=A:2:1:observer;0.0.0.0:9\n", []string{

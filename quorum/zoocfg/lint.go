@@ -2,7 +2,6 @@ package zoocfg
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"zkctl/quorum"
@@ -39,35 +38,30 @@ func (e *Ensemble) Lint(system *quorum.System) ([]quorum.Warning, error) {
 		if err != nil {
 			return nil, err
 		}
-		further := quorum.GuaranteedTolerance(left)
 		effect := "the loss of that host is the loss of the quorum"
-		if further >= 0 {
+		if further := quorum.GuaranteedTolerance(left); further >= 0 {
 			effect = fmt.Sprintf("without that host a quorum is left, and %d further failures are tolerated", further)
 		}
 		warnings = append(warnings, quorum.Warning{Code: quorum.SharedHost, Text: fmt.Sprintf(
-			"Servers %s share the host %q and fail with it: %s.", strings.Trim(strings.Join(strings.Fields(fmt.Sprint(ids)), ", "), "[]"), s.Host(), effect)})
+			"Servers %s share the host %q and fail with it: %s.", quorum.IDList(ids), s.Host(), effect)})
 	}
 	return warnings, nil
 }
 
-// claims are the addresses on which a server listens, each once.
+// claims are the addresses on which a server listens.
 func (s Server) claims() []string {
 	var claims []string
-	claim := func(host string, port int) {
-		if host == "0.0.0.0" || host == "::" {
-			host = s.Host()
-		}
-		if text := (HostPort{machine(host), port}).String(); port != 0 && !slices.Contains(claims, text) {
-			claims = append(claims, text)
-		}
-	}
 	for _, a := range s.Addresses {
-		claim(a.Host, a.QuorumPort)
-		claim(a.Host, a.ElectionPort)
+		host := machine(a.Host)
+		claims = append(claims, HostPort{host, a.QuorumPort}.String(), HostPort{host, a.ElectionPort}.String())
 	}
 	for _, c := range []*HostPort{s.Client, s.Secure} {
-		if c != nil {
-			claim(c.Host, c.Port)
+		switch {
+		case c == nil:
+		case c.Host == "0.0.0.0" || c.Host == "::":
+			claims = append(claims, HostPort{machine(s.Host()), c.Port}.String())
+		default:
+			claims = append(claims, HostPort{machine(c.Host), c.Port}.String())
 		}
 	}
 	return claims
