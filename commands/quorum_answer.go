@@ -158,13 +158,9 @@ func orEmpty[T any](list []T) []T {
 
 // addRows says in words what is always said.
 func (d *ensembleDoc) addRows() {
-	switch name := d.subject.name; d.Observers {
-	case 0:
-		d.row("ensemble", "%s", name)
-	case 1:
-		d.row("ensemble", "%s; 1 observer, which never counts", name)
-	default:
-		d.row("ensemble", "%s; %d observers, which never count", name, d.Observers)
+	d.row("ensemble", "%s", d.subject.name)
+	if d.Observers > 0 {
+		d.row("", "and %s, never counted", count(d.Observers, "observer"))
 	}
 	switch {
 	case d.Tolerates < 0:
@@ -176,32 +172,21 @@ func (d *ensembleDoc) addRows() {
 	case d.Quorum != nil:
 		d.row("quorum", "%d of %d at least", *d.Quorum, d.Voters)
 	}
-	best := ""
-	if d.ToleratesAtBest != nil && *d.ToleratesAtBest > d.Tolerates {
-		best = fmt.Sprintf("; at best %d", *d.ToleratesAtBest)
-	}
-	points := len(d.SinglePoints)
-	switch {
+	text := count(d.Tolerates, "failure") + ", whichever servers they hit"
+	switch points := len(d.SinglePoints); {
 	case d.Tolerates < 0:
-		d.row("tolerates", "%s", d.ink.bad("nothing: there is never a quorum"))
-	case d.Tolerates > 0:
-		d.row("tolerates", "%s, whichever servers they hit%s", count(d.Tolerates, "failure"), best)
-	case points == 1 && d.Voters > 1:
-		d.row("tolerates", "%s of server %d, a single point of failure%s", d.ink.bad("no failure"), d.SinglePoints[0], best)
-	case points > 1 && points < d.Voters:
-		d.row("tolerates", "%s of servers %s, single points of failure%s", d.ink.bad("no failure"), quorum.IDList(d.SinglePoints), best)
-	default:
-		d.row("tolerates", "%s%s", d.ink.bad("no failure"), best)
+		text = d.ink.bad("nothing: there is never a quorum")
+	case d.Tolerates == 0 && points > 0 && points < d.Voters:
+		text = fmt.Sprintf("%s of server %s, a single point of failure", d.ink.bad("no failure"), strings.ReplaceAll(quorum.IDList(d.SinglePoints), ", ", " or "))
+	case d.Tolerates == 0:
+		text = d.ink.bad("no failure")
 	}
+	if d.ToleratesAtBest != nil && *d.ToleratesAtBest > d.Tolerates {
+		text += fmt.Sprintf("; at best %d", *d.ToleratesAtBest)
+	}
+	d.row("tolerates", "%s", text)
 	d.row("never matter", "%s", quorum.IDList(d.NeverMatter))
-	switch d.Messages.Copies {
-	case 0:
-		d.row("one write", "no message: there is nobody to tell")
-	case 1:
-		d.row("one write", "%s between servers, 1 copy of the payload", count(d.Messages.Total, "message"))
-	default:
-		d.row("one write", "%d messages between servers, %d copies of the payload", d.Messages.Total, d.Messages.Copies)
-	}
+	d.row("one write", "%s between servers, %d × the payload", count(d.Messages.Total, "message"), d.Messages.Copies)
 }
 
 // countText writes a big count as it is up to a trillion, then rounded.

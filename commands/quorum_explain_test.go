@@ -26,7 +26,7 @@ func TestEveryBeliefIsRefuted(t *testing.T) {
 		"half-suffices":         {0, []string{"1, 2 down: no quorum"}},
 		"size-is-chosen":        {0, []string{"     6       4          2"}},
 		"observers-count":       {0, []string{"2 of 3", "1 failure,"}},
-		"observers-free":        {0, []string{"16 messages", "8 copies"}},
+		"observers-free":        {0, []string{"16 messages", "8 ×"}},
 		"two-data-centres":      {0, []string{"\n   5     0  no"}},
 		"weights-alone":         {3, []string{"server 1 is not in a group", "--groups 1:2:3"}},
 		"two-groups":            {0, []string{"1 failure,", "two-groups:"}},

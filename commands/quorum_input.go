@@ -193,11 +193,11 @@ func (p *program) fileSubject(path string) (*subject, error) {
 	if err != nil {
 		return nil, err
 	}
+	var s *subject
 	ensemble, err := config.Ensemble()
-	if err != nil {
-		return nil, refusal(err, members)
+	if err == nil {
+		s, err = ensembleSubject(ensemble)
 	}
-	s, err := ensembleSubject(ensemble)
 	if err != nil {
 		return nil, refusal(err, members)
 	}
@@ -216,16 +216,16 @@ func (p *program) fileSubject(path string) (*subject, error) {
 }
 
 // readConfig reads and checks a configuration, and names the file in which the
-// members stand. Whatever cannot be understood is refused (exit 3) by its line.
+// members stand. What cannot be understood is refused (exit 3) by its line.
 func (p *program) readConfig(path string) (config *zoocfg.Config, members string, err error) {
 	text, err := p.readInput(path)
 	if err != nil {
 		return nil, "", fmt.Errorf("read the configuration: %w", err)
 	}
-	if config, err = zoocfg.Parse(text); err != nil {
-		return nil, "", refusal(err, path)
+	if config, err = zoocfg.Parse(text); err == nil {
+		err = config.Check()
 	}
-	if err := config.Check(); err != nil {
+	if err != nil {
 		return nil, "", refusal(err, path)
 	}
 	if twice := config.Contradictions(); len(twice) > 0 {

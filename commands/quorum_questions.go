@@ -93,13 +93,10 @@ func (o *quorumOptions) addAvailability(d *ensembleDoc) error {
 
 // needsAvailability is the error of a question that cannot be answered without.
 func (o *quorumOptions) needsAvailability(d *ensembleDoc, flag string) error {
-	switch {
-	case d.up != nil:
-		return nil
-	case o.mttf != "":
-		return usagef("%s needs --availability: under --repair one-crew servers wait for each other, and do not fail independently", flag)
+	if d.up == nil {
+		return usagef("%s needs --availability", flag)
 	}
-	return usagef("%s needs --availability", flag)
+	return nil
 }
 
 type repairDoc struct {
@@ -350,7 +347,7 @@ func (o *quorumOptions) addPlacements(d *ensembleDoc) error {
 	}
 	var rows [][]string
 	for _, r := range ranked[:min(len(ranked), shownPlacements)] {
-		doc := placementDoc{map[string]int{}, r.SurvivesAny, r.Further, newAvailabilityDoc(r.Availability, server.Up())}
+		doc := placementDoc{map[string]int{}, r.Further >= 0, r.Further, newAvailabilityDoc(r.Availability, server.Up())}
 		var row []string
 		for i, z := range zones {
 			doc.Sizes[z.Name] = r.Sizes[i]
@@ -358,7 +355,7 @@ func (o *quorumOptions) addPlacements(d *ensembleDoc) error {
 		}
 		d.Placements = append(d.Placements, doc)
 		survives, further := d.ink.bad("no"), "-"
-		if r.SurvivesAny {
+		if r.Further >= 0 {
 			survives, further = d.ink.good("yes"), fmt.Sprint(r.Further)
 		}
 		rows = append(rows, append(row, survives, further, doc.Availability.percent, humanSeconds(doc.Availability.Downtime)))
