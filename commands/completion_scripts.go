@@ -42,11 +42,12 @@ complete -o default -F _zkctl zkctl
 # zkctl completion for zsh
 _zkctl() {
     local line
-    local -a found
+    local -a found typed
+    typed=("${(@)words[2,CURRENT]}")
     while IFS= read -r line; do
         line=${line//:/\\:}
         found+=("${line/$'\t'/:}")
-    done < <("${words[1]}" ` + completeCommand + ` "${(@Q)words[2,CURRENT]}" 2>/dev/null)
+    done < <("${words[1]}" ` + completeCommand + ` "${(@)typed//[\'\"]/}" 2>/dev/null)
     if (( ${#found} )); then
         _describe zkctl found
     else
