@@ -336,3 +336,21 @@ func BenchmarkTrigger(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkFire: the time per watcher must not grow with the number of watchers of a node.
+func BenchmarkFire(b *testing.B) {
+	for _, watchers := range []int64{1000, 50000} {
+		b.Run(fmt.Sprint(watchers), func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer()
+				table := newWatchTable()
+				for i := range watchers {
+					table.add("/lock", i, onceMode)
+				}
+				b.StartTimer()
+				table.fire("/lock")
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(watchers), "ns/watcher")
+		})
+	}
+}

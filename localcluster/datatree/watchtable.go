@@ -61,7 +61,7 @@ func (t *watchTable) remove(path string, watcher int64, m watchModes) bool {
 	return old&m != 0
 }
 
-// set is the one place that changes the table.
+// set changes how one watcher watches one path.
 func (t *watchTable) set(path string, watcher int64, old, modes watchModes) {
 	if old == modes {
 		return
@@ -86,10 +86,7 @@ func (t *watchTable) set(path string, watcher int64, old, modes watchModes) {
 		if t.byPath[path] = slices.Delete(entries, i, i+1); len(entries) == 1 {
 			delete(t.byPath, path)
 		}
-		if delete(t.byWatcher[watcher], path); len(t.byWatcher[watcher]) == 0 {
-			delete(t.byWatcher, watcher)
-		}
-		t.pairs--
+		t.unlist(path, watcher)
 	default:
 		entries[i].modes = modes
 	}
@@ -102,16 +99,10 @@ func (t *watchTable) drop(watcher int64) {
 	}
 }
 
-// fire returns, in order, who is to be told of an event at path: everybody who watches it, and who watches a
-// path above recursively. Watches that are good for once are used up, whoever else is or is not told.
+// fire returns, in order, the watchers to be told of an event at path: those of the path, and those that watch
+// a path above recursively. It uses up the one-shot watches of the path in one pass.
 func (t *watchTable) fire(path string) []int64 {
-	var told []int64
-	for _, e := range t.byPath[path] {
-		told = append(told, e.watcher)
-	}
-	for _, w := range told {
-		t.remove(path, w, onceMode)
-	}
+	told := t.useUp(path)
 	if t.recursive == 0 {
 		return told
 	}
@@ -124,6 +115,36 @@ func (t *watchTable) fire(path string) []int64 {
 	}
 	slices.Sort(told)
 	return slices.Compact(told)
+}
+
+// useUp removes the one-shot watches of a path and returns all watchers that the path had.
+func (t *watchTable) useUp(path string) []int64 {
+	entries := t.byPath[path]
+	if len(entries) == 0 {
+		return nil
+	}
+	told := make([]int64, len(entries))
+	kept := entries[:0]
+	for i, e := range entries {
+		told[i] = e.watcher
+		if e.modes &^= onceMode; e.modes != 0 {
+			kept = append(kept, e)
+			continue
+		}
+		t.unlist(path, e.watcher)
+	}
+	if t.byPath[path] = kept; len(kept) == 0 {
+		delete(t.byPath, path)
+	}
+	return told
+}
+
+// unlist takes a path from a watcher's list.
+func (t *watchTable) unlist(path string, watcher int64) {
+	if delete(t.byWatcher[watcher], path); len(t.byWatcher[watcher]) == 0 {
+		delete(t.byWatcher, watcher)
+	}
+	t.pairs--
 }
 
 // pathsAbove yields the proper ancestors of a path, the nearest first and "/" last.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -52,7 +53,26 @@ func TestSizes(t *testing.T) {
 				connectRaw(t, m.addr).create(fmt.Sprintf("/n%d", id), "")
 			}
 			e.sameTrees()
+			for _, m := range e.members {
+				checkNumbers(t, ask(t, m.addr, "mntr"))
+			}
 		})
+	}
+}
+
+// checkNumbers checks that all of mntr but the version and the states is a decimal
+// number: exporters read the values with a parser of floating point numbers.
+func checkNumbers(t *testing.T, mntr string) {
+	t.Helper()
+	values, err := wire.ParseMntr([]byte(mntr))
+	if err != nil || len(values) < 20 {
+		t.Fatalf("%d values, %v in %q", len(values), err, mntr)
+	}
+	words := map[string]bool{"zk_version": true, "zk_server_state": true, "zk_peer_state": true}
+	for key, value := range values {
+		if _, err := strconv.ParseFloat(value, 64); !words[key] && (err != nil || strings.HasPrefix(value, "0x")) {
+			t.Errorf("%s is %q, which is no decimal number", key, value)
+		}
 	}
 }
 

@@ -28,7 +28,8 @@ func javaDouble(f float64) string {
 
 // mntrText is `mntr`: ZooKeeper's keys, and after them a few of our own by
 // which zkctl sees what srvr does not show. It leaves out the hundreds of
-// counters of Java's metrics.
+// counters of Java's metrics. Monitors read every value as a number but the
+// version and the states, so all others are decimal: zxids and digests, too.
 func (s *server) mntrText() string {
 	var b strings.Builder
 	put := func(key string, value any) { fmt.Fprintf(&b, "zk_%s\t%v\n", key, value) }
@@ -71,9 +72,9 @@ func (s *server) mntrText() string {
 	put("digest_mismatches_count", s.replica.DigestMismatches()+s.stats.replayMismatches)
 	put("clients_ahead", s.replica.ClientsAhead())
 	put("epoch", status.Epoch)
-	put("last_zxid", s.replica.Tree().LastZxid())
-	put("last_logged_zxid", status.LastLogged)
-	put("tree_digest", fmt.Sprintf("0x%x", uint64(s.replica.Tree().Digest().Digest)))
+	put("last_zxid", int64(s.replica.Tree().LastZxid()))
+	put("last_logged_zxid", int64(status.LastLogged))
+	put("tree_digest", uint64(s.replica.Tree().Digest().Digest))
 	return b.String()
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -252,7 +253,7 @@ func TestStandaloneCountsOn(t *testing.T) {
 	for i := range 10 {
 		c.create(fmt.Sprintf("/n%d", i), fmt.Sprint(i))
 	}
-	if got := m.stat("zk_last_zxid"); got != "0x200000008" {
+	if got := m.stat("zk_last_zxid"); got != decimal(0x200000008) {
 		t.Errorf("last zxid %s, want 0x200000008", got)
 	}
 	m.stop()
@@ -268,7 +269,7 @@ func TestStandaloneCountsOn(t *testing.T) {
 		}
 	}
 	c.create("/after", "")
-	if got := m.stat("zk_last_zxid"); got <= "0x200000008" {
+	if got := m.stat("zk_last_zxid"); got <= decimal(0x200000008) {
 		t.Errorf("last zxid %s, want one behind 0x200000008", got)
 	}
 }
@@ -298,7 +299,9 @@ func TestStandaloneTakesASnapshotOfAnEnsemble(t *testing.T) {
 	m = m.again()
 	m.awaitServing(1)
 	connectRaw(t, m.addr).create("/a", "")
-	if got := m.stat("zk_last_zxid"); got != "0x100000007" {
+	if got := m.stat("zk_last_zxid"); got != decimal(0x100000007) {
 		t.Errorf("last zxid %s, want 0x100000007", got)
 	}
 }
+
+func decimal(z wire.Zxid) string { return strconv.FormatInt(int64(z), 10) }
