@@ -137,7 +137,10 @@ func (s *Spec) setSettings(r Request) error {
 		}
 		s.Settings["tickTime"] = strconv.FormatInt(r.Tick.Milliseconds(), 10)
 	}
-	return applySettings(s.Settings, r.Settings)
+	if err := applySettings(s.Settings, r.Settings); err != nil {
+		return err
+	}
+	return s.checkEngines()
 }
 
 // revise applies a request to an ensemble that exists. Who the members are and where they listen

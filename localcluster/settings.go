@@ -32,7 +32,7 @@ func defaultSettings() map[string]string {
 var ownKeys = map[string]bool{
 	"dataDir": true, "clientPort": true, "clientPortAddress": true, "admin.serverPort": true, "peerType": true,
 	"secureClientPort": true, "secureClientPortAddress": true, "dynamicConfigFile": true,
-	"dataLogDir": true, "observerMasterPort": true,
+	"dataLogDir": true, "observerMasterPort": true, "quorumListenOnAllIPs": true,
 }
 
 func ownKey(key string) bool {
@@ -54,6 +54,21 @@ func applySettings(settings map[string]string, words []string) error {
 		settings[key] = value
 	}
 	return checkSettings(settings)
+}
+
+// checkEngines refuses settings that an engine of the ensemble cannot be run with.
+func (s *Spec) checkEngines() error {
+	if !strings.EqualFold(s.Settings["reconfigEnabled"], "true") {
+		return nil
+	}
+	for _, m := range s.Members {
+		if m.Engine == Apache {
+			return fail(CodeUsage, "leave reconfigEnabled out, or use the embedded engine",
+				"reconfigEnabled=true does not work with member %d, of the engine apache: its servers adopt the addresses in the leader's "+
+					"configuration, which are the leader's own links", m.ID)
+		}
+	}
+	return nil
 }
 
 // checkSettings refuses the values that would keep every member from starting; the rest is for the

@@ -65,6 +65,10 @@ type Config struct {
 	// LastCounter is where an epoch ends (zab.Config; no key of zoo.cfg).
 	LastCounter uint32
 
+	// ListenOnAllIPs binds the quorum and election ports on all addresses, not
+	// only on the one in this server's own line (quorumListenOnAllIPs).
+	ListenOnAllIPs bool
+
 	Ensemble *zoocfg.Ensemble // nil when standalone without server lines
 	Voters   *quorum.System   // nil when Standalone
 
@@ -157,7 +161,7 @@ func defaultConfig() *Config {
 		GreetingTime:         10 * time.Second,
 		MaxClientConnections: 60,
 		GlobalOutstanding:    1000,
-		Commands:             Whitelist{words: map[string]bool{"srvr": true}},
+		Commands:             ParseWhitelist(""),
 		MaxBuffer:            wire.DefaultMaxBuffer,
 		SnapCount:            100000,
 		CommitLogCount:       500,

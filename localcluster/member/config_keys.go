@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"zkctl/probe/wire"
 	"zkctl/quorum/zoocfg"
 )
 
@@ -36,7 +37,7 @@ var honoured = map[string]keyReader{
 	"4lw.commands.whitelist": func(c *Config, v string) error { c.Commands = ParseWhitelist(v); return nil },
 	"jute.maxbuffer":         maxBuffer,
 
-	"snapCount":                 number(minSnapCount, func(c *Config) *int { return &c.SnapCount }),
+	"snapCount":                 snapCount,
 	"commitLogCount":            number(1, func(c *Config) *int { return &c.CommitLogCount }),
 	"forceSync":                 func(c *Config, v string) error { c.ForceSync = v != "no"; return nil }, // ZooKeeper: only "no" is no
 	"preAllocSize":              preallocSize,
@@ -59,6 +60,7 @@ var honoured = map[string]keyReader{
 	"electionAlg":       electionAlgorithm,
 
 	"multiAddress.enabled": boolean,
+	"quorumListenOnAllIPs": flag(func(c *Config) *bool { return &c.ListenOnAllIPs }),
 }
 
 // ignored are ZooKeeper's other keys. Those ending in a dot are prefixes. A
@@ -73,7 +75,7 @@ var ignored = map[string]string{
 	"localSessionsEnabled":    "every session is a global one", "localSessionsUpgradingEnabled": "",
 	"admin.enableServer": "there is no AdminServer: use the four-letter words", "admin.": "",
 	"syncEnabled": "", "clientPortListenBacklog": "", "connectToLearnerMasterLimit": "initLimit is the limit",
-	"portUnification": "", "sslQuorumReloadCertFiles": "", "quorumListenOnAllIPs": "", "quorum.cnxn.threads.size": "",
+	"portUnification": "", "sslQuorumReloadCertFiles": "", "quorum.cnxn.threads.size": "",
 	"jvm.pause.": "", "metricsProvider.": "", "multiAddress.": "",
 	"leaderServes": "", "cnxTimeout": "", "enforceQuota": "quotas are not enforced", "snapshotSizeFactor": "",
 	"fastleader.": "", "snapshot.": "", "txnLogSizeLimitInKb": "", "snapSizeLimitInKb": "", "maxCnxns": "",
@@ -235,7 +237,21 @@ func port(_ *Config, value string) error {
 	return nil
 }
 
-// flag reads a key of our own that is on or off.
+// snapCount is raised to ZooKeeper's least, as ZooKeeper does.
+func snapCount(c *Config, value string) error {
+	n, err := parseInt(value)
+	if err != nil {
+		return err
+	}
+	if n < minSnapCount {
+		c.warn("%s: snapCount=%s is raised to %d, ZooKeeper's minimum", c.File, value, minSnapCount)
+		n = minSnapCount
+	}
+	c.SnapCount = n
+	return nil
+}
+
+// flag reads a key that is on or off.
 func flag(field func(*Config) *bool) keyReader {
 	return func(c *Config, value string) error {
 		*field(c) = strings.EqualFold(value, "true")
@@ -251,13 +267,16 @@ func electionAlgorithm(_ *Config, value string) error {
 }
 
 // maxBuffer reads jute.maxbuffer, a Java system property which ZooKeeper does
-// not take from zoo.cfg. A server that is no JVM has no other place for it.
+// not take from zoo.cfg: it makes zookeeper.jute.maxbuffer of the key, which it
+// does not read. A server that is no JVM has no other place for it.
 func maxBuffer(c *Config, value string) error {
 	n, err := strconv.ParseInt(value, 0, 31) // 0xfffff is how people write it
 	if err != nil || n < minBuffer {
 		return fmt.Errorf("write a number of bytes from %d up, such as 0xfffff", minBuffer)
 	}
 	c.MaxBuffer = int(n)
+	c.warn("%s: jute.maxbuffer=%s holds for this server; ZooKeeper does not read it from zoo.cfg, "+
+		"and keeps %d unless its JVM is started with -Djute.maxbuffer=%s", c.File, value, wire.DefaultMaxBuffer, value)
 	return nil
 }
 

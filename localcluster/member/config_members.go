@@ -104,9 +104,8 @@ func (l *loader) readClientAddress(c *Config) error {
 		return l.fail("clientPortAddress", "clientPortAddress is set but clientPort is not", "add clientPort=2181")
 	}
 	if own, ok := ownServer(c); ok && own.Client != nil {
-		host, number, _ := net.SplitHostPort(c.ClientAddress)
 		inLine := own.Client.String()
-		if c.ClientAddress != "" && (number != strconv.Itoa(own.Client.Port) || host != "" && c.ClientAddress != inLine) {
+		if c.ClientAddress != "" && !sameClientAddress(c.ClientAddress, inLine) {
 			return l.fail("clientPort", fmt.Sprintf("the client address %s contradicts %s in the line of server.%d",
 				c.ClientAddress, inLine, c.ID), "keep one of them")
 		}
@@ -116,6 +115,29 @@ func (l *loader) readClientAddress(c *Config) error {
 		return l.fail("clientPort", "no client port is set", "say where clients connect: clientPort=2181")
 	}
 	return nil
+}
+
+// sameClientAddress tells whether the address of clientPort and clientPortAddress agrees
+// with that of the server's line. Of a wildcard ZooKeeper compares the port alone, of
+// other addresses also what the host resolves to.
+func sameClientAddress(static, inLine string) bool {
+	host, port, _ := net.SplitHostPort(static)
+	lineHost, linePort, _ := net.SplitHostPort(inLine)
+	if port != linePort {
+		return false
+	}
+	ip := resolve(host)
+	return host == "" || host == lineHost || ip != nil && (ip.IsUnspecified() || ip.Equal(resolve(lineHost)))
+}
+
+// resolve is the address that ZooKeeper would take for a host: the first; nil when the
+// host has none.
+func resolve(host string) net.IP {
+	ips, err := net.LookupIP(host)
+	if err != nil || len(ips) == 0 {
+		return nil
+	}
+	return ips[0]
 }
 
 func ownServer(c *Config) (zoocfg.Server, bool) {

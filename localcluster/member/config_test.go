@@ -73,6 +73,7 @@ DigestAuthenticationProvider.superDigest=super:x
 skipACL=yes
 extendedTypesEnabled=true
 jute.maxbuffer=0x1fffff
+quorumListenOnAllIPs=true
 `, "1\n"))
 	if err != nil {
 		t.Fatal(err)
@@ -84,12 +85,13 @@ jute.maxbuffer=0x1fffff
 		"tick":     c.Tick == 200*time.Millisecond && c.InitLimit == 10 && c.SyncLimit == 5,
 		"timeouts": c.MinSessionTimeout == 400*time.Millisecond && c.MaxSessionTimeout == time.Minute,
 		"limits":   c.MaxClientConnections == 0 && c.GlobalOutstanding == 7 && c.MaxBuffer == 0x1fffff,
-		"words":    c.Commands.Allows("mntr") && !c.Commands.Allows("srvr"),
+		"words":    c.Commands.Allows("mntr") && c.Commands.Allows("srvr") && !c.Commands.Allows("cons"),
 		"disk":     c.SnapCount == 10 && c.CommitLogCount == 20 && !c.ForceSync && c.PreallocSize == 65536 && c.TrustEmpty && c.DigestsMustMatch,
 		"purge":    c.SnapRetain == 5 && c.Purge,
 		"auth":     c.SuperDigest == "super:x" && c.SkipACL && c.ExtendedTypes,
 		"members":  len(c.Ensemble.Voters()) == 2 && len(c.Ensemble.Observers()) == 1 && c.Voters.Has(1, 2),
-		"silent":   len(c.Warnings) == 0,
+		"ports":    c.ListenOnAllIPs,
+		"warned":   len(c.Warnings) == 1 && strings.Contains(c.Warnings[0], "jute.maxbuffer"),
 	} {
 		if !ok {
 			t.Errorf("%s: %+v", name, c)
@@ -122,7 +124,11 @@ func TestStandaloneOrNot(t *testing.T) {
 }
 
 func TestClientAddressFromTheServerLine(t *testing.T) {
-	for _, keys := range []string{"", "clientPort=2182\n", "clientPort=2182\nclientPortAddress=127.0.0.1\n"} {
+	for _, keys := range []string{
+		"", "clientPort=2182\n", "clientPort=2182\nclientPortAddress=127.0.0.1\n",
+		"clientPort=2182\nclientPortAddress=0.0.0.0\n", "clientPort=2182\nclientPortAddress=::\n",
+		"clientPort=2182\nclientPortAddress=localhost\n",
+	} {
 		c, err := LoadConfig(writeConfig(t, "dataDir=DIR\n"+keys+three, "2"))
 		if err != nil || c.ClientAddress != "127.0.0.1:2182" {
 			t.Errorf("%q: %q, %v", keys, c.ClientAddress, err)
@@ -156,7 +162,7 @@ func TestWhatIsWrongWithAConfiguration(t *testing.T) {
 		{base + "tickTime=99999999999\n", "", []string{"zoo.cfg:3", "32 bits"}},
 		{base + "minSessionTimeout=9\nmaxSessionTimeout=8\n", "", []string{"zoo.cfg:3", "larger than maxSessionTimeout"}},
 		{base + "maxClientCnxns=-1\n", "", []string{"zoo.cfg:3", "0 or more"}},
-		{base + "snapCount=1\n", "", []string{"2 or more"}},
+		{base + "snapCount=x\n", "", []string{"32 bits"}},
 		{base + "standaloneEnabled=maybe\n", "", []string{"zoo.cfg:3", "true or false"}},
 		{base + "electionAlg=1\n", "", []string{"only 3"}},
 		{base + "jute.maxbuffer=5\n", "", []string{"0xfffff"}},
@@ -167,6 +173,8 @@ func TestWhatIsWrongWithAConfiguration(t *testing.T) {
 		{base + three, "x", []string{"myid:1", `"x" is not a server id`}},
 		{base + three, "9", []string{"no server.9 line", "myid"}},
 		{"dataDir=DIR\nclientPort=9999\n" + three, "2", []string{"zoo.cfg:2", "contradicts 127.0.0.1:2182"}},
+		{"dataDir=DIR\nclientPort=9999\nclientPortAddress=0.0.0.0\n" + three, "2", []string{"zoo.cfg:2", "contradicts 127.0.0.1:2182"}},
+		{"dataDir=DIR\nclientPort=2182\nclientPortAddress=127.0.0.2\n" + three, "2", []string{"zoo.cfg:2", "contradicts 127.0.0.1:2182"}},
 		{base + strings.Replace(three, "initLimit=10", "", 1), "1", []string{"initLimit is not set"}},
 		{base + strings.Replace(three, "syncLimit=5", "", 1), "1", []string{"syncLimit is not set"}},
 		{base + "server.1=127.0.0.1:2888\n", "", []string{"zoo.cfg:3", "server.1=127.0.0.1:2888"}},
@@ -245,5 +253,17 @@ func TestRunFromAFile(t *testing.T) {
 	connectRaw(t, m.addr).create("/n", "")
 	if got := ask(t, m.addr, "ruok"); got != wire.NotWhitelistedText("ruok") {
 		t.Errorf("ruok: %q", got)
+	}
+}
+
+// What ZooKeeper raises is raised, and said.
+func TestRaisedValues(t *testing.T) {
+	c, err := LoadConfig(writeConfig(t, "dataDir=DIR\nclientPort=2181\nsnapCount=1\nautopurge.snapRetainCount=1\n", ""))
+	if err != nil || c.SnapCount != 2 || c.SnapRetain != 3 {
+		t.Errorf("snapCount %d, snapRetainCount %d, %v", c.SnapCount, c.SnapRetain, err)
+	}
+	said := strings.Join(c.Warnings, "\n")
+	if !strings.Contains(said, "snapCount=1 is raised to 2") || !strings.Contains(said, "snapRetainCount=1 is raised to 3") {
+		t.Errorf("the warnings: %s", said)
 	}
 }

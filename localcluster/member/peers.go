@@ -83,9 +83,13 @@ func listenPeers(cfg *Config, ready quorumListeners, log *slog.Logger, post mail
 		addresses[s.ID] = address(s, s.Addresses[0].ElectionPort)
 	}
 	own, _ := cfg.Ensemble.Server(cfg.ID)
+	quorumAddress, electionAddress := address(own, own.Addresses[0].QuorumPort), addresses[cfg.ID]
+	if cfg.ListenOnAllIPs {
+		quorumAddress, electionAddress = onAllIPs(quorumAddress), onAllIPs(electionAddress)
+	}
 	var err error
 	p.quorum, err = peer.ListenQuorum(peer.QuorumOptions{
-		Listen: address(own, own.Addresses[0].QuorumPort), Listener: ready.quorum,
+		Listen: quorumAddress, Listener: ready.quorum,
 		Accept: p.accept, Refused: p.refused("quorum"),
 		Conn: peer.ConnOptions{MaxField: max(replica.MaxField, 2*cfg.MaxBuffer), MaxQueued: maxQueued}, Dial: dialPatiently,
 	})
@@ -93,7 +97,7 @@ func listenPeers(cfg *Config, ready quorumListeners, log *slog.Logger, post mail
 		return nil, err
 	}
 	p.election, err = peer.ListenElection(peer.ElectionOptions{
-		Self: cfg.ID, Listen: addresses[cfg.ID], Listener: ready.election, Peers: addresses,
+		Self: cfg.ID, Listen: electionAddress, Listener: ready.election, Peers: addresses,
 		Events: electionEvents{p}, HandshakeTimeout: time.Duration(cfg.SyncLimit) * cfg.Tick,
 	})
 	if err != nil {
@@ -104,6 +108,9 @@ func listenPeers(cfg *Config, ready quorumListeners, log *slog.Logger, post mail
 }
 
 func address(s zoocfg.Server, port int) string { return net.JoinHostPort(s.Host(), strconv.Itoa(port)) }
+
+// onAllIPs is the port of an address on all addresses of the machine.
+func onAllIPs(address string) string { return ":" + portOf(address) }
 
 // close ends both transports. The event loop must have stopped.
 func (p *peers) close() {

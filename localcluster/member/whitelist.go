@@ -10,9 +10,10 @@ type Whitelist struct {
 }
 
 // ParseWhitelist reads the value of 4lw.commands.whitelist. Words that do not
-// exist are ignored, as in ZooKeeper.
+// exist are ignored. srvr is always answered, because zkServer.sh asks it
+// (FourLetterCommands.isEnabled).
 func ParseWhitelist(value string) Whitelist {
-	w := Whitelist{words: map[string]bool{}}
+	w := Whitelist{words: map[string]bool{"srvr": true}}
 	for _, word := range strings.Split(value, ",") {
 		word = strings.TrimSpace(word)
 		if word == "*" {
