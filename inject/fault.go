@@ -23,14 +23,10 @@ const (
 	Cut
 	// Slow is a set of lanes with latency or a limited rate.
 	Slow
-	// Disk is storage that is slow, full, failing or corrupted.
-	Disk
-	// Clock is a member with a wrong idea of the time.
-	Clock
 )
 
 var kindWords = [...]string{
-	Kill: "kill", Pause: "pause", Cut: "partition", Slow: "slow", Disk: "disk", Clock: "clock",
+	Kill: "kill", Pause: "pause", Cut: "partition", Slow: "slow",
 }
 
 func (k Kind) String() string {
@@ -79,8 +75,7 @@ type Fault struct {
 	Until *time.Time `json:"until"`
 	// Shape is how slow the links are; only a Slow fault has one.
 	Shape *link.Shape `json:"shape,omitempty"`
-	// Detail says in words what the other fields cannot: the signal, the disk
-	// error.
+	// Detail says in words what the other fields cannot: the signal.
 	Detail string `json:"detail,omitempty"`
 	// Overdue says why a fault whose time is up has not ended.
 	Overdue string `json:"overdue,omitempty"`

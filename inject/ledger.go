@@ -26,7 +26,7 @@ type Ledger struct {
 // Healing says which faults should end.
 type Healing struct {
 	// IDs are the faults to end. None means all of the kinds that a heal is
-	// about: network, disk and clock.
+	// about: partitions and slow links.
 	IDs []string `json:"ids,omitempty"`
 	// Processes, when no ids are given, ends faults of processes as well.
 	Processes bool `json:"processes,omitempty"`

@@ -75,7 +75,7 @@ func TestLedgerHeal(t *testing.T) {
 		{"ended before", Healing{IDs: []string{"f7"}}, "", nil, "f1 f2 f3 f4 f5 f6"},
 	} {
 		var l Ledger
-		for _, kind := range []Kind{Cut, Kill, Slow, Disk, Pause, Clock} {
+		for _, kind := range []Kind{Cut, Kill, Slow, Cut, Pause, Slow} {
 			l.Add(Fault{Kind: kind}, at(0), 0)
 		}
 		l.Add(Fault{Kind: Cut}, at(0), time.Second) // f7

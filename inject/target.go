@@ -8,8 +8,7 @@ import (
 // Target is an ensemble that can be broken and mended.
 //
 // A fault carries all there is to know about it, so one method breaks
-// everything; a target that has no power over a kind of thing (the clock of a
-// JVM, say) refuses it with an *UnsupportedError and changes nothing.
+// everything; a target that has no power over a kind of thing refuses it with an *UnsupportedError and changes nothing.
 type Target interface {
 	// Members says who there is and what each of them is doing at this moment.
 	Members(ctx context.Context) ([]Member, error)

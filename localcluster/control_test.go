@@ -39,7 +39,7 @@ func TestControlRefuses(t *testing.T) {
 		{"POST", "/v1/slow", `{"links":"1>2","channel":"air","shape":{"latency_seconds":1}}`, 400, CodeUsage, "air"},
 		{"POST", "/v1/slow", `{"links":"1>2","channel":"all","shape":{"latency_seconds":-1}}`, 400, CodeUsage, "latency"},
 		{"POST", "/v1/inject", `{"fault":{"kind":"plague"}}`, 400, CodeUsage, "plague"},
-		{"POST", "/v1/inject", `{"fault":{"kind":"clock"}}`, 400, CodeUsage, "not possible here"},
+		{"POST", "/v1/inject", `{"fault":{"kind":"clock"}}`, 400, CodeUsage, "want one of kill, pause, partition, slow"},
 		{"POST", "/v1/inject", `{"fault":{"kind":"kill","members":[7]}}`, 404, CodeMissing, "no member 7"},
 		{"POST", "/v1/inject", `{"fault":{"kind":"kill","detail":"HELLO"}}`, 400, CodeUsage, "HELLO"},
 		{"POST", "/v1/inject", `{"fault":{"kind":"pause"},"lease_seconds":-1}`, 400, CodeUsage, "cannot last"},
