@@ -137,28 +137,6 @@ func (s *Store) begin(f *found) error {
 	return mark.Close()
 }
 
-// Check reads what Open would, and repairs nothing: Notes say what it would repair. It is for looking at the
-// folders of a server that does not run.
-func Check(options Options) (*Recovered, error) {
-	if options.FS == nil {
-		options.FS = OS()
-	}
-	if options.Recent == 0 {
-		options.Recent = defaultRecent
-	}
-	r := reader{newLayout(options.FS, options.DataDir, options.LogDir), options}
-	f, err := r.read(noLimit)
-	if err != nil {
-		return nil, fmt.Errorf("check %s: %w", options.DataDir, err)
-	}
-	for _, repair := range f.repairs {
-		if repair.note != "" {
-			f.Notes = append(f.Notes, repair.note)
-		}
-	}
-	return &f.Recovered, nil
-}
-
 // usable returns why the Store cannot be used, or nil.
 func (s *Store) usable() error { return s.failure }
 

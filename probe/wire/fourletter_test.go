@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 )
@@ -139,29 +138,6 @@ func TestParseMntr(t *testing.T) {
 			if got[key] != value {
 				t.Errorf("%s: %s is %q, want %q", name, key, got[key], value)
 			}
-		}
-	}
-}
-
-func TestParseClients(t *testing.T) {
-	_, clients, err := ParseStat(answer(t, "stat-3.5.5-standalone.txt"))
-	if want := []ClientConn{{Addr: "0:0:0:0:0:0:0:1:45372", Received: 1}}; err != nil || !reflect.DeepEqual(clients, want) {
-		t.Errorf("stat of 3.5.5: %+v, %v", clients, err)
-	}
-	clients, err = ParseCons(answer(t, "cons-3.8.0-follower.txt"))
-	want := []ClientConn{
-		{Addr: "127.0.0.1:46758", Received: 27, Sent: 29, SessionID: 0x100001880880000, LastOp: "DELE", Timeout: 6000},
-		{Addr: "127.0.0.1:46774", Received: 1},
-	}
-	if err != nil || !reflect.DeepEqual(clients, want) {
-		t.Errorf("cons of 3.8.0: %+v, %v", clients, err)
-	}
-	if _, err := ParseCons([]byte(NotServingText)); !errors.Is(err, ErrNotServing) {
-		t.Errorf("cons of a server without quorum: %v", err)
-	}
-	for _, line := range []string{"/a(queued=0)", "/a[1](queued=x)", "/a[1](queued=0", "/](", "/127.0.0.1:1[0](sid=0xzz)"} {
-		if _, err := ParseCons([]byte(line)); !errors.Is(err, ErrGarbage) {
-			t.Errorf("ParseCons(%q): %v", line, err)
 		}
 	}
 }

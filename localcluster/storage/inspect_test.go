@@ -7,9 +7,6 @@ import (
 	"zkctl/probe/wire"
 )
 
-// What follows is for looking at files without a Store: OpenLog, ReadSnapshot and Check, declared
-// elsewhere, and a list of what there is to look at.
-
 // DataFile is a log or a snapshot.
 type DataFile struct {
 	Path string
@@ -51,4 +48,26 @@ func sizeOf(fsys FS, path string) (int64, error) {
 	}
 	defer f.Close()
 	return f.Size()
+}
+
+// Check reads what Open would, and repairs nothing: Notes say what it would repair. It is for looking at the
+// folders of a server that does not run.
+func Check(options Options) (*Recovered, error) {
+	if options.FS == nil {
+		options.FS = OS()
+	}
+	if options.Recent == 0 {
+		options.Recent = defaultRecent
+	}
+	r := reader{newLayout(options.FS, options.DataDir, options.LogDir), options}
+	f, err := r.read(noLimit)
+	if err != nil {
+		return nil, fmt.Errorf("check %s: %w", options.DataDir, err)
+	}
+	for _, repair := range f.repairs {
+		if repair.note != "" {
+			f.Notes = append(f.Notes, repair.note)
+		}
+	}
+	return &f.Recovered, nil
 }
