@@ -143,3 +143,47 @@ func TestMultiReadIsBounded(t *testing.T) {
 		t.Errorf("10 GB: %v", code)
 	}
 }
+
+// When as much waits for clients that read nothing as may, others are served with what
+// is small, and with the rest when there is room again.
+func TestAServerThatIsFullServesOthers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("fills 64 MiB, and as much in the kernel")
+	}
+	m := standalone(t, func(c *Config) { c.MaxClientConnections = 0 })
+	good, reader := connectRaw(t, m.addr), openRaw(t, m.addr, wire.ConnectRequest{Timeout: 60000, Password: wire.NoPassword(), HasReadOnly: true})
+	good.create("/big", strings.Repeat("x", 1_000_000))
+	var greedy []*rawClient
+	for range maxServerUnread>>20 + 6 {
+		c := openRaw(t, m.addr, wire.ConnectRequest{Timeout: 60000, Password: wire.NoPassword(), HasReadOnly: true})
+		c.pipeline(repeat(30, getData("/big"))...)
+		greedy = append(greedy, c)
+	}
+	refused := func() bool {
+		m.log.mu.Lock()
+		defer m.log.mu.Unlock()
+		return m.log.count([]string{"a four-letter word is not answered", "word=cons"}) > 0
+	}
+	for !refused() {
+		ask(t, m.addr, "cons")
+	}
+	large := reader.start(wire.OpGetData, getData("/big").body)
+	for range 20 {
+		good.mustCall(wire.OpSetData, &wire.SetDataRequest{Path: "/", Version: -1}, nil)
+		good.mustCall(wire.OpExists, &wire.PathWatchRequest{Path: "/big"}, nil)
+	}
+	if got := ask(t, m.addr, "ruok"); got != "imok" {
+		t.Errorf("ruok: %q", got)
+	}
+	if got := m.stat("zk_server_state"); got != "standalone" {
+		t.Errorf("mntr: %q", got)
+	}
+	for _, c := range greedy {
+		c.close()
+	}
+	if f := reader.reply(large); f.Err != wire.OK || len(f.body) < 1_000_000 {
+		t.Errorf("the large answer: %v, %d bytes", f.Err, len(f.body))
+	}
+	for ask(t, m.addr, "cons") == "" {
+	}
+}
