@@ -78,18 +78,16 @@ func (s *server) loop(ctx context.Context) error {
 		case err := <-s.writer.failed:
 			return err
 		case <-s.writer.progress:
-			s.replica.Step(zab.Persisted{Seq: s.writer.durable.Load()})
+			s.handle(nodeInput{zab.Persisted{Seq: s.writer.durable.Load()}})
 		case <-ticker.C:
 			s.replica.Tick()
 			s.admitWaiting()
 		case <-s.room:
-			s.admitWaiting()
+			s.replica.Handle(s.admitWaiting)
 		case message := <-s.fromPeers:
-			s.replica.Wake()
 			s.handle(message)
 			s.handleBatch()
 		case message := <-s.inbox:
-			s.replica.Wake()
 			s.handle(message)
 			s.handleBatch()
 		}
@@ -119,8 +117,11 @@ func (s *server) handleNext(inbox <-chan any) bool {
 	}
 }
 
-// handle is every kind of message there is.
-func (s *server) handle(message any) {
+// handle lets the replica look at the clock, if it was stopped, before each message.
+func (s *server) handle(message any) { s.replica.Handle(func() { s.dispatch(message) }) }
+
+// dispatch is every kind of message there is.
+func (s *server) dispatch(message any) {
 	switch m := message.(type) {
 	// From the client port.
 	case connOpened:
@@ -137,7 +138,7 @@ func (s *server) handle(message any) {
 	case connGone:
 		s.gone(m.c, m.err)
 
-	// From the other servers.
+	// From the other servers, and what is durable on this server's own disk.
 	case nodeInput:
 		s.replica.Step(m.in)
 	case linkOpened:
@@ -147,7 +148,6 @@ func (s *server) handle(message any) {
 	case linkClosed:
 		s.linkClosed(m)
 
-	// From this server's own disk; what is durable comes as writer.progress.
 	case snapshotDone:
 		s.snapshotDone(m)
 

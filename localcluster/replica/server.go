@@ -160,12 +160,16 @@ func (s *Server) late() bool {
 	return s.shell.Now() > s.lastTick+5*TickInterval(s.o.Zab.Tick)
 }
 
-// Wake is to be called before a message is handled: a server that was stopped
-// looks at the clock before it acts, since a leader may have been replaced
-// meanwhile, and must notice before it answers.
-func (s *Server) Wake() {
+// Handle carries out what its shell does about one message: from a client, another
+// server, or the disk. Every message passes through here, one by one, in members and
+// in the simulation. A server that was stopped looks at the clock first, since a leader
+// may have been replaced meanwhile, and must notice before it answers.
+func (s *Server) Handle(message func()) {
 	if s.late() {
 		s.Tick()
+	}
+	if s.broken == nil {
+		message()
 	}
 }
 

@@ -179,8 +179,7 @@ func (s *server) handle(do func()) {
 	case s.paused:
 		s.deferred = append(s.deferred, do)
 	default:
-		s.replica.Wake()
-		do()
+		s.replica.Handle(do)
 		s.afterMessage()
 	}
 }
