@@ -42,12 +42,11 @@ complete -o default -F _zkctl zkctl
 # zkctl completion for zsh
 _zkctl() {
     local line
-    local -a found typed
-    typed=("${(@)words[2,CURRENT]}")
+    local -a found
     while IFS= read -r line; do
         line=${line//:/\\:}
         found+=("${line/$'\t'/:}")
-    done < <("${words[1]}" ` + completeCommand + ` "${(@)typed//[\'\"]/}" 2>/dev/null)
+    done < <("${words[1]}" ` + completeCommand + ` "${(@Q)words[2,CURRENT]}" 2>/dev/null)
     if (( ${#found} )); then
         _describe zkctl found
     else

@@ -98,7 +98,7 @@ func drawBeliefs(pg *page, shown []belief) {
 		pg.para("%s %s", pg.bad("claim:"), b.Claim)
 		pg.para("%s %s", pg.good("true:"), b.Correct)
 		pg.para("shown by:")
-		pg.command(b.Command)
+		pg.raw("  " + b.Command + "\n")
 		pg.line("Look at %s.", b.LookAt)
 		pg.para("source: %s", b.Source)
 	}

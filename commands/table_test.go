@@ -55,8 +55,6 @@ func everyPage(t *testing.T, width int) map[string]string {
 		"quorum --compare 3,4,5,7,9 --availability 0.99 --mttf 90d --mttr 1h --rtt RTT --reads 0.9",
 		"quorum plan --from 3 --to 7",
 		"quorum recovery",
-		"quorum explain",
-		"quorum explain two-data-centres",
 	} {
 		columns := ""
 		if width > 0 {

@@ -91,7 +91,7 @@ func listenPeers(cfg *Config, ready quorumListeners, log *slog.Logger, post mail
 	p.quorum, err = peer.ListenQuorum(peer.QuorumOptions{
 		Listen: quorumAddress, Listener: ready.quorum,
 		Accept: p.accept, Refused: p.refused("quorum"),
-		Conn: peer.ConnOptions{MaxField: max(replica.MaxField, 2*cfg.MaxBuffer), MaxQueued: maxQueued}, Dial: dialPatiently,
+		Conn: peer.ConnOptions{MaxField: max(replica.MaxField, 2*cfg.MaxBuffer), MaxQueued: maxQueued},
 	})
 	if err != nil {
 		return nil, err
@@ -152,17 +152,13 @@ func (p *peers) accept(c *peer.Conn) peer.ConnHandler {
 	return h
 }
 
-// dial opens a connection to a leader. It is the core that counts failures,
-// because a leader that cannot be reached has to be replaced. But a Java server
-// opens its port only when it has decided to lead, some 300 ms after a quick
-// learner: so an attempt that is refused goes on for half a tick before it
-// counts as one.
+// dial tries once to open a connection to a leader. For how long it is tried again
+// is up to the core, because a leader that cannot be reached has to be replaced.
 func (p *peers) dial(d zab.Dial) {
 	server, _ := p.cfg.Ensemble.Server(int64(d.Leader))
 	ctx, cancel := context.WithCancel(context.Background())
 	p.dialing[d.Link] = cancel
 	p.leader = d.Link
-	ctx = context.WithValue(ctx, patienceKey{}, &dialPatience{cancel: cancel, until: time.Now().Add(p.cfg.Tick / 2)})
 	p.dials.Go(func() {
 		defer cancel()
 		opened := make(chan struct{})
@@ -175,24 +171,6 @@ func (p *peers) dial(d zab.Dial) {
 		}
 		p.post(linkOpened{link: d.Link, conn: conn, dialled: true})
 	})
-}
-
-// dialPatience says until when a Dial is worth repeating. It travels in the
-// context, since Quorum.Dial goes on until that ends.
-type dialPatience struct {
-	cancel context.CancelFunc
-	until  time.Time
-}
-
-type patienceKey struct{}
-
-// dialPatiently is one attempt of a Dial; the last failure ends it.
-func dialPatiently(ctx context.Context, network, addr string) (net.Conn, error) {
-	conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
-	if p, ok := ctx.Value(patienceKey{}).(*dialPatience); ok && err != nil && time.Now().After(p.until) {
-		p.cancel()
-	}
-	return conn, err
 }
 
 // linkHandler passes on what one quorum connection says.
@@ -252,7 +230,6 @@ func (e electionEvents) PeerDown(id int64, reason error) {
 
 func (e electionEvents) Unreachable(id int64, reason error) {
 	e.p.log.Info("cannot reach a server", "peer", id, "reason", reason)
-	e.p.post(nodeInput{zab.PeerDown{Peer: zab.ServerID(id)}})
 }
 
 func (e electionEvents) Refused(remote string, reason error) { e.p.refused("election")(remote, reason) }

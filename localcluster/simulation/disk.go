@@ -142,6 +142,9 @@ func (d *disk) finishLater() func() {
 // latency of one batch: mostly near the mean, at times ten times that.
 func (d *disk) latency() time.Duration {
 	mean := float64(d.s.w.setup.Fsync)
+	if d.s.w.undisturbed() {
+		return time.Duration(mean * (0.5 + d.rng.Float64()))
+	}
 	l := mean * d.rng.ExpFloat64()
 	if d.rng.IntN(50) == 0 {
 		l *= 10

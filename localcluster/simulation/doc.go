@@ -28,7 +28,9 @@
 //	healed   all faults end, all servers run
 //	proof    within bounded ticks: one leader, all servers serve; every client can
 //	         write; the sessions of dead clients are gone; all trees are equal, and
-//	         equal to the model; all disks, after a loss of power, give it back
+//	         equal to the model
+//	calm     all restart, the leader dies and comes back: each is over soon (calm.go)
+//	         all disks, after a loss of power, give everything back
 //
 // An injection point (injectionpoints.go) is where such systems fail and a fault at a random time
 // hardly ever strikes: between the epoch files and the first sync, during DIFF,
@@ -70,7 +72,7 @@
 //	no ephemeral survives its session   watches fire as promised
 //	a snapshot is whole or nothing      a crash leaves what can be recovered
 //	a sync brings its server up to date
-//	healed, hence live
+//	healed, hence live                  calm, hence soon
 //
 // Beside the swarm there are scripts, one exact sequence of events each: the known
 // defects of ZooKeeper's recovery, which the engine survives (known_*_test.go).

@@ -32,6 +32,7 @@ const (
 	FaultSync          FaultKind = "sync-error" // the N-th fsync from now fails
 	FaultFull          FaultKind = "disk-full"
 	FaultClock         FaultKind = "clock"          // Server's clock runs at N percent, and its wall clock jumps by Amount
+	FaultShut          FaultKind = "shut"           // Server's quorum port refuses connections, as that of a Java server that does not lead yet
 	FaultResign        FaultKind = "resign"         // Server leaves its role
 	FaultForceElection FaultKind = "force-election" // the servers in N, a set of bits, leave their roles and come to believe that Peer was elected
 	FaultSever         FaultKind = "sever"          // client N loses its connection, and no side is told
@@ -43,7 +44,7 @@ const (
 var FaultKinds = [...]FaultKind{
 	FaultCrash, FaultStop, FaultPower, FaultPause, FaultIsolate, FaultDeafen, FaultMute, FaultCut, FaultSplit, FaultBreak,
 	FaultLag, FaultSlowDisk, FaultStuckDisk, FaultSync, FaultFull, FaultClock, FaultResign, FaultForceElection,
-	FaultSever, FaultSleep, FaultAbandon,
+	FaultSever, FaultSleep, FaultAbandon, FaultShut,
 }
 
 // Values of Fault.Server beside ids.

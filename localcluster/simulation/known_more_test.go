@@ -33,8 +33,8 @@ import (
 // nobody can reach, for ever. Here who cannot accept a connection says so and tries
 // again (lobby.go of package peer, listener.go of package member), and a member that
 // cannot open a port does not start. Should nobody reach a leader all the same, it
-// leaves its role: when it has lost its quorum at a tick, and when it is not
-// established within initLimit.
+// leaves its role: when it has lost its quorum, and when none has come within
+// initLimit.
 func TestZOOKEEPER4203(t *testing.T) {
 	// Votes still reach everybody.
 	unreachable := func(s *script, id int) (heal func()) {
@@ -102,7 +102,7 @@ func TestZOOKEEPER4203(t *testing.T) {
 // server goes on to report the vote of the former election: same leader, another
 // round. Whoever comes next finds no quorum of votes alike, and stays outside.
 // Here votes of settled servers are compared by leader and epoch, and the epoch in
-// them is that of the leader whom they have found (vote.agrees, Node.settle).
+// them is that of the leader whom they have found (vote.agrees, Node.updateElectionVote).
 func TestZOOKEEPER1818(t *testing.T) {
 	s := newScript(t, base(5, 0))
 	s.boot(1, 2, 4)
@@ -115,6 +115,8 @@ func TestZOOKEEPER1818(t *testing.T) {
 	heal := s.cut(pair{zab.ServerID(slow), leader.id}, QuorumChannel)
 	s.boot(slow)
 	s.await("it has decided to follow", func() bool { return s.at(slow).status.Role == zab.Following })
+	// Nor does it hear the leader vote again, at which it would leave it.
+	healVotes := s.cut(pair{leader.id, zab.ServerID(slow)}, ElectionChannel)
 	s.crash(int(leader.id), storage.KillProcess)
 	s.boot(int(leader.id))
 	if again := s.leads(); again != leader {
@@ -122,6 +124,7 @@ func TestZOOKEEPER1818(t *testing.T) {
 	}
 	heal()
 	s.serves(slow)
+	healVotes()
 	if now, then := leader.status.Round, s.at(slow).status.Round; now == then {
 		t.Fatalf("leader and follower are both in round %d: the test does not test what it should", now)
 	}

@@ -77,7 +77,7 @@ func (w *World) connect(c *quorumConn, deadline time.Duration) {
 			return
 		}
 		w.push(c, 0, frame{end: true})
-	case !to.s.up:
+	case !to.s.up || to.s.shut > 0:
 		w.push(c, 0, frame{end: true})
 	default:
 		to.s.accepted++

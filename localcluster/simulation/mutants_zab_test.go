@@ -178,7 +178,7 @@ var zabMutants = []mutant{
 		name: "outstanding-not-sent",
 		file: "zab/broadcast.go", runs: 300,
 		old: `	for _, p := range n.log {
-		n.out.send(h.link, wire.QuorumPacket{Type: wire.PacketProposal, Zxid: p.Zxid, Data: p.Data})
+		n.sendTxn(h, wire.PacketProposal, p)
 	}
 `,
 		new: "",
@@ -200,7 +200,64 @@ var zabMutants = []mutant{
 		name: "leader-never-steps-down",
 		file: "zab/leader.go", runs: 300,
 		tests: []string{"TestZOOKEEPER4203/established"},
-		old:   "case n.phase == Broadcast && n.now >= l.checkAt && !n.quorumOf(ready):",
+		old:   "func (n *Node) lacksQuorum(s stage) bool { return !n.quorumOf(s) }",
+		new:   "func (n *Node) lacksQuorum(stage) bool { return false }",
+	},
+	{
+		name:  "leader-waits-for-a-quorum-that-left",
+		file:  "zab/leader.go",
+		tests: []string{"TestQuorumLostBeforeBroadcast"},
+		old:   "if l.epoch != 0 && n.lacksQuorum(sentFollowerInfo) {",
+		new:   "if n.phase == Broadcast && n.lacksQuorum(sentFollowerInfo) {",
+	},
+	{
+		name:  "five-attempts-to-reach-a-leader",
+		file:  "zab/learner.go",
+		tests: []string{"TestLeaderOpensItsPortLate"},
+		old:   "if l.epoch == 0 && n.now < l.dialUntil && n.withinReach(l.leader) {",
+		new:   "if l.epoch == 0 && l.attempts < 5 {",
+	},
+	{
+		name: "lost-voter-is-waited-for",
+		file: "zab/election.go", runs: 20,
+		old: `	r := n.reach[id]
+	return r.linked || !r.heard && n.now < n.expectUntil`,
+		new: `	return true`,
+	},
+	{
+		name:  "refused-port-is-out-of-reach",
+		file:  "zab/election.go",
+		with:  "who-has-decided-hears-nothing",
+		tests: []string{"TestCorpus/split-start"},
+		old:   "return r.linked || !r.heard && n.now < n.expectUntil",
+		new:   "return r.linked",
+	},
+	{
+		name: "who-has-decided-hears-nothing",
+		file: "zab/reconsider.go", runs: 200,
+		tests: []string{"TestLateVoter"},
+		old:   "if n.role == Looking || n.phase == Broadcast || !n.isVoter(v.leader) {",
+		new:   "if true {",
+	},
+	{
+		name:  "loser-goes-on-leading",
+		file:  "zab/reconsider.go",
+		tests: []string{"TestLateVoter/the_one_who_leads_is_outvoted"},
+		old:   "case n.role == Leading && v.state == wire.Looking && n.outvoted(v) && !n.quorumOf(sentFollowerInfo):",
+		new:   "case false:",
+	},
+	{
+		name:  "follower-of-a-loser-waits",
+		file:  "zab/reconsider.go",
+		tests: []string{"TestLateVoter/the_one_who_is_followed_goes_on"},
+		old:   "case n.learner != nil && from == n.learner.leader && n.disclaims(v):",
+		new:   "case false:",
+	},
+	{
+		name:  "quorum-elsewhere-is-ignored",
+		file:  "zab/reconsider.go",
+		tests: []string{"TestQuorumElsewhere"},
+		old:   "case n.supported(e.outOfElection, v) && n.leaderKnown(e.outOfElection, v):",
 		new:   "case false:",
 	},
 	{
@@ -268,7 +325,8 @@ var zabMutants = []mutant{
 		name:  "who-cannot-truncate-looks-for-a-leader",
 		file:  "zab/node.go",
 		tests: []string{"TestUnreachableTruncationOfAVoter"},
-		old: `	n.learner = &learner{leader: l.leader, deadline: l.deadline}
+		old: `	n.learner = n.newLearner(l.leader)
+	n.learner.deadline, n.learner.former = l.deadline, l.link
 	n.dial()`,
 		new: `	n.look("cannot truncate")`,
 	},

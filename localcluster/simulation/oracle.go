@@ -34,6 +34,7 @@ const (
 	invEphemeral = "no ephemeral survives its session"
 	invWatch     = "watches fire as promised"
 	invLiveness  = "healed, hence live"
+	invPrompt    = "calm, hence soon"
 	invNoPanic   = "no panic"
 )
 

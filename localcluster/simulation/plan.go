@@ -11,6 +11,7 @@ import (
 // plan carries out the faults of a run.
 type plan struct {
 	w       *World
+	struck  bool      // some fault has struck, or tried to
 	pending []planned // waiting for their injection point
 	undo    []*undo   // of the faults that last
 
@@ -75,6 +76,7 @@ func (p *plan) strike(f Fault, at *server) {
 	if w.calm || w.violation != nil {
 		return
 	}
+	p.struck = true
 	var targets []*server
 	switch f.Server {
 	case All:
@@ -157,6 +159,9 @@ func (p *plan) strikeServer(f Fault, s *server) bool {
 		return p.breakOff(f, s)
 	case FaultLag:
 		p.lag(f, s)
+	case FaultShut:
+		s.shut++
+		p.lasts(f.For, func() { s.shut-- })
 	case FaultResign:
 		if !s.up || s.status.Role == zab.Looking {
 			return false

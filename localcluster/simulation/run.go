@@ -67,9 +67,7 @@ var addresses = regexp.MustCompile(`goroutine \d+|0x[0-9a-f]+\??`)
 // begin starts everything.
 func (w *World) begin(faults []Fault) {
 	w.carryOut(faults)
-	for _, s := range w.servers {
-		s.start()
-	}
+	w.watchStart(w.staggered())
 	for _, c := range w.clients {
 		c.start()
 	}
@@ -104,6 +102,12 @@ func (w *World) prove() {
 	}
 	if !w.until(ticks(20), w.inStep) {
 		w.fail(invLiveness, "20 ticks later not everybody has caught up with %v: %s", w.oracle.tip, w.roles())
+		return
+	}
+	w.compareTrees()
+	w.calmly()
+	if !w.until(ticks(20), w.inStep) {
+		w.fail(invLiveness, "20 ticks after a calm failover not everybody has caught up with %v: %s", w.oracle.tip, w.roles())
 		return
 	}
 	w.compareTrees()

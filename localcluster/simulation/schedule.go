@@ -36,6 +36,7 @@ func Draw(seed uint64, nodes int) Schedule {
 	if r := rand.New(rand.NewPCG(seed, 2)); r.IntN(5) == 0 {
 		s.Setup.EpochEnd = pick(r, 5, 10, 20, 50, 200)
 	}
+	s.Setup.Stagger = pick[time.Duration](rand.New(rand.NewPCG(seed, 3)), 0, 3, 10, 10, 30, 90, 400) * time.Millisecond
 	for range pick(r, 0, 1, 1, 1, 2, 2) {
 		s.Faults = append(s.Faults, scenarios[r.IntN(len(scenarios))](r, &s.Setup)...)
 	}

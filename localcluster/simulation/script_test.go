@@ -316,6 +316,7 @@ func (s *script) isolate(id int, channel Channel) (heal func()) {
 func (s *script) end() {
 	s.t.Helper()
 	s.ok()
+	s.tap = nil // the proof brings more of everything
 	s.plan.heal()
 	leader := s.leads()
 	if leader.replica.Sessions().Alive(scriptSession) {

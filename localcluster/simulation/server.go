@@ -27,6 +27,8 @@ type server struct {
 	life     int  // how many processes there have been
 	silent   bool // down with the whole machine: nobody is told
 	paused   bool
+	kept     bool     // down, whatever would start it
+	shut     int      // how many faults keep its quorum port from opening
 	deferred []func() // what happened while paused
 	clock    clock
 	failures int // starts in a row that failed because of the disk
@@ -78,7 +80,7 @@ const dataDir = "/data"
 // start begins a process. A disk that refuses is no reason to give up: whoever
 // runs the server tries again later.
 func (s *server) start() {
-	if s.up || s.w.violation != nil {
+	if s.up || s.kept || s.w.violation != nil {
 		return
 	}
 	store, found, err := storage.Open(storage.Options{

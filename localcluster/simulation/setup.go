@@ -31,6 +31,7 @@ type Setup struct {
 	Wide        bool          // clients roam, and also ask for what few do: persistent watches, multiRead
 	Farewells   bool          // clients close their sessions behind requests that are under way
 
+	Stagger         time.Duration // servers start within it
 	Latency, Jitter time.Duration // of every link
 	Uneven          bool          // some links are slower by up to some ticks, until all is healed
 	Fsync           time.Duration // mean
@@ -119,6 +120,7 @@ func (s *Setup) check() error {
 		within("pipeline", s.Pipeline, 1, 1000),
 		within("latency", s.Latency, 0, time.Minute),
 		within("jitter", s.Jitter, 0, time.Minute),
+		within("stagger", s.Stagger, 0, time.Minute),
 		within("fsync", s.Fsync, 0, time.Minute),
 		within("chaos", s.Chaos, 0, time.Hour),
 	)

@@ -15,6 +15,7 @@ type voteLink struct {
 	ends    [2]*voteEnd
 	up      bool
 	trying  bool
+	tries   int // a newer one takes the place of one that still waits
 	retries int
 }
 
@@ -24,7 +25,7 @@ type voteEnd struct {
 	last       *wire.Notification // sent last
 	unanswered bool
 	told       bool // PeerUp was given, and PeerDown was not
-	mourned    bool // an unreachable server was reported
+	lives      int  // of what is on the way: a server that dies leaves none of it to the next
 
 	// What is on the way to this end, in order.
 	queue  []voteFrame
@@ -94,7 +95,12 @@ func (l *voteLink) move(side int) {
 		return
 	}
 	e.moving = true
-	l.w.queue.push(max(l.w.now, e.queue[0].at), func() { l.arrive(side) })
+	lives := e.lives
+	l.w.queue.push(max(l.w.now, e.queue[0].at), func() {
+		if e.lives == lives {
+			l.arrive(side)
+		}
+	})
 }
 
 func (l *voteLink) arrive(side int) {
@@ -128,7 +134,7 @@ func (l *voteLink) received(e *voteEnd, from zab.ServerID, f voteFrame) {
 		}
 		e.s.step(zab.Notified{From: from, Notification: *f.vote})
 	case f.up && !e.told:
-		e.told, e.mourned = true, false
+		e.told = true
 		e.s.step(zab.PeerUp{Peer: from})
 	case !f.up && e.told:
 		e.told = false
@@ -142,9 +148,13 @@ func (l *voteLink) try(d time.Duration) {
 		return
 	}
 	l.trying = true
+	l.tries++
+	tries := l.tries
 	l.w.after(d+time.Millisecond, func() {
-		l.trying = false
-		l.attempt()
+		if l.tries == tries {
+			l.trying = false
+			l.attempt()
+		}
 	})
 }
 
@@ -156,13 +166,6 @@ func (l *voteLink) attempt() {
 	}
 	cuts := l.w.network.line(ElectionChannel, pair{a.s.id, b.s.id}).cuts + l.w.network.line(ElectionChannel, pair{b.s.id, a.s.id}).cuts
 	if cuts > 0 || !a.s.up || !b.s.up || a.s.paused || b.s.paused {
-		for side, e := range l.ends {
-			if e.s.up && !e.mourned && !l.ends[1-side].s.silent {
-				e.mourned = true
-				peer := l.ends[1-side].s.id
-				e.s.handle(func() { e.s.step(zab.PeerDown{Peer: peer}) })
-			}
-		}
 		l.retries++
 		l.try(min(time.Second, 10*time.Millisecond<<min(max(0, l.retries-20), 7)))
 		return
@@ -199,7 +202,7 @@ func (w *World) dropVotes(s *server) {
 			if e.s != s {
 				continue
 			}
-			*e = voteEnd{s: s, at: e.at, moving: e.moving}
+			*e = voteEnd{s: s, lives: e.lives + 1}
 			if l.up && !s.silent {
 				l.up = false
 				other := l.ends[1-side]
@@ -219,6 +222,7 @@ func (w *World) renewVotes(s *server) {
 			if l.up {
 				l.breakUp()
 			}
+			l.trying = false // a process that starts does not wait for the next try of the others
 			l.try(0)
 		}
 	}

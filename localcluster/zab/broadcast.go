@@ -24,7 +24,7 @@ func (n *Node) bringUpToDate(h *learnerHandler) {
 		Packet: wire.QuorumPacket{Type: plan.mode, Zxid: plan.zxid},
 	})
 	for _, p := range plan.tail {
-		n.out.send(h.link, wire.QuorumPacket{Type: wire.PacketProposal, Zxid: p.Zxid, Data: p.Data})
+		n.sendTxn(h, wire.PacketProposal, p)
 		n.out.send(h.link, wire.QuorumPacket{Type: wire.PacketCommit, Zxid: p.Zxid})
 	}
 	n.out.send(h.link, wire.QuorumPacket{
@@ -35,8 +35,13 @@ func (n *Node) bringUpToDate(h *learnerHandler) {
 		return
 	}
 	for _, p := range n.log {
-		n.out.send(h.link, wire.QuorumPacket{Type: wire.PacketProposal, Zxid: p.Zxid, Data: p.Data})
+		n.sendTxn(h, wire.PacketProposal, p)
 	}
+}
+
+func (n *Node) sendTxn(h *learnerHandler, t wire.PacketType, p wire.Proposal) {
+	h.large.sent(p)
+	n.out.send(h.link, wire.QuorumPacket{Type: t, Zxid: p.Zxid, Data: p.Data})
 }
 
 // fromLearner handles a packet from a learner.
@@ -48,6 +53,9 @@ func (n *Node) fromLearner(h *learnerHandler, p wire.QuorumPacket) {
 	case wire.PacketAck:
 		n.ack(h, p.Zxid)
 	case wire.PacketPing, wire.PacketRequest, wire.PacketRevalidate:
+		if p.Type == wire.PacketPing {
+			h.large.read(p.Zxid) // a learner sends the zxid of the ping back
+		}
 		n.out.Forward = append(n.out.Forward, Forward{Link: h.link, From: h.id, Packet: p})
 	default:
 		n.expel(h, fmt.Sprintf("unexpected packet %v", p.Type))
@@ -65,6 +73,7 @@ func (n *Node) ack(h *learnerHandler, z wire.Zxid) {
 	if z.Counter() != 0 {
 		if z <= n.lastLogged {
 			h.acked = max(h.acked, z)
+			h.large.read(z)
 		}
 		if h.stage >= ready {
 			n.commitAcked()
@@ -75,6 +84,7 @@ func (n *Node) ack(h *learnerHandler, z wire.Zxid) {
 		return // the second one, for UPTODATE
 	}
 	h.stage = ready
+	h.large.read(n.history.last())
 	if n.phase == Broadcast {
 		n.serve(h)
 		n.commitAcked()
@@ -148,7 +158,7 @@ func (n *Node) proposed(p wire.Proposal) {
 	}
 	for _, h := range n.leader.order {
 		if h.stage >= synchronized && !h.observer {
-			n.out.send(h.link, wire.QuorumPacket{Type: wire.PacketProposal, Zxid: p.Zxid, Data: p.Data})
+			n.sendTxn(h, wire.PacketProposal, p)
 		}
 	}
 }
@@ -171,7 +181,7 @@ func (n *Node) commitAcked() {
 		}
 		for _, p := range committed {
 			if h.observer {
-				n.out.send(h.link, wire.QuorumPacket{Type: wire.PacketInform, Zxid: p.Zxid, Data: p.Data})
+				n.sendTxn(h, wire.PacketInform, p)
 			} else {
 				n.out.send(h.link, wire.QuorumPacket{Type: wire.PacketCommit, Zxid: p.Zxid})
 			}

@@ -40,8 +40,9 @@ type Config struct {
 	ConfigText string
 
 	// FinalizeWait is how long a server with a quorum of votes waits for a
-	// better one, unless every voter that it can reach has voted alike
-	// (ZooKeeper's finalizeWait; 0 means its default, 200 ms).
+	// better one, unless every voter within reach has voted alike, and how
+	// long after its start a voter that it has not heard of counts as being
+	// within reach (ZooKeeper's finalizeWait; 0 means its default, 200 ms).
 	FinalizeWait time.Duration
 
 	// MaxNotificationInterval bounds the doubling interval at which a
@@ -51,12 +52,12 @@ type Config struct {
 
 const (
 	defaultHistory       = 500
-	defaultFinalizeWait  = 200 * time.Millisecond
+	DefaultFinalizeWait  = 200 * time.Millisecond
 	notificationInterval = 200 * time.Millisecond
 
 	// A learner may find its leader not listening yet, because the leader
-	// counts its votes a moment later: it tries again, as ZooKeeper does.
-	dialAttempts = 5
+	// counts its votes a moment later: it tries again, as ZooKeeper does, until
+	// learner.dialUntil.
 	dialInterval = 100 * time.Millisecond
 )
 
@@ -76,7 +77,7 @@ func (c *Config) withDefaults() {
 		c.LastCounter = math.MaxUint32
 	}
 	if c.FinalizeWait == 0 {
-		c.FinalizeWait = defaultFinalizeWait
+		c.FinalizeWait = DefaultFinalizeWait
 	}
 	if c.MaxNotificationInterval == 0 {
 		c.MaxNotificationInterval = max(10*c.Tick, notificationInterval)

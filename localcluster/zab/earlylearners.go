@@ -11,8 +11,8 @@ import (
 // servers finish an election at different times. ZooKeeper's leader does not listen yet
 // at this time, and its learners connect again.
 //
-// Invariant: empty while Following or Observing; at most earlyLearnersLimit of them,
-// since any process can connect.
+// Invariant: there are none unless this server is Looking and votes for itself; each
+// link is there once; at most earlyLearnersLimit of them, since any process can connect.
 type earlyLearners struct {
 	pending []pendingLearner // in order of arrival
 }
@@ -30,16 +30,26 @@ const earlyLearnersLimit = 64
 func (n *Node) firstPacket(link LinkID, p wire.QuorumPacket) {
 	isInfo := p.Type == wire.PacketFollowerInfo || p.Type == wire.PacketObserverInfo
 	switch {
+	case n.early.has(link):
+		// ZooKeeper takes the second packet for the ACKEPOCH that must come next,
+		// and hangs up (LearnerHandler.run).
+		n.out.event(Event{Kind: PeerMisbehaved, Reason: p.Type.String() + " before LEADERINFO was sent"})
+		n.early.remove(link)
+		n.close(link)
 	case !isInfo:
 		n.out.event(Event{Kind: PeerMisbehaved, Reason: "first packet on a quorum connection was " + p.Type.String()})
 		n.close(link)
 	case n.role == Leading && !n.cfg.Standalone:
 		n.admit(link, p)
-	case n.role == Looking && len(n.early.pending) < earlyLearnersLimit:
+	case n.role == Looking && n.election.proposal.leader == n.cfg.ID && len(n.early.pending) < earlyLearnersLimit:
 		n.early.pending = append(n.early.pending, pendingLearner{link, p, n.now + n.ticks(n.cfg.InitLimit)})
 	default:
 		n.close(link)
 	}
+}
+
+func (e *earlyLearners) has(link LinkID) bool {
+	return slices.ContainsFunc(e.pending, func(p pendingLearner) bool { return p.link == link })
 }
 
 func (e *earlyLearners) remove(link LinkID) {

@@ -17,7 +17,7 @@ const notificationVersion = 2
 //	LOOKING ── tell all ── collect votes of the round ┤
 //	              ▲                                   │ a quorum votes alike
 //	              │ nobody answers: again             ▼
-//	              └── (interval doubles)      all reachable voters do too, or
+//	              └── (interval doubles)      all voters within reach do too, or
 //	                                          finalizeWait passes without a better one
 //	                                                  │
 //	  a quorum of settled servers, its ───────────────┤
@@ -25,8 +25,11 @@ const notificationVersion = 2
 //	                                       LEADING, FOLLOWING or OBSERVING
 //
 // Safety does not rest on it (discovery does that): a wrong guess costs time.
-// So a server that sees every voter it can reach agree decides at once, where
-// ZooKeeper waits out its 200 ms.
+// So a server that sees every voter within reach agree decides at once, where
+// ZooKeeper waits out its 200 ms. Votes of a round only get better, so where all
+// voters have voted alike none of them can change its mind: an election in which
+// all take part cannot split. One that goes on without some voters can, and a
+// server that finds out leaves what it has decided (reconsider.go).
 type election struct {
 	round    int64 // logical clock; 0 at process start, in memory only
 	proposal vote  // while looking: the candidate; later: the settled vote
@@ -37,10 +40,29 @@ type election struct {
 	resendAt      time.Duration
 	interval      time.Duration
 
-	// Until then settled servers are not believed: this server has just
-	// failed to join a leader, and would try again at once, and fail, as
-	// fast as the network carries it.
+	// What this server has just tried and failed at it would try again at once,
+	// and fail, as fast as the network carries it. So settled servers that name
+	// the leader which it could not join are not believed until patience; and
+	// until hurryAt it waits out finalizeWait.
+	failed   ServerID
 	patience time.Duration
+	hurryAt  time.Duration
+}
+
+// reach is what this server knows of the way to another one.
+type reach struct {
+	linked bool // the election channel is up
+	heard  bool // it has sent a vote: it was there
+}
+
+// withinReach tells whether a voter's vote is worth waiting for. That a voter's
+// port refuses, while servers start, says nothing about the next moment: what is
+// out of reach is a voter that was there and whose link broke, or one that has not
+// come within finalizeWait of this server's start. (A link that came up proves less
+// than a vote: it may end at a proxy.)
+func (n *Node) withinReach(id ServerID) bool {
+	r := n.reach[id]
+	return r.linked || !r.heard && n.now < n.expectUntil
 }
 
 // lookForLeader begins a new round.
@@ -49,9 +71,6 @@ func (n *Node) lookForLeader() {
 	e.round++
 	e.recvset, e.outOfElection = map[ServerID]vote{}, map[ServerID]vote{}
 	e.interval = notificationInterval
-	if n.phase != Broadcast && n.phase != Election {
-		e.patience = n.now + n.cfg.Tick/2
-	}
 	n.role, n.phase = Looking, Election
 	n.out.event(Event{Kind: ElectionStarted, Round: e.round, Epoch: n.currentEpoch, Zxid: n.lastLogged})
 	n.propose(n.ownVote())
@@ -77,14 +96,25 @@ func (n *Node) propose(v vote) {
 	v.round, v.state, v.version = e.round, wire.Looking, 0
 	e.proposal = v
 	e.decideAt = 0
-	e.resendAt = n.now + e.interval
-	if e.patience > n.now {
-		e.resendAt = e.patience
-	}
+	e.resendAt = n.nextResend()
 	if n.isVoter(n.cfg.ID) {
 		e.recvset[n.cfg.ID] = v
 	}
+	if v.leader != n.cfg.ID {
+		n.early.closeAll(n) // it will not lead in this round
+	}
 	n.notifyAll()
+}
+
+// nextResend is when the vote is repeated: also as soon as all answers are
+// believed again.
+func (n *Node) nextResend() time.Duration {
+	e := &n.election
+	at := n.now + e.interval
+	if e.patience > n.now {
+		at = min(at, e.patience)
+	}
+	return at
 }
 
 func (n *Node) notifyAll() {
@@ -112,6 +142,12 @@ func (n *Node) notified(from ServerID, x wire.Notification) {
 	if n.cfg.Standalone || from == n.cfg.ID {
 		return
 	}
+	if n.isVoter(from) {
+		n.reach[from] = reach{linked: n.reach[from].linked, heard: true}
+		if n.reconsider(from, voteOf(x)) {
+			return // its vote has gone out to all
+		}
+	}
 	if !n.isVoter(from) || n.role != Looking {
 		// Observers, and whoever is late, learn how things stand; but
 		// observers have nothing to tell each other.
@@ -135,6 +171,7 @@ func (n *Node) notified(from ServerID, x wire.Notification) {
 // lookingVote takes a vote from a server that looks for a leader too.
 func (n *Node) lookingVote(from ServerID, v vote) {
 	e := &n.election
+	delete(e.outOfElection, from)
 	if v.zxid == -1 || n.lastLogged == -1 {
 		return // a database that is not initialized has no say
 	}
@@ -188,11 +225,11 @@ func (n *Node) count() {
 // decideIfUnanimous ends the wait early when nobody is left to wait for.
 func (n *Node) decideIfUnanimous() {
 	e := &n.election
-	if e.decideAt == 0 {
+	if e.decideAt == 0 || n.now < e.hurryAt {
 		return
 	}
 	for _, id := range n.voters {
-		if id == n.cfg.ID || !n.reachable[id] {
+		if id == n.cfg.ID || !n.withinReach(id) {
 			continue
 		}
 		if v, ok := e.recvset[id]; !ok || !v.agrees(e.proposal) {
@@ -205,7 +242,7 @@ func (n *Node) decideIfUnanimous() {
 // outOfElectionVote takes a vote from a server that follows or leads.
 func (n *Node) outOfElectionVote(from ServerID, v vote) {
 	e := &n.election
-	if n.now < e.patience {
+	if n.impatient(v.leader) {
 		return
 	}
 	if v.round == e.round {
@@ -222,6 +259,11 @@ func (n *Node) outOfElectionVote(from ServerID, v vote) {
 		e.round = v.round
 		n.decide(v)
 	}
+}
+
+// impatient tells whether it is too early to try a leader again.
+func (n *Node) impatient(leader ServerID) bool {
+	return leader == n.election.failed && n.now < n.election.patience
 }
 
 func (n *Node) supported(votes map[ServerID]vote, v vote) bool {
@@ -247,13 +289,15 @@ func (n *Node) decide(v vote) {
 	e := &n.election
 	e.proposal = v
 	e.decideAt = 0
-	e.recvset, e.outOfElection = nil, nil
+	votedForItself := e.recvset[v.leader].leader == v.leader || e.outOfElection[v.leader].state == wire.Leading
+	e.recvset = nil
 	n.out.event(Event{Kind: LeaderElected, Peer: v.leader, Round: e.round, Epoch: v.peerEpoch, Zxid: v.zxid})
 	if v.leader == n.cfg.ID {
 		n.lead()
 		return
 	}
 	n.follow(v.leader)
+	n.learner.claimed = votedForItself
 }
 
 func (n *Node) electionTick() {
@@ -262,21 +306,25 @@ func (n *Node) electionTick() {
 		n.decide(e.proposal)
 		return
 	}
-	if n.now >= e.resendAt {
+	n.decideIfUnanimous() // a voter may not be expected any more
+	if n.role == Looking && n.now >= e.resendAt {
 		e.interval = min(2*e.interval, n.cfg.MaxNotificationInterval)
-		e.resendAt = n.now + e.interval
+		e.resendAt = n.nextResend()
 		n.notifyAll()
 	}
 }
 
 // updateElectionVote makes the vote that others are told agree, among all who follow the
-// same leader, once the new epoch stands. Observers are told at once: nobody
-// waits for their vote, so they may be asking at long intervals.
+// same leader, once the new epoch stands. All are told at once: a voter that has
+// decided otherwise asks no more (Node.reconsider), and observers, for whose votes no
+// server waits, may be asking at long intervals.
 func (n *Node) updateElectionVote(epoch int64) {
 	n.election.proposal.peerEpoch = epoch
+	n.election.outOfElection = nil
 	if n.role == Observing {
 		return
 	}
+	n.notifyAll()
 	for _, id := range n.cfg.Observers {
 		if id != n.cfg.ID {
 			n.notify(id)

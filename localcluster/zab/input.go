@@ -42,7 +42,7 @@ type (
 	// PeerUp says that the election channel to a server works.
 	PeerUp struct{ Peer ServerID }
 
-	// PeerDown says that it broke, or that the server refuses connections.
+	// PeerDown says that it broke.
 	PeerDown struct{ Peer ServerID }
 
 	// Connected says that a quorum connection is open: one that a learner

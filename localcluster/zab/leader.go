@@ -37,6 +37,7 @@ type leader struct {
 	oldEpoch int64
 
 	ownAck   wire.Zxid     // the end of the own durable log, for this epoch's proposals
+	shrunk   bool          // learners were lost: is there still a quorum?
 	deadline time.Duration // for being established
 	pingAt   time.Duration
 	checkAt  time.Duration // when to look whether a quorum still follows
@@ -64,6 +65,7 @@ type learnerHandler struct {
 	lastZxid      wire.Zxid // from ACKEPOCH
 	promised      bool      // its ACKEPOCH counts: it had not promised this epoch before
 	acked         wire.Zxid // highest proposal acknowledged
+	large         large     // of what it was sent
 	heard         time.Duration
 	deadline      time.Duration // for getting ready
 }
@@ -298,12 +300,33 @@ func (n *Node) expel(h *learnerHandler, reason string) {
 	n.learnerGone(h, reason)
 }
 
-// learnerGone forgets a learner. Whether a quorum is left is looked at once a
-// tick, as in ZooKeeper, so that a follower may come back in between.
+// learnerGone forgets a learner.
 func (n *Node) learnerGone(h *learnerHandler, reason string) {
 	n.leader.remove(h)
+	n.leader.shrunk = true
+	reason += h.large.hint()
 	n.out.event(Event{Kind: LearnerLost, Peer: h.id, Reason: reason})
 }
+
+// stepDownAlone ends the leadership of a server that had gathered a quorum of
+// learners and has lost it, whatever it still waits for from them: to wait out
+// initLimit, as ZooKeeper does before broadcast, would keep others from electing a
+// leader that can serve. A follower that has connected anew in the same step counts,
+// although it is not synchronized: it has a tick for that (leaderTick).
+func (n *Node) stepDownAlone() {
+	l := n.leader
+	if l == nil || !l.shrunk {
+		return
+	}
+	l.shrunk = false
+	if l.epoch != 0 && n.lacksQuorum(sentFollowerInfo) {
+		n.look("no quorum of followers left")
+	}
+}
+
+// lacksQuorum tells whether too few learners have come as far as s for this server to
+// go on leading.
+func (n *Node) lacksQuorum(s stage) bool { return !n.quorumOf(s) }
 
 func (n *Node) leaderTick() {
 	if n.cfg.Standalone {
@@ -321,7 +344,7 @@ func (n *Node) leaderTick() {
 	switch {
 	case n.phase != Broadcast && n.now >= l.deadline:
 		n.look("no quorum of followers within initLimit")
-	case n.phase == Broadcast && n.now >= l.checkAt && !n.quorumOf(ready):
+	case n.phase == Broadcast && n.now >= l.checkAt && n.lacksQuorum(ready):
 		n.look("no quorum of followers left")
 	case n.phase == Broadcast && n.epochUsedUp() && n.applied == n.lastLogged:
 		n.look(fmt.Sprintf("a new epoch is needed: zxid %v is the last of this one", n.lastLogged))

@@ -23,10 +23,15 @@ const protocolVersion = 0x10000
 type learner struct {
 	leader   ServerID
 	link     LinkID // 0 while waiting to dial again
+	former   LinkID // the one before, until the leader has answered on link; 0: none
 	attempts int
 	redialAt time.Duration
 	heard    time.Duration // when the leader's last packet came
 	deadline time.Duration // for reaching the broadcast phase
+
+	connected bool          // link is open
+	dialUntil time.Duration // for the leader to open its port
+	claimed   bool          // the leader has itself said that it leads, or votes for itself
 
 	epoch     int64           // from LEADERINFO; 0 before
 	answer    int64           // what ACKEPOCH will carry: the current epoch, or alreadyPromised
@@ -44,15 +49,25 @@ func (n *Node) follow(leader ServerID) {
 	if n.isVoter(n.cfg.ID) {
 		n.role = Following
 	}
-	n.learner = &learner{leader: leader, heard: n.now, deadline: n.now + n.ticks(n.cfg.InitLimit)}
+	n.learner = n.newLearner(leader)
 	n.early.closeAll(n)
 	n.dial()
+}
+
+// newLearner is a learner that has said nothing to its leader. Half of initLimit is
+// for reaching it, so that there is as much left to synchronize. A ZooKeeper server
+// opens its quorum port when it has decided to lead, which is some 300 ms after
+// learners that did not wait out finalizeWait, and longer on a busy machine; its own
+// learners try five times, 100 ms apart (Learner.connectToLeader).
+func (n *Node) newLearner(leader ServerID) *learner {
+	limit := n.ticks(n.cfg.InitLimit)
+	return &learner{leader: leader, heard: n.now, deadline: n.now + limit, dialUntil: n.now + limit/2}
 }
 
 func (n *Node) dial() {
 	l := n.learner
 	n.dials++
-	l.link = LinkID(n.dials)
+	l.link, l.connected = LinkID(n.dials), false
 	l.attempts++
 	l.heard = n.now
 	n.out.Dial = append(n.out.Dial, Dial{Link: l.link, Leader: l.leader})
@@ -73,11 +88,12 @@ func (n *Node) sendFollowerInfo() {
 func (n *Node) toLeader(p wire.QuorumPacket) { n.out.send(n.learner.link, p) }
 
 // leaderGone handles the loss of the link to the leader. Before the leader
-// has said anything it may just not be ready: it counts its votes by itself.
+// has said anything it may just not be ready: it counts its votes by itself. It is
+// not waited for when its link on the election channel broke too.
 func (n *Node) leaderGone() {
 	l := n.learner
 	l.link = 0
-	if l.epoch == 0 && l.attempts < dialAttempts {
+	if l.epoch == 0 && n.now < l.dialUntil && n.withinReach(l.leader) {
 		l.redialAt = n.now + dialInterval
 		if l.attempts == 1 {
 			l.redialAt = n.now + dialInterval/5 // most often it is a matter of milliseconds
@@ -87,11 +103,20 @@ func (n *Node) leaderGone() {
 	n.look(fmt.Sprintf("lost the leader, server %d", l.leader))
 }
 
+func (n *Node) closeFormer() {
+	if l := n.learner; l.former != 0 {
+		n.close(l.former)
+		l.former = 0
+	}
+}
+
 func (n *Node) learnerTick() {
 	l := n.learner
 	switch {
 	case n.phase != Broadcast && n.now >= l.deadline:
 		n.look(fmt.Sprintf("not synchronized with server %d within initLimit", l.leader))
+	case l.epoch == 0 && !l.connected && n.now >= l.dialUntil:
+		n.look(fmt.Sprintf("server %d has not opened its quorum port within half of initLimit", l.leader))
 	case l.link == 0 && n.now >= l.redialAt:
 		n.dial()
 	case n.phase == Broadcast && n.now >= l.heard+n.ticks(n.cfg.SyncLimit):
@@ -159,6 +184,7 @@ func (n *Node) newEpoch(p wire.QuorumPacket) {
 		return
 	}
 	l.epoch = epoch
+	n.closeFormer()
 	// A promise made before, to a leader that may have been another one,
 	// is not made again: it does not count towards this leader's quorum.
 	l.answer = n.currentEpoch

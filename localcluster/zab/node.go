@@ -106,7 +106,8 @@ type Node struct {
 	writes writeQueue
 	dials  uint64 // running number of dialled links
 
-	reachable map[ServerID]bool // election channel up
+	reach       map[ServerID]reach
+	expectUntil time.Duration // until then voters that were never heard of may still be starting
 
 	// needsSnapshot is set when the disk does not reach back to where this
 	// server leaves its leader's history, until a SNAP has come.
@@ -136,7 +137,7 @@ func New(cfg Config, rec Recovered) (*Node, error) {
 		lastLogged:    rec.LastZxid,
 		applied:       rec.LastZxid,
 		history:       history{limit: cfg.History},
-		reachable:     map[ServerID]bool{},
+		reach:         map[ServerID]reach{},
 	}
 	if cfg.Voters != nil {
 		for _, id := range cfg.Voters.Voters() {
@@ -184,6 +185,7 @@ func (n *Node) Step(now time.Duration, in Input) Output {
 			n.look(in.Reason)
 		}
 	}
+	n.stepDownAlone()
 	n.out = nil
 	return out
 }
@@ -224,6 +226,7 @@ func (n *Node) start() {
 		n.leadAlone()
 		return
 	}
+	n.expectUntil = n.now + n.cfg.FinalizeWait
 	n.lookForLeader()
 }
 
@@ -240,14 +243,14 @@ func (n *Node) tick() {
 }
 
 func (n *Node) peerUp(peer ServerID) {
-	n.reachable[peer] = true
+	n.reach[peer] = reach{linked: true, heard: n.reach[peer].heard}
 	if n.role == Looking && n.isVoter(peer) {
 		n.notify(peer) // it may have missed the vote
 	}
 }
 
 func (n *Node) peerDown(peer ServerID) {
-	delete(n.reachable, peer)
+	n.reach[peer] = reach{heard: n.reach[peer].heard}
 	if n.role == Looking {
 		n.decideIfUnanimous()
 	}
@@ -258,6 +261,8 @@ func (n *Node) received(link LinkID, p wire.QuorumPacket) {
 	switch {
 	case n.learner != nil && n.learner.link == link:
 		n.fromLeader(p)
+	case n.learner != nil && n.learner.former == link:
+		// It was said before the leader knew of the new link.
 	case n.leader != nil && n.leader.learners[link] != nil:
 		n.fromLearner(n.leader.learners[link], p)
 	default:
@@ -267,6 +272,7 @@ func (n *Node) received(link LinkID, p wire.QuorumPacket) {
 
 func (n *Node) connected(link LinkID) {
 	if n.learner != nil && n.learner.link == link {
+		n.learner.connected = true
 		n.sendFollowerInfo()
 	}
 	// A link that a learner opened says nothing until its first packet.
@@ -282,11 +288,28 @@ func (n *Node) disconnected(link LinkID) {
 	}
 }
 
-// look leaves whatever role this server has, and looks for a leader.
+// look leaves whatever role this server has, and looks for a leader. One that has
+// failed before its leader was established takes its time: see election.patience.
 func (n *Node) look(reason string) {
+	if n.phase != Broadcast {
+		e := &n.election
+		e.hurryAt = n.now + n.cfg.FinalizeWait
+		if n.learner != nil {
+			e.failed, e.patience = n.learner.leader, n.now+n.cfg.Tick/2
+		}
+	}
+	n.leave(reason)
+	n.lookForLeader()
+}
+
+// leave ends whatever role this server has.
+func (n *Node) leave(reason string) {
 	n.out.event(Event{Kind: Resigned, Epoch: n.currentEpoch, Zxid: n.lastLogged, Reason: reason})
-	if n.learner != nil && n.learner.link != 0 {
-		n.close(n.learner.link)
+	if l := n.learner; l != nil {
+		n.closeFormer()
+		if l.link != 0 {
+			n.close(l.link)
+		}
 	}
 	if n.leader != nil {
 		for _, l := range n.leader.order {
@@ -296,7 +319,6 @@ func (n *Node) look(reason string) {
 	n.learner, n.leader = nil, nil
 	n.writes.forget()
 	n.fastForward()
-	n.lookForLeader()
 }
 
 // fastForward makes the tree hold all that the log holds: see
@@ -340,10 +362,12 @@ func (n *Node) isVoter(id ServerID) bool {
 
 func (n *Node) ticks(count int) time.Duration { return time.Duration(count) * n.cfg.Tick }
 
-// rollbackFailed leaves the leader and comes back at once, with a claim that
-// makes it send a SNAP (Node.claim). To look for a leader instead could be in
-// vain: this server may be the one without which its leader has no quorum yet,
-// and nobody else who looks would find enough servers that follow it.
+// rollbackFailed comes to the leader anew, with a claim that makes it send a SNAP
+// (Node.claim). The link that there is stays open until the leader has taken the
+// new one in its place, so that it does not find itself without this server. To look
+// for a leader instead could be in vain: this server may be the one without which its
+// leader has no quorum yet, and no other server that looks would find enough servers
+// that follow it.
 // (ZooKeeper's learner ends its process, is started again, is told to truncate
 // again, and so on.)
 func (n *Node) rollbackFailed() {
@@ -352,9 +376,9 @@ func (n *Node) rollbackFailed() {
 		return
 	}
 	n.needsSnapshot = true
-	n.close(l.link)
 	n.phase = Discovery
-	n.learner = &learner{leader: l.leader, deadline: l.deadline}
+	n.learner = n.newLearner(l.leader)
+	n.learner.deadline, n.learner.former = l.deadline, l.link
 	n.dial()
 }
 

@@ -1,0 +1,148 @@
+package simulation
+
+import (
+	"testing"
+	"time"
+
+	"zkctl/localcluster/storage"
+	"zkctl/localcluster/zab"
+)
+
+// Servers that start together, that come late, or that lose what they had begun with,
+// and what they must not wait for. ZooKeeper waits finalizeWait in every election, and
+// initLimit when an election was wrong all the same.
+
+// soon lets a time pass in which nothing of the protocol runs out, and tells whether
+// these servers serve then, under this leader.
+func (s *script) soon(leader int, ids ...int) {
+	s.t.Helper()
+	if !s.until(100*time.Millisecond, func() bool {
+		for _, id := range append(ids, leader) {
+			if x := s.at(id); !x.status.Serving || x.status.Leader != zab.ServerID(leader) {
+				return false
+			}
+		}
+		return true
+	}) {
+		s.ok()
+		s.t.Fatalf("100 ms later %v and their leader, server %d, do not serve: %s", ids, leader, s.roles())
+	}
+}
+
+// decided waits until a server follows or leads, with this leader.
+func (s *script) decided(leader int, ids ...int) {
+	s.t.Helper()
+	for _, id := range ids {
+		s.await("it has decided", func() bool { return s.at(id).status.Leader == zab.ServerID(leader) })
+	}
+}
+
+// A voter comes when those who came first have just stopped expecting it: some of them
+// have decided without it, and the others, who are younger, go on to vote for it.
+func TestLateVoter(t *testing.T) {
+	const between = 150 * time.Millisecond // of finalizeWait's 200
+	t.Run("the one who is followed goes on", func(t *testing.T) {
+		s := newScript(t, base(4, 0))
+		s.boot(1, 2)
+		s.run(between)
+		s.boot(3)
+		s.decided(3, 1, 2)
+		if s.at(3).status.Role != zab.Looking {
+			t.Fatal("server 3 leads: the test does not test what it should")
+		}
+		s.boot(4)
+		s.soon(4, 1, 2, 3)
+		s.end()
+	})
+	t.Run("the one who leads is outvoted", func(t *testing.T) {
+		s := newScript(t, base(4, 0))
+		s.boot(3)
+		s.run(between)
+		s.boot(1, 2)
+		s.decided(3, 3)
+		if s.at(1).status.Role != zab.Looking || s.at(2).status.Role != zab.Looking {
+			t.Fatal("a server follows 3 already: the test does not test what it should")
+		}
+		s.boot(4)
+		s.soon(4, 1, 2, 3)
+		s.end()
+	})
+}
+
+// A server has decided to follow another one that does not lead and does not say so,
+// while a quorum has a leader. It hears of that when it asks.
+func TestQuorumElsewhere(t *testing.T) {
+	s := newScript(t, base(5, 0))
+	s.boot()
+	s.leads(5)
+	s.serves(1, 2, 3, 4)
+	heal := s.cut(pair{4, 1}, ElectionChannel)
+	s.forceElection(1<<0, 4)
+	s.soon(5, 1)
+	heal()
+	s.end()
+}
+
+// A leader has gathered a quorum, and loses it before all that it has to do with it is
+// done. It looks for another one at once, and so is there for a third server that comes.
+func TestQuorumLostBeforeBroadcast(t *testing.T) {
+	for name, at := range map[string]zab.EventKind{"discovery": zab.EpochAccepted, "synchronization": zab.SyncReceived} {
+		t.Run(name, func(t *testing.T) {
+			s := newScript(t, base(3, 0))
+			var release func()
+			s.hooks = append(s.hooks, func(from *server, e zab.Event) {
+				if from.id == 2 && e.Kind == at && release == nil {
+					release = s.hold(2)
+				}
+			})
+			s.boot(2, 3)
+			s.await("server 2's disk holds up "+name, func() bool { return release != nil })
+			s.run(20 * time.Millisecond)
+			if x := s.at(3).status; x.Role != zab.Leading || x.Serving {
+				t.Fatalf("server 3 is %v in %v: the test does not test what it should", x.Role, x.Phase)
+			}
+			s.crash(2, storage.KillProcess)
+			release()
+			if !s.until(10*time.Millisecond, func() bool { return s.at(3).status.Role == zab.Looking }) {
+				s.ok()
+				t.Fatalf("server 3 has lost its quorum, and leads on: %s", s.roles())
+			}
+			s.boot(1)
+			s.leads()
+			s.serves(1, 3)
+			s.end()
+		})
+	}
+}
+
+// A Java server opens its quorum port when it has decided to lead, which is later than
+// those who follow it do, and late on a busy machine. They go on trying for half of
+// initLimit, and do not make it lead for nothing.
+func TestLeaderOpensItsPortLate(t *testing.T) {
+	s := newScript(t, base(3, 0))
+	s.at(3).shut++
+	left := 0
+	s.hooks = append(s.hooks, func(at *server, e zab.Event) {
+		if e.Kind == zab.Resigned {
+			left++
+		}
+	})
+	s.boot()
+	s.decided(3, 1, 2, 3)
+	limit := time.Duration(s.setup.InitLimit) * s.setup.Tick / 2
+	s.run(limit - 100*time.Millisecond)
+	s.at(3).shut--
+	s.soon(3, 1, 2)
+	if left > 0 {
+		t.Errorf("servers have left their roles %d times", left)
+	}
+	s.end()
+	// A port that stays shut is given up.
+	s = newScript(t, base(3, 0))
+	s.at(3).shut++
+	s.boot()
+	s.decided(3, 1)
+	s.await("server 1 gives server 3 up", func() bool { return s.at(1).status.Role == zab.Looking })
+	s.at(3).shut--
+	s.end()
+}
