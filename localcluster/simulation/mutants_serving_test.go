@@ -138,8 +138,8 @@ var servingMutants = []mutant{
 	{
 		name: "persistent-watch-is-used-up",
 		file: "datatree/watchtable.go", runs: 100,
-		old: `		t.remove(path, w, onceMode)`,
-		new: `		t.remove(path, w, anyMode)`,
+		old: `		if e.modes &^= onceMode; e.modes != 0 {`,
+		new: `		if e.modes &^= anyMode; e.modes != 0 {`,
 	},
 	{
 		name: "lost-watches-are-not-set-again",
