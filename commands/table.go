@@ -5,6 +5,9 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/olekukonko/tablewriter"
+	"github.com/olekukonko/tablewriter/tw"
 )
 
 // column is the head of a table's column.
@@ -174,22 +177,32 @@ func shortened(text string, width int) string {
 	return cut
 }
 
-// write draws the rows, the cells padded to the width of their column.
+// write draws the rows with tablewriter, the library that the project's owner has chosen for
+// tables; it stays although the drawing alone is a page of code.
 func (g *grid) write(b *bytes.Buffer) {
-	widths := g.widths()
-	for _, row := range g.rows {
-		var line strings.Builder
-		for i, cell := range row {
-			if i > 0 {
-				line.WriteString(strings.Repeat(" ", gap))
-			}
-			padding := strings.Repeat(" ", widths[i]-visible(cell))
-			if g.columns[i].right {
-				line.WriteString(padding + cell)
-			} else {
-				line.WriteString(cell + padding)
-			}
+	align := make([]tw.Align, len(g.columns))
+	for i, c := range g.columns {
+		align[i] = tw.AlignLeft
+		if c.right {
+			align[i] = tw.AlignRight
 		}
-		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+	}
+	var drawn bytes.Buffer
+	t := tablewriter.NewTable(&drawn,
+		tablewriter.WithRendition(tw.Rendition{
+			Borders:  tw.BorderNone,
+			Settings: tw.Settings{Lines: tw.LinesNone, Separators: tw.SeparatorsNone},
+		}),
+		tablewriter.WithConfig(tablewriter.Config{Row: tw.CellConfig{
+			Formatting: tw.CellFormatting{AutoWrap: tw.WrapNone, AutoFormat: tw.Off},
+			Alignment:  tw.CellAlignment{PerColumn: align},
+			Padding:    tw.CellPadding{Global: tw.Padding{Left: tw.Empty, Right: strings.Repeat(" ", gap), Overwrite: true}},
+		}}),
+	)
+	// The table writes to memory and is given strings only: it cannot fail.
+	_ = t.Bulk(g.rows)
+	_ = t.Render()
+	for line := range strings.Lines(drawn.String()) {
+		b.WriteString(strings.TrimRight(line, " \n") + "\n")
 	}
 }
