@@ -32,8 +32,8 @@ func newLogsCommand(p *program) *cli.Command {
 		Category:  categoryEnsemble,
 		Usage:     "print a member's log",
 		ArgsUsage: "SELECTOR",
-		Description: "Prints what the members' processes wrote, from their first start on. Lines of more than one member begin with the " +
-			"member's id. With -f it goes on until the ensemble stops." + selectorHelp,
+		Description: "Prints what the members' processes wrote: all of it, or the newest 4 to 8 MB where it is more. Lines of more " +
+			"than one member begin with the member's id. With -f it goes on until the ensemble stops." + selectorHelp,
 		UsageText: "zkctl logs leader\nzkctl logs 2 -f\nzkctl logs 1,3 --tail 20",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "go on as the log grows", Destination: &o.follow},
@@ -103,26 +103,11 @@ func (o *logsOptions) run(ctx context.Context) error {
 
 // copy prints one log.
 func (o *logsOptions) copy(ctx context.Context, path string, more func() bool, out *lineWriter, prefix string) error {
-	emit := func(line []byte) error { return out.write(prefix, line) }
-	if o.lines < 0 {
-		return localcluster.Tail(ctx, path, more, emit)
+	var wanted func([]byte) bool
+	if left := o.lines; left >= 0 {
+		wanted = func([]byte) bool { left--; return left >= 0 }
 	}
-	var kept []string
-	err := localcluster.Tail(ctx, path, nil, func(line []byte) error {
-		kept = append(kept, string(line))
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	skip := max(0, len(kept)-o.lines)
-	return localcluster.Tail(ctx, path, more, func(line []byte) error {
-		if skip > 0 {
-			skip--
-			return nil
-		}
-		return emit(line)
-	})
+	return localcluster.TailFrom(ctx, path, wanted, more, func(line []byte) error { return out.write(prefix, line) })
 }
 
 // choose resolves the selector: with the roles of this moment when it names some and the ensemble runs, else
@@ -174,8 +159,8 @@ func newEventsCommand(p *program) *cli.Command {
 		Name:     "events",
 		Category: categoryEnsemble,
 		Usage:    "print an ensemble's timeline, a JSON object a line",
-		Description: "Every line has a time and a kind: up, down, started, exited, signal, paused, resumed, role, fault, heal, overdue. " +
-			"With -f it goes on until the ensemble stops.",
+		Description: "Every line has a time and a kind: up, down, started, exited, signal, paused, resumed, role, election, fault, " +
+			"heal, overdue, lost, continued. The newest 4 to 8 MB are kept. With -f it goes on until the ensemble stops.",
 		UsageText: "zkctl events\nzkctl events -f --since 10s\nzkctl events | jq 'select(.kind == \"role\")'",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "go on as things happen", Destination: &o.follow},
@@ -202,13 +187,16 @@ func (o *eventsOptions) run(ctx context.Context) error {
 	if o.follow {
 		more = folder.Running
 	}
-	return localcluster.Tail(ctx, folder.EventsFile(), more, func(line []byte) error {
-		var e localcluster.Event
-		if json.Unmarshal(line, &e) != nil {
-			return nil // torn by a crash or a full disk
+	var wanted func([]byte) bool
+	if !o.after.IsZero() {
+		wanted = func(line []byte) bool {
+			var e localcluster.Event
+			return json.Unmarshal(line, &e) != nil || !e.Time.Before(o.after)
 		}
-		if e.Time.Before(o.after) {
-			return nil
+	}
+	return localcluster.TailFrom(ctx, folder.EventsFile(), wanted, more, func(line []byte) error {
+		if !json.Valid(line) {
+			return nil // torn by a crash or a full disk
 		}
 		return o.printLine(json.RawMessage(line))
 	})

@@ -52,11 +52,16 @@ func spawn(ctx context.Context, folder Folder, name string, deadline time.Time) 
 	if err != nil {
 		return false, err
 	}
-	log, err := os.OpenFile(folder.SupervisorLog(), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	log, err := openRotating(folder.SupervisorLog(), logBound)
 	if err != nil {
 		return false, err
 	}
-	defer log.Close()
+	defer func() { log.Close() }()
+	if log.full(0) {
+		if err := log.rotate(); err != nil {
+			return false, err
+		}
+	}
 	read, write, err := os.Pipe()
 	if err != nil {
 		return false, err
@@ -64,7 +69,7 @@ func spawn(ctx context.Context, folder Folder, name string, deadline time.Time) 
 	defer read.Close()
 	cmd := &exec.Cmd{
 		Path: self, Args: []string{name, SuperviseCommand, string(folder)}, Dir: "/",
-		Stdout: log, Stderr: log, ExtraFiles: []*os.File{write},
+		Stdout: log.file, Stderr: log.file, ExtraFiles: []*os.File{write},
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
 	}
 	err = cmd.Start()

@@ -30,11 +30,11 @@
 //	    spec.json               what the ensemble is made of; written whole or not at all
 //	    lock                    flock'ed by the supervisor as long as it lives; holds its pid
 //	    control.sock            0600; under /tmp/zkctl-UID when this path would be too long
-//	    events.jsonl            the timeline, appended
-//	    supervisor.log          empty when all is well
+//	    events.jsonl            the timeline, appended; full at 4 MB, it becomes events.jsonl.1
+//	    supervisor.log          empty when all is well; the same
 //	    members/1/zoo.cfg       written anew at every start
 //	    members/1/data/         myid, log and snapshots: what an ensemble is
-//	    members/1/log           what the member prints, appended
+//	    members/1/log           what the member prints, appended by the supervisor; the same
 //
 // # Invariants
 //

@@ -2,10 +2,8 @@ package localcluster
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
-	"errors"
-	"io/fs"
-	"os"
 	"sync"
 	"time"
 
@@ -17,17 +15,20 @@ type EventKind string
 
 // The kinds of events. A reader should pass over kinds that it does not know.
 const (
-	EventUp      EventKind = "up"      // the supervisor began, with the ensemble's links open
-	EventDown    EventKind = "down"    // the supervisor ended, on request; nothing of it runs any more
-	EventStarted EventKind = "started" // a member's process began
-	EventExited  EventKind = "exited"  // a member's process ended
-	EventSignal  EventKind = "signal"  // a signal was sent that does not by itself end a process
-	EventPaused  EventKind = "paused"  // a member's process was stopped (SIGSTOP)
-	EventResumed EventKind = "resumed" // … and continued
-	EventRole    EventKind = "role"    // a member was seen in another role than before
-	EventFault   EventKind = "fault"   // a fault began
-	EventHeal    EventKind = "heal"    // a fault ended
-	EventOverdue EventKind = "overdue" // a fault's time is up, and it could not be ended yet; why says the reason
+	EventUp        EventKind = "up"        // the supervisor began, with the ensemble's links open
+	EventDown      EventKind = "down"      // the supervisor ended, on request; nothing of it runs any more
+	EventStarted   EventKind = "started"   // a member's process began
+	EventExited    EventKind = "exited"    // a member's process ended
+	EventSignal    EventKind = "signal"    // a signal was sent that does not by itself end a process
+	EventPaused    EventKind = "paused"    // a member's process was stopped (SIGSTOP)
+	EventResumed   EventKind = "resumed"   // … and continued
+	EventRole      EventKind = "role"      // a member was seen in another role than before
+	EventFault     EventKind = "fault"     // a fault began
+	EventHeal      EventKind = "heal"      // a fault ended
+	EventElection  EventKind = "election"  // an epoch began, with member as its leader where that is known
+	EventLost      EventKind = "lost"      // events could not be written, for want of room say; how many
+	EventContinued EventKind = "continued" // the file before this one was full; open is what had begun in it or before
+	EventOverdue   EventKind = "overdue"   // a fault's time is up, and it could not be ended yet; why says the reason
 )
 
 // Event is one line of an ensemble's timeline. Fields that a kind has no use for are left out.
@@ -47,89 +48,117 @@ type Event struct {
 	From string `json:"from,omitempty"`
 	To   string `json:"to,omitempty"`
 
-	// fault and heal.
+	// fault, heal and overdue.
 	Fault *inject.Fault `json:"fault,omitempty"`
+
+	Epoch  int64   `json:"epoch,omitempty"`         // election
+	Lost   int     `json:"lost,omitempty"`          // lost: how many
+	Open   []Event `json:"open,omitempty"`          // continued: the starts and faults that have not ended
+	Issued int     `json:"faults_issued,omitempty"` // continued: the number in the newest fault's id
 
 	// Why is the request behind it, such as "kill leader", or "expired" for a lease that ran out.
 	Why string `json:"why,omitempty"`
 }
 
 // eventLog appends events to events.jsonl, each line in one write, so that a reader who follows the
-// file never sees two mixed. It survives a full disk: the event is lost, the ensemble is not.
+// file never sees two mixed. It survives a full disk: the event is lost, the ensemble is not, and how
+// many are lost is said as soon as there is room. Each file says at its top what is open, so that one
+// that is dropped takes no beginning with it whose end is to come.
 type eventLog struct {
 	mu   sync.Mutex
-	file *os.File
+	file *rotatingFile
 	now  func() time.Time
 	last time.Time
 	torn bool // the file ends in the middle of a line
-	lost int  // events that could not be written
+	lost int  // events that could not be written, and that no event tells of yet
+	open open // what has begun and not ended
 }
 
-func openEventLog(path string, now func() time.Time) (*eventLog, error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+// openEventLog goes on with a timeline, in which before has been written.
+func openEventLog(path string, bound int64, before []Event, now func() time.Time) (*eventLog, error) {
+	file, err := openRotating(path, bound)
 	if err != nil {
 		return nil, err
 	}
-	l := &eventLog{file: file, now: now}
-	if info, err := file.Stat(); err == nil && info.Size() > 0 {
-		end := []byte{'\n'}
-		_, err = file.ReadAt(end, info.Size()-1)
-		l.torn = err != nil || end[0] != '\n'
-	}
-	return l, nil
+	return &eventLog{file: file, now: now, torn: !file.endsLine(), open: findOpen(before)}, nil
 }
 
-// add stamps the event and writes it. Times ascend strictly, whatever the wall clock does, so that
-// sorting a timeline never changes it.
+// add stamps the event and writes it.
 func (l *eventLog) add(e Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.tellLost()
+	l.open.note(e)
+	if !l.write(e) {
+		l.lost++
+	}
+}
+
+// retry says how many events were lost, if some were and there is room again.
+func (l *eventLog) retry() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tellLost()
+}
+
+func (l *eventLog) tellLost() {
+	if l.lost > 0 && l.write(Event{Kind: EventLost, Lost: l.lost}) {
+		l.lost = 0
+	}
+}
+
+// write stamps and writes. Times ascend strictly, whatever the wall clock does, so that sorting a timeline
+// never changes it.
+func (l *eventLog) write(e Event) bool {
+	line, err := l.stamp(e)
+	if err != nil {
+		return false
+	}
+	if !l.torn && l.file.full(len(line)) && l.file.rotate() == nil {
+		top, err := l.stamp(Event{Kind: EventContinued, Open: l.open.events(), Issued: l.open.issued})
+		if err != nil || !l.append(top) {
+			return false
+		}
+		if line, err = l.stamp(e); err != nil {
+			return false
+		}
+	}
+	return l.append(line)
+}
+
+func (l *eventLog) stamp(e Event) ([]byte, error) {
 	e.Time = l.now().UTC()
 	if !e.Time.After(l.last) {
 		e.Time = l.last.Add(time.Nanosecond)
 	}
 	l.last = e.Time
 	var line bytes.Buffer
-	if l.torn {
-		line.WriteByte('\n') // what is torn shall not take this one with it
-	}
 	encoder := json.NewEncoder(&line)
 	encoder.SetEscapeHTML(false) // 1>2 should read as such
 	err := encoder.Encode(e)
-	if err == nil {
-		var n int
-		n, err = l.file.Write(line.Bytes())
-		l.torn = err != nil && (n > 0 || l.torn)
+	return line.Bytes(), err
+}
+
+func (l *eventLog) append(line []byte) bool {
+	if l.torn {
+		line = append([]byte{'\n'}, line...) // a torn line must not take this one with it
 	}
-	if err != nil {
-		l.lost++
-	}
+	n, err := l.file.file.Write(line)
+	l.torn = err != nil && (n > 0 || l.torn)
+	return err == nil
 }
 
 func (l *eventLog) close() error { return l.file.Close() }
 
-// ReadEvents gives the timeline so far, oldest first. A torn last line, which a crash or a full disk
-// can leave, is passed over.
-func ReadEvents(folder Folder) ([]Event, error) {
-	text, err := os.ReadFile(folder.EventsFile())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return parseEvents(text), nil
-}
-
-func parseEvents(text []byte) []Event {
-	var events []Event
-	for len(text) > 0 {
-		line, rest, _ := bytes.Cut(text, []byte("\n"))
-		text = rest
+// ReadEvents gives the timeline so far, oldest first, as far back as it is kept. A torn last line, which a
+// crash or a full disk can leave, is passed over.
+func ReadEvents(folder Folder) (events []Event, err error) {
+	err = Tail(context.Background(), folder.EventsFile(), nil, func(line []byte) error {
 		var e Event
 		if json.Unmarshal(line, &e) == nil {
 			events = append(events, e)
 		}
-	}
-	return events
+		return nil
+	})
+	return events, err
 }

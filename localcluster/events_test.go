@@ -2,9 +2,10 @@ package localcluster
 
 import (
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
+
+	"zkctl/inject"
 )
 
 // A line that a crash or a full disk has torn is lost, and nothing else with it.
@@ -13,12 +14,16 @@ func TestTornTimeline(t *testing.T) {
 		"whole": "{\"kind\":\"up\"}\n", "torn": "{\"kind\":\"up\"}\n{\"kind\":\"star", "one byte": "{",
 	} {
 		t.Run(name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "events.jsonl")
+			folder := Folder(t.TempDir())
+			path := folder.EventsFile()
 			if err := os.WriteFile(path, []byte(torn), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			before := len(parseEvents([]byte(torn)))
-			log, err := openEventLog(path, time.Now)
+			before, err := ReadEvents(folder)
+			if err != nil {
+				t.Fatal(err)
+			}
+			log, err := openEventLog(path, eventsBound, nil, time.Now)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -27,14 +32,80 @@ func TestTornTimeline(t *testing.T) {
 			if err := log.close(); err != nil {
 				t.Fatal(err)
 			}
-			text, err := os.ReadFile(path)
+			events, err := ReadEvents(folder)
 			if err != nil {
 				t.Fatal(err)
 			}
-			events := parseEvents(text)
-			if len(events) != before+2 || events[before].Kind != EventDown || events[before+1].Kind != EventUp {
-				t.Errorf("the timeline reads %+v\n%s", events, text)
+			if n := len(before); len(events) != n+2 || events[n].Kind != EventDown || events[n+1].Kind != EventUp {
+				t.Errorf("the timeline reads %+v", events)
 			}
 		})
+	}
+}
+
+// A timeline that was moved aside, and dropped, takes no beginning with it: what is open stands at the top of
+// each file, so that the next supervisor can end it and goes on counting faults.
+func TestTimelineIsBounded(t *testing.T) {
+	const bound = 2000
+	folder := Folder(t.TempDir())
+	log, err := openEventLog(folder.EventsFile(), bound, nil, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.add(Event{Kind: EventStarted, Member: 1, PID: 11})
+	log.add(Event{Kind: EventFault, Fault: &inject.Fault{ID: "f6", Kind: inject.Pause, Members: []int64{1}}})
+	log.add(Event{Kind: EventFault, Fault: &inject.Fault{ID: "f7", Kind: inject.Pause, Members: []int64{1}}})
+	log.add(Event{Kind: EventHeal, Fault: &inject.Fault{ID: "f7", Kind: inject.Pause, Members: []int64{1}}})
+	for range 200 {
+		log.add(Event{Kind: EventRole, Member: 2, From: "leader", To: "follower"})
+	}
+	if err := log.close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{folder.EventsFile(), older(folder.EventsFile())} {
+		if info, err := os.Stat(path); err != nil || info.Size() > bound || info.Size() == 0 {
+			t.Errorf("%s: %+v, %v", path, info, err)
+		}
+	}
+	events, err := ReadEvents(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range events[1:] {
+		if !events[i+1].Time.After(events[i].Time) {
+			t.Errorf("event %d is not later than the one before", i+1)
+		}
+	}
+	left := findOpen(events)
+	if len(left.processes) != 1 || left.processes[1].PID != 11 || len(left.faults) != 1 || left.faults["f6"].Fault == nil || left.issued != 7 {
+		t.Errorf("%+v", left)
+	}
+}
+
+// Events that could not be written are counted, and the timeline says how many as soon as it can.
+func TestLostEventsAreReported(t *testing.T) {
+	folder := Folder(t.TempDir())
+	log, err := openEventLog(folder.EventsFile(), eventsBound, nil, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.add(Event{Kind: EventUp})
+	good := log.file.file
+	broken, err := os.Open(os.DevNull) // for reading: no write succeeds
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.file.file = broken
+	for range 3 {
+		log.add(Event{Kind: EventRole})
+	}
+	log.retry() // there is no room yet
+	log.file.file = good
+	log.retry()
+	log.add(Event{Kind: EventDown})
+	log.retry() // and not twice
+	events, err := ReadEvents(folder)
+	if err != nil || len(events) != 3 || events[1].Kind != EventLost || events[1].Lost != 3 || events[2].Kind != EventDown {
+		t.Errorf("%+v, %v", events, err)
 	}
 }

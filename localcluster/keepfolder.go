@@ -37,6 +37,7 @@ func (s *Supervisor) watchFolder(ctx context.Context) {
 		_ = s.mendSocket()
 		_ = s.mendSpec()
 		if beat%4 == 0 {
+			s.events.retry()
 			now := time.Now()
 			_ = os.Chtimes(s.folder.LockFile(), now, now)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -17,25 +18,27 @@ import (
 // maxWords bounds how much of a log is read and shown.
 const maxWords = 4 << 10
 
+// crashLine is how a Go program words why it crashes, before its stacks and registers.
+var crashLine = regexp.MustCompile(`^(panic|fatal error|SIG[A-Z]+): `)
+
 // lastWords is why a member's process ended by itself: the error that it printed, else its last line.
 // The text is kept where the member's state is, so that `status` can say it for as long as the member
-// is down. A disk that is full can swallow even this; then it is said for the member.
+// is down. A program may have no word for a disk that is full; then it is said for the member.
 func (m *member) lastWords(p *process) string {
-	words, full := m.printed(p.logFrom), syscall.ENOSPC.Error()
+	words, full := p.output.lastWords(), syscall.ENOSPC.Error()
 	if strings.Contains(words, full) || roomIn(string(m.folder)) {
 		return words
 	}
 	return strings.TrimPrefix(words+": "+string(m.folder)+": "+full, ": ")
 }
 
-// printed is how a member's log ends, behind offset from: the error, which may have several lines, or
-// the last line.
-func (m *member) printed(from int64) string {
-	text, err := readEnd(m.folder.LogFile(), from)
-	if err != nil {
-		return err.Error()
+// lastWords is what was printed last: the line of a crash, the error, which may have several lines, or the
+// last line.
+func (o *memberOutput) lastWords() string {
+	if o.crash != "" {
+		return o.crash
 	}
-	lines := strings.Split(strings.TrimSpace(text), "\n")
+	lines := strings.Split(strings.TrimSpace(string(o.end)), "\n")
 	for i, line := range lines {
 		if said, ok := strings.CutPrefix(line, "zkctl: "); ok {
 			lines[i] = said
@@ -45,8 +48,8 @@ func (m *member) printed(from int64) string {
 	return lines[len(lines)-1]
 }
 
-// readEnd is how a text file ends, behind offset from and not more than maxWords.
-func readEnd(path string, from int64) (string, error) {
+// readEnd is how a text file ends, not more than maxWords of it.
+func readEnd(path string) (string, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return "", err
@@ -54,7 +57,7 @@ func readEnd(path string, from int64) (string, error) {
 	defer file.Close()
 	size, err := file.Seek(0, io.SeekEnd)
 	if err == nil {
-		_, err = file.Seek(max(from, size-maxWords), io.SeekStart)
+		_, err = file.Seek(max(0, size-maxWords), io.SeekStart)
 	}
 	if err != nil {
 		return "", err

@@ -3,8 +3,9 @@
 package localcluster
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -49,13 +50,15 @@ type launch struct {
 	args []string // with the name it is called by
 	dir  string   // where it runs
 	log  string   // the file that gets what it prints, behind what is there
+	// bound is where the log is rotated; see rotate.go.
+	bound int64
 }
 
 // process is a member's process from its start to its end.
 type process struct {
 	pid     int
 	started time.Time
-	logFrom int64         // where in its log its own words begin
+	output  *memberOutput // valid after ended is closed
 	ended   chan struct{} // closed when the process is gone and how is set
 	buried  chan struct{} // closed by the supervisor when the end is on record
 
@@ -78,25 +81,26 @@ func (e exit) String() string {
 
 // start begins the process. It does not wait for anything the process does.
 func (l *launcher) start(what launch) (*process, error) {
-	log, err := os.OpenFile(what.log, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	log, err := openRotating(what.log, cmp.Or(what.bound, logBound))
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close() // the child has its own copy
-	from, err := log.Seek(0, io.SeekEnd)
-	if err != nil {
-		return nil, err
+	output := &memberOutput{log: log}
+	cmd := &exec.Cmd{
+		Path: what.path, Args: what.args, Dir: what.dir, Stdout: output, Stderr: output, SysProcAttr: childAttributes(),
+		// How long a process that it has left behind may keep the pipe open.
+		WaitDelay: time.Second,
 	}
-	cmd := &exec.Cmd{Path: what.path, Args: what.args, Dir: what.dir, Stdout: log, Stderr: log, SysProcAttr: childAttributes()}
 	failed := make(chan error)
 	l.jobs <- func() { failed <- cmd.Start() }
 	if err := <-failed; err != nil {
-		return nil, err
+		return nil, errors.Join(err, log.Close())
 	}
-	p := &process{pid: cmd.Process.Pid, started: time.Now(), logFrom: from, ended: make(chan struct{}), buried: make(chan struct{}), os: cmd.Process}
+	p := &process{pid: cmd.Process.Pid, started: time.Now(), output: output, ended: make(chan struct{}), buried: make(chan struct{}), os: cmd.Process}
 	go func() {
 		defer close(p.ended)
-		_ = cmd.Wait() // what it would say is in ProcessState
+		_ = cmd.Wait()  // what it would say is in ProcessState
+		_ = log.Close() // every write has been looked at
 		p.how = exitOf(cmd.ProcessState)
 	}()
 	return p, nil

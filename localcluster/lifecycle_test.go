@@ -431,7 +431,7 @@ func TestTimeline(t *testing.T) {
 			if ev.Kind == localcluster.EventExited {
 				word += " " + ev.Signal
 			}
-			if ev.Kind != localcluster.EventRole {
+			if ev.Kind != localcluster.EventRole && ev.Kind != localcluster.EventElection {
 				told = append(told, word)
 			}
 		}
@@ -439,6 +439,43 @@ func TestTimeline(t *testing.T) {
 	want := []string{"up", "started", "fault", "exited KILL", "started", "exited ", "down"}
 	if !slices.Equal(told, want) {
 		t.Errorf("%q, want %q", told, want)
+	}
+}
+
+// Every election is in the timeline, also those that begin and end between two looks at the members: with
+// this tick the supervisor looks once a second, and an election among three takes a fraction of that.
+func TestEveryElectionIsInTheTimeline(t *testing.T) {
+	t.Parallel()
+	e := start(t, localcluster.Request{Tick: time.Second})
+	for range 3 {
+		e.act("restart", "leader")
+		e.wait("healthy")
+	}
+	last := e.wait("healthy").Epoch
+	if last < 4 {
+		t.Fatalf("three restarts of the leader led to epoch %d", last)
+	}
+	for {
+		var epochs []int64
+		events, err := localcluster.ReadEvents(e.folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, ev := range events {
+			if ev.Kind == localcluster.EventElection {
+				epochs = append(epochs, ev.Epoch)
+			}
+		}
+		want := make([]int64, last)
+		for i := range want {
+			want[i] = int64(i) + 1
+		}
+		if slices.Equal(epochs, want) {
+			return
+		}
+		if len(epochs) >= len(want) || e.ctx.Err() != nil {
+			t.Fatalf("the timeline has the epochs %v, of %d", epochs, last)
+		}
 	}
 }
 

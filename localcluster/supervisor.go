@@ -50,6 +50,8 @@ type Supervisor struct {
 	mu     sync.Mutex // guards the ledger and the mutable part of each member
 	ledger inject.Ledger
 
+	epoch int64 // the newest in the timeline; only watchRoles uses it
+
 	serving  sync.WaitGroup // the control server
 	watching sync.WaitGroup // the goroutines of watch
 	burying  sync.WaitGroup // one bury a process
@@ -115,6 +117,7 @@ func (s *Supervisor) readSpec() (err error) {
 	for _, m := range s.spec.Members {
 		s.members = append(s.members, &member{spec: m, folder: s.folder.Member(m.ID)})
 	}
+	s.epoch = s.newestEpoch()
 	return nil
 }
 
@@ -163,7 +166,7 @@ func (s *Supervisor) openEvents() error {
 	if err != nil {
 		return err
 	}
-	if s.events, err = openEventLog(s.folder.EventsFile(), time.Now); err != nil {
+	if s.events, err = openEventLog(s.folder.EventsFile(), eventsBound, before, time.Now); err != nil {
 		return err
 	}
 	left := findOpen(before)

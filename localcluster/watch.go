@@ -14,6 +14,7 @@ func (s *Supervisor) watchRoles(ctx context.Context) {
 	defer ticker.Stop()
 	for {
 		if report := s.survey(ctx); ctx.Err() == nil {
+			s.noteElections(report)
 			s.noteRoles(report)
 		}
 		select {
@@ -42,4 +43,28 @@ func (s *Supervisor) noteRoles(report *probe.Report) {
 			s.events.add(Event{Kind: EventRole, Member: m.spec.ID, From: was, To: role})
 		}
 	}
+}
+
+// noteElections records every epoch that has begun since the last look. Each leader has an epoch of its own,
+// and each member keeps the one that it has joined in a file, so an election that began and ended between
+// two looks is in the timeline, too; who led such an epoch is not known.
+func (s *Supervisor) noteElections(report *probe.Report) {
+	newest := s.newestEpoch()
+	const most = 100 // a file that somebody has written into must not fill the timeline
+	for s.epoch = max(s.epoch, newest-most); s.epoch < newest; {
+		s.epoch++
+		e := Event{Kind: EventElection, Epoch: s.epoch}
+		if report.Leader != nil && report.Epoch == s.epoch {
+			e.Member = *report.Leader
+		}
+		s.events.add(e)
+	}
+}
+
+// newestEpoch is the newest that any member has joined.
+func (s *Supervisor) newestEpoch() (newest int64) {
+	for _, m := range s.members {
+		newest = max(newest, currentEpoch(m.folder))
+	}
+	return newest
 }

@@ -186,6 +186,7 @@ func (v *victim) refuses(t *testing.T, d damage, files []string) {
 	if code != 3 || !strings.Contains(status, `"health": "degraded"`) {
 		t.Errorf("status: exit %d\n%s", code, status)
 	}
+	v.logs.await(v.id, files[0]+d.says, advice+v.dir) // who follows a log looks now and then
 	for where, text := range map[string]string{"start": errs, "status": status, "the log": strings.Join(v.logs.of(v.id), "\n")} {
 		for _, path := range files {
 			if !strings.Contains(text, path+d.says) {

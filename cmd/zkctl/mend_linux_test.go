@@ -197,3 +197,26 @@ func TestStoppedFromOutside(t *testing.T) {
 		t.Errorf("it runs, and the faults are %+v", left)
 	}
 }
+
+// TestReasonOfACrash crashes a member from outside: the reason is the line that names the crash, and no
+// stack or register of what follows it.
+func TestReasonOfACrash(t *testing.T) {
+	e := up(t)
+	for signal, says := range map[syscall.Signal]string{syscall.SIGQUIT: "SIGQUIT: quit", syscall.SIGABRT: "SIGABRT: abort"} {
+		if err := syscall.Kill(e.processes()[1], signal); err != nil {
+			t.Fatal(err)
+		}
+		e.eventually("member 1 is down", func() error {
+			m := e.status().Members[0]
+			if m.Role != "down" {
+				return errors.New(m.Role)
+			}
+			if m.Reason != "exited: exit code 2: "+says {
+				t.Errorf("after %s: %q", signal, m.Reason)
+			}
+			return nil
+		})
+		e.zkctl("start", "1")
+		e.wait("healthy")
+	}
+}
