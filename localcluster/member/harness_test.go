@@ -212,8 +212,22 @@ type ensemble struct {
 func startEnsemble(t testing.TB, voters, observers int, change ...func(*Config)) *ensemble {
 	t.Helper()
 	e := &ensemble{t: t, members: map[int64]*running{}}
+	configs, ports := ensembleConfigs(t, voters, observers, change...)
+	for id, cfg := range configs {
+		e.members[id] = startMember(t, cfg, ports[id])
+	}
+	for _, m := range e.members {
+		m.awaitServing(1)
+	}
+	return e
+}
+
+// ensembleConfigs are the configurations of voters 1..n and observers behind them,
+// and the ports in them, which are open.
+func ensembleConfigs(t testing.TB, voters, observers int, change ...func(*Config)) (map[int64]Config, map[int64]seams) {
+	t.Helper()
 	var text strings.Builder
-	ports := map[int64]seams{}
+	configs, ports := map[int64]Config{}, map[int64]seams{}
 	for id := int64(1); id <= int64(voters+observers); id++ {
 		role := "participant"
 		if id > int64(voters) {
@@ -234,18 +248,15 @@ func startEnsemble(t testing.TB, voters, observers int, change ...func(*Config))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for id, l := range ports {
+	for id := range ports {
 		cfg := testConfig(t)
 		cfg.ID, cfg.Ensemble, cfg.Voters = id, members, system
 		for _, f := range change {
 			f(&cfg)
 		}
-		e.members[id] = startMember(t, cfg, l)
+		configs[id] = cfg
 	}
-	for _, m := range e.members {
-		m.awaitServing(1)
-	}
-	return e
+	return configs, ports
 }
 
 // leader is the id of the member that says so.

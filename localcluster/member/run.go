@@ -28,7 +28,8 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 type seams struct {
 	client net.Listener
 	quorumListeners
-	fs storage.FS
+	fs           storage.FS
+	finalizeWait time.Duration // 0: that of package zab
 }
 
 func run(ctx context.Context, cfg Config, log *slog.Logger, given seams) error {
@@ -51,7 +52,7 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, given seams) error {
 	log.Info("starting", "version", cfg.Version, "id", cfg.ID, "client_address", client.Addr(), "data", cfg.DataDir,
 		"zxid", found.LastZxid, "accepted_epoch", found.AcceptedEpoch, "current_epoch", found.CurrentEpoch,
 		"nodes", found.Tree.Counts().Nodes)
-	s, err := newServer(&cfg, log, found)
+	s, err := newServer(&cfg, log, found, given.finalizeWait)
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
@@ -125,11 +126,12 @@ func warnOfMismatches(log *slog.Logger, m storage.Mismatches) {
 	}
 }
 
-func newServer(cfg *Config, log *slog.Logger, found *storage.Recovered) (*server, error) {
+func newServer(cfg *Config, log *slog.Logger, found *storage.Recovered, finalizeWait time.Duration) (*server, error) {
 	node := zab.Config{
 		ID: zab.ServerID(cfg.ID), Standalone: cfg.Standalone, Voters: cfg.Voters,
 		Tick: cfg.Tick, InitLimit: cfg.InitLimit, SyncLimit: cfg.SyncLimit, History: cfg.CommitLogCount,
-		LastCounter: cfg.LastCounter,
+		FinalizeWait: finalizeWait,
+		LastCounter:  cfg.LastCounter,
 	}
 	if !cfg.Standalone {
 		node.ConfigText = cfg.Ensemble.Text()
