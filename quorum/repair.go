@@ -69,21 +69,27 @@ func MeanTimeToLoss(s *System, mttf, mttr float64, oneCrew bool) (float64, error
 	if err != nil {
 		return 0, err
 	}
+	n := 0
+	for _, quorum := range e.quorum {
+		if quorum {
+			n++
+		}
+	}
+	if n > maxChain {
+		return 0, tooLarge("%d voters of %s have %d states with a quorum, and at most %d are solved",
+			len(s.voters), plural(len(e.classes), "kind"), n, maxChain)
+	}
 	type alive struct {
 		state, failed int
 		down          []int // by class
 	}
 	var chain []alive
 	e.each(func(state int, up []int) {
-		if down := e.complement(up); e.quorum[state] {
+		if e.quorum[state] {
+			down := e.complement(up)
 			chain = append(chain, alive{state, sum(down), down})
 		}
 	})
-	n := len(chain)
-	if n > maxChain {
-		return 0, tooLarge("%d voters of %s have %d states with a quorum, and at most %d are solved",
-			len(s.voters), plural(len(e.classes), "kind"), n, maxChain)
-	}
 	slices.SortStableFunc(chain, func(a, b alive) int { return cmp.Compare(a.failed, b.failed) })
 	at := map[int]int{}
 	for i, a := range chain {

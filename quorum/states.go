@@ -135,16 +135,6 @@ func (e *states) each(visit func(state int, up []int)) {
 	}
 }
 
-// minimalQuorum reports whether a state is a quorum, and none with any one voter less.
-func (e *states) minimalQuorum(state int, up []int) bool {
-	for i := range up {
-		if up[i] > 0 && e.quorum[state-e.stride[i]] {
-			return false
-		}
-	}
-	return e.quorum[state]
-}
-
 // minimalBlocking reports whether a state is no quorum, and one with any one voter more.
 func (e *states) minimalBlocking(state int, up []int) bool {
 	for i := range up {

@@ -123,14 +123,22 @@ func ShapeOf(s *System) (Shape, error) {
 	shape := Shape{MinimalQuorums: new(big.Int), MinimalBlocking: new(big.Int)}
 	matters := make([]bool, len(e.classes))
 	e.each(func(state int, up []int) {
+		if !e.quorum[state] {
+			if e.minimalBlocking(state, up) {
+				shape.MinimalBlocking.Add(shape.MinimalBlocking, e.ways(up))
+			}
+			return
+		}
+		minimal := true
 		for i := range up {
-			matters[i] = matters[i] || e.quorum[state] && up[i] > 0 && !e.quorum[state-e.stride[i]]
+			if up[i] > 0 && e.quorum[state-e.stride[i]] {
+				minimal = false
+			} else if up[i] > 0 {
+				matters[i] = true
+			}
 		}
-		if e.minimalQuorum(state, up) {
+		if minimal {
 			shape.MinimalQuorums.Add(shape.MinimalQuorums, e.ways(up))
-		}
-		if e.minimalBlocking(state, up) {
-			shape.MinimalBlocking.Add(shape.MinimalBlocking, e.ways(up))
 		}
 	})
 	for i, c := range e.classes {
