@@ -214,7 +214,7 @@ func randomHierarchical(t *testing.T, r *rand.Rand) brute {
 		g.Members = append(g.Members, id)
 		weights[id] = r.Int64N(heaviest+1) * scale
 		if r.IntN(8) == 0 {
-			continue // a phantom: listed, weighted, no voter
+			continue // listed and weighted, but no voter
 		}
 		ids = append(ids, id)
 	}

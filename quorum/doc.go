@@ -22,8 +22,8 @@
 //   - blocking set: voters whose failure leaves no quorum among the others. The
 //     smallest one, less one, is the guaranteed tolerance.
 //   - single point of failure: a voter that blocks alone.
-//   - phantom: an observer or unknown id in a group; its weight counts, it never
-//     acknowledges.
+//   - non-voter weight: that of an observer or unknown id in a group; it counts for the
+//     group's majority, and never acknowledges.
 //
 // # Systems
 //

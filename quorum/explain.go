@@ -77,8 +77,8 @@ func (s *System) lintGroups(warn func(c Code, format string, args ...any)) {
 	var zeroed, weightless []int64
 	grouped := map[int64]bool{}
 	for _, g := range c.declared {
-		var total, phantom int64
-		var strangers, light []int64
+		var total, nonVoterWeight int64
+		var nonVoters, light []int64
 		for _, id := range g.Members {
 			grouped[id] = true
 			w, given := c.weights[id]
@@ -87,14 +87,14 @@ func (s *System) lintGroups(warn func(c Code, format string, args ...any)) {
 			}
 			total += w
 			if !slices.Contains(s.voters, id) {
-				phantom, strangers = phantom+w, append(strangers, id)
+				nonVoterWeight, nonVoters = nonVoterWeight+w, append(nonVoters, id)
 			} else if w == 0 {
 				light = append(light, id)
 			}
 		}
-		if phantom > 0 {
+		if nonVoterWeight > 0 {
 			warn(ObserverInGroup, "Group %d gives weight %d of %d to servers that are no voters (%s): it counts for the group's majority, "+
-				"and they never acknowledge. Take them out of the group.", g.ID, phantom, total, IDList(strangers))
+				"and they never acknowledge. Take them out of the group.", g.ID, nonVoterWeight, total, IDList(nonVoters))
 		}
 		if total == 0 && len(g.Members) > 0 {
 			zeroed = append(zeroed, g.ID)

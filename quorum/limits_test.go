@@ -220,8 +220,8 @@ func TestLint(t *testing.T) {
 		{"a zeroed group", hier(nine, threes, map[int64]int64{7: 0, 8: 0, 9: 0}), []Code{ZeroWeight, TwoGroups}},
 		{"all zero", hier(nine[:2], []Group{{1, nine[:2]}}, map[int64]int64{1: 0, 2: 0}), []Code{UnreachableQuorum, ZeroWeight}},
 		{"one zero", hier(nine[:4], []Group{{1, nine[:4]}}, map[int64]int64{4: 0}), []Code{ZeroWeight}},
-		{"phantom", hier(nine[:3], []Group{{1, nine[:4]}}, map[int64]int64{4: 1}), []Code{ObserverInGroup, NoTolerance, SinglePoint}},
-		{"phantom of 3", hier(nine[:3], []Group{{1, nine[:4]}}, map[int64]int64{4: 3}), []Code{UnreachableQuorum, ObserverInGroup}},
+		{"non-voter", hier(nine[:3], []Group{{1, nine[:4]}}, map[int64]int64{4: 1}), []Code{ObserverInGroup, NoTolerance, SinglePoint}},
+		{"non-voter of 3", hier(nine[:3], []Group{{1, nine[:4]}}, map[int64]int64{4: 3}), []Code{UnreachableQuorum, ObserverInGroup}},
 		{"unused", hier(nine[:3], []Group{{1, nine[:3]}}, map[int64]int64{9: 3}), []Code{UnusedWeight}},
 		{"3-1-1-1", hier(nine[:4], []Group{{1, nine[:4]}}, map[int64]int64{1: 3}), []Code{NoTolerance, SinglePoint}},
 	} {

@@ -63,7 +63,7 @@ func TestPlans(t *testing.T) {
 			grouped([]int64{1, 2, 3}, []int64{4, 5, 6}, []int64{7, 8, 9}), nil, "replace 0 (2/3)", 2},
 		{"from majority to groups in one step", upTo(9),
 			grouped([]int64{1, 2, 3}, []int64{4, 5, 6}, []int64{7, 8, 9}), nil, "replace 0 (3/3)", 3},
-		{"phantoms go with everything at once", Membership{Voters: []int64{1, 2, 3}, Groups: []Group{{1, []int64{1, 2, 3, 4}}}, Weights: map[int64]int64{4: 1}},
+		{"voteless members go with everything at once", Membership{Voters: []int64{1, 2, 3}, Groups: []Group{{1, []int64{1, 2, 3, 4}}}, Weights: map[int64]int64{4: 1}},
 			grouped([]int64{1, 2, 3}), nil, "replace 0 (0/1)", 0},
 		{"a target without tolerance is the operator's choice, a detour is not", grouped([]int64{1, 2, 3}, []int64{4, 5, 6}, []int64{7, 8, 9}),
 			grouped([]int64{1, 4, 7}, []int64{2, 5, 8}, []int64{3, 6, 9}), nil, "replace 0 (3/3)", 3},

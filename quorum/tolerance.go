@@ -97,8 +97,8 @@ func (c config) cheapest(k int, wants func(group) int64) int {
 	return sum(costs[:max(0, k)])
 }
 
-// SinglePoints returns the single points of failure: voters without whom the others are no
-// quorum, ascending. There are none when not even all voters are a quorum.
+// SinglePoints returns the single points of failure: voters that every quorum has, ascending.
+// There are none when not even all voters are a quorum.
 func SinglePoints(s *System) []int64 {
 	if GuaranteedTolerance(s) < 0 {
 		return nil

@@ -25,7 +25,7 @@ var (
 	}
 )
 
-// Check refuses the values that ZooKeeper's QuorumPeerConfig refuses, whoever the servers
+// Check refuses the values that ZooKeeper's QuorumPeerConfig refuses, whichever servers there
 // are: numbers and booleans that are none, ports that are none, an election algorithm
 // other than 3, an unknown peerType, and values that exclude each other. Keys that are
 // absent are fine (see CheckStart), and so are keys it does not know. The first offending

@@ -14,7 +14,7 @@ func TestCheck(t *testing.T) {
 		"a=b\ntickTime=fast\n":                                              "line 2: tickTime=fast is not a whole number",
 		"clientPort=99999999999\n":                                          "line 1: clientPort=99999999999",
 		"clientPort=99999\n":                                                "line 1: clientPort=99999 is not a port",
-		"observerMasterPort=99999\n":                                        "", // looked at by nobody
+		"observerMasterPort=99999\n":                                        "", // not looked at
 		"tickTime=0\n":                                                      "line 1: tickTime=0",
 		"tickTime=-5\n":                                                     "line 1: minSessionTimeout -10 is larger than maxSessionTimeout -100",
 		"electionAlg=0\n":                                                   "line 1: electionAlg=0: only 3 is left",

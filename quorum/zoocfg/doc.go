@@ -28,7 +28,7 @@
 //
 // A key that is given twice with different values is a special case: Java takes
 // the last one silently. Ensemble refuses it for the keys that decide quorums,
-// and Config.Contradictions lists all of them for whoever wants to warn.
+// and Config.Contradictions lists all of them, for warnings.
 //
 // What is accepted although it hurts is a warning: Lint looks at the addresses, quorum.Lint at
 // the rest.

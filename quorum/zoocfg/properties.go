@@ -40,7 +40,7 @@ type Config struct {
 // start comments; a backslash at the end of a line continues it; \t \n \r \f
 // \uXXXX are escapes and any other escaped character stands for itself. That is
 // java.util.Properties, except that bytes beyond ASCII are taken as UTF-8 (Java
-// takes Latin-1, which nobody means).
+// takes Latin-1).
 //
 // The only unreadable thing in this syntax is a malformed \uXXXX.
 func Parse(text []byte) (*Config, error) {

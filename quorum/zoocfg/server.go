@@ -98,7 +98,7 @@ func ParseServer(id int64, value string) (Server, error) {
 }
 
 // errUnusable is wrapped by what ZooKeeper accepts and cannot use.
-var errUnusable = errors.New("zookeeper takes it, and finds nobody there")
+var errUnusable = errors.New("zookeeper takes it, and finds no server there")
 
 func parseServer(id int64, value string) (Server, error) {
 	s := Server{ID: id, Role: Participant}

@@ -67,7 +67,7 @@ func TestInvalidSystems(t *testing.T) {
 		{"voter in no group", hier(v3, groups([]int64{1, 2}), nil), true, "server 3 is not in a group"},
 		{"weights without groups", hier(v3, nil, map[int64]int64{1: 2}), true, "server 1 is not in a group"},
 		{"two groups", hier(v3, groups([]int64{1, 2}, []int64{2, 3}), nil), true, "server 2 is in multiple groups (1 and 2)"},
-		{"phantom without weight", hier(v3, groups([]int64{1, 2, 3, 9}), nil), true, "server 9"},
+		{"non-voter without weight", hier(v3, groups([]int64{1, 2, 3, 9}), nil), true, "server 9"},
 		{"negative weight", hier(v3, groups(v3), map[int64]int64{2: -1}), false, "weight -1 of server 2"},
 		{"overflow", hier(v3, groups(v3), map[int64]int64{1: 1 << 62, 2: 1 << 62}), false, "beyond 64 bits at server 2"},
 		{"group twice", hier(v3, []Group{{1, []int64{1, 2}}, {1, []int64{3}}}, nil), false, "group 1 is declared twice"},
@@ -99,7 +99,7 @@ func TestWeightZeroVotesButNeverLeads(t *testing.T) {
 	}
 	m, _ := NewMajority(7, 8)
 	if !m.CanLead(7) || m.CanLead(1) {
-		t.Error("under a majority every voter may lead, and nobody else")
+		t.Error("under a majority every voter may lead, and no other server")
 	}
 }
 
