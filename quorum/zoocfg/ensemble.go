@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,7 +42,7 @@ func (c *Config) ensemble(live bool) (*Ensemble, error) {
 		return nil, fmt.Errorf("the servers are in the dynamic file %s: read it too", path)
 	}
 	for _, e := range c.Contradictions() {
-		if key := c.entryAt(e.Line).Key; isServerKey(key) || isGroupKey(key) || key == "version" {
+		if key, _, _ := strings.Cut(e.Text, "="); isServerKey(key) || isGroupKey(key) || key == "version" {
 			return nil, e
 		}
 	}
@@ -80,11 +81,24 @@ func ParseEnsemble(text []byte) (*Ensemble, error) {
 
 func (e *Ensemble) add(entry Entry) error {
 	switch {
-	case isServerKey(entry.Key):
-		id, err := idOf(entry)
+	case entry.Key == "version":
+		v, err := strconv.ParseInt(entry.Value, 16, 64)
 		if err != nil {
-			return err
+			return refuse(entry.Line, "version=%s is not a hexadecimal number", entry.Value)
 		}
+		e.Version = v
+		return nil
+	case isGroupKey(entry.Key) && e.Oracle != "": // QuorumOracleMaj does not look at them
+		return nil
+	case !isServerKey(entry.Key) && !isGroupKey(entry.Key):
+		return nil
+	}
+	id, err := idOf(entry)
+	if err != nil {
+		return err
+	}
+	switch {
+	case isServerKey(entry.Key):
 		if id < 0 {
 			return &Error{Line: entry.Line, Text: fmt.Sprintf("%s=%s: server ids are zero or more", entry.Key, entry.Value)}
 		}
@@ -95,48 +109,25 @@ func (e *Ensemble) add(entry Entry) error {
 		s.Line = entry.Line
 		e.lines[fmt.Sprintf("server.%d", id)] = entry.Line
 		e.Servers = append(e.Servers, s)
-	case isGroupKey(entry.Key) && e.Oracle != "":
-		// QuorumOracleMaj does not look at them.
 	case strings.HasPrefix(entry.Key, "group"):
 		e.hierarchical = true
-		return e.addGroup(entry)
-	case strings.HasPrefix(entry.Key, "weight"):
-		e.hierarchical = true
-		id, err := idOf(entry)
-		if err != nil {
-			return err
+		g := quorum.Group{ID: id}
+		for _, text := range javaSplit(entry.Value, ":") {
+			sid, err := strconv.ParseInt(text, 10, 64)
+			if err != nil {
+				return refuse(entry.Line, "%s=%s: %q is not a server id%s", entry.Key, entry.Value, text, blankHint(text))
+			}
+			g.Members = append(g.Members, sid)
 		}
-		w, err := strconv.ParseInt(entry.Value, 10, 64)
-		if err != nil {
+		e.lines[fmt.Sprintf("group.%d", id)] = entry.Line
+		e.Groups = append(e.Groups, g)
+	default:
+		e.hierarchical = true
+		if e.Weights[id], err = strconv.ParseInt(entry.Value, 10, 64); err != nil {
 			return refuse(entry.Line, "%s=%s: the weight is not a whole number of 64 bits%s", entry.Key, entry.Value, blankHint(entry.Value))
 		}
 		e.lines[fmt.Sprintf("weight.%d", id)] = entry.Line
-		e.Weights[id] = w
-	case entry.Key == "version":
-		v, err := strconv.ParseInt(entry.Value, 16, 64)
-		if err != nil {
-			return refuse(entry.Line, "version=%s is not a hexadecimal number", entry.Value)
-		}
-		e.Version = v
 	}
-	return nil
-}
-
-func (e *Ensemble) addGroup(entry Entry) error {
-	id, err := idOf(entry)
-	if err != nil {
-		return err
-	}
-	g := quorum.Group{ID: id}
-	for _, text := range javaSplit(entry.Value, ":") {
-		sid, err := strconv.ParseInt(text, 10, 64)
-		if err != nil {
-			return refuse(entry.Line, "%s=%s: %q is not a server id%s", entry.Key, entry.Value, text, blankHint(text))
-		}
-		g.Members = append(g.Members, sid)
-	}
-	e.lines[fmt.Sprintf("group.%d", id)] = entry.Line
-	e.Groups = append(e.Groups, g)
 	return nil
 }
 
@@ -227,21 +218,9 @@ func (e *Ensemble) Text() string {
 		if len(g.Members) == 0 {
 			continue // an empty group cannot be written; ZooKeeper drops it here, too
 		}
-		fmt.Fprintf(&b, "group.%d=", g.ID)
-		for i, id := range g.Members {
-			if i > 0 {
-				b.WriteByte(':')
-			}
-			b.WriteString(strconv.FormatInt(id, 10))
-		}
-		b.WriteByte('\n')
+		fmt.Fprintf(&b, "group.%d=%s\n", g.ID, strings.Trim(strings.ReplaceAll(fmt.Sprint(g.Members), " ", ":"), "[]"))
 	}
-	ids := make([]int64, 0, len(e.Weights))
-	for id := range e.Weights {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	for _, id := range ids {
+	for _, id := range slices.Sorted(maps.Keys(e.Weights)) {
 		fmt.Fprintf(&b, "weight.%d=%d\n", id, e.Weights[id])
 	}
 	fmt.Fprintf(&b, "version=%x", e.Version)
@@ -256,15 +235,6 @@ func idOf(entry Entry) (int64, error) {
 		return 0, refuse(entry.Line, "%s=%s: %q is not a number", entry.Key, entry.Value, text)
 	}
 	return id, nil
-}
-
-func (c *Config) entryAt(line int) Entry {
-	for _, e := range c.entries {
-		if e.Line == line {
-			return e
-		}
-	}
-	return Entry{}
 }
 
 func isServerKey(key string) bool { return strings.HasPrefix(key, "server.") }

@@ -164,29 +164,23 @@ func unescape(s string) (string, error) {
 			b.WriteByte(s[i])
 			continue
 		}
-		i++
-		if i == len(s) {
+		if i++; i == len(s) {
 			break
 		}
-		switch s[i] {
-		case 't':
-			b.WriteByte('\t')
-		case 'n':
-			b.WriteByte('\n')
-		case 'r':
-			b.WriteByte('\r')
-		case 'f':
-			b.WriteByte('\f')
-		case 'u':
-			units, width, err := unicodeEscapes(s[i-1:])
-			if err != nil {
-				return "", err
-			}
-			b.WriteString(string(utf16.Decode(units)))
-			i += width - 2
-		default:
-			b.WriteByte(s[i])
+		if at := strings.IndexByte("tnrf", s[i]); at >= 0 {
+			b.WriteByte("\t\n\r\f"[at])
+			continue
 		}
+		if s[i] != 'u' {
+			b.WriteByte(s[i])
+			continue
+		}
+		units, width, err := unicodeEscapes(s[i-1:])
+		if err != nil {
+			return "", err
+		}
+		b.WriteString(string(utf16.Decode(units)))
+		i += width - 2
 	}
 	return b.String(), nil
 }
