@@ -252,11 +252,12 @@ func TestHelloWithoutDialBackIsTold(t *testing.T) {
 func TestNoHelloWhenTheLinkIsThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newEnsemble(1, 2)
-		release, said := make(chan struct{}), make(chan []byte, 1)
+		dialing, release, said := make(chan struct{}), make(chan struct{}), make(chan []byte, 1)
 		s.logs[1] = newElectionLog(t)
 		e, err := ListenElection(ElectionOptions{
 			Self: 1, Listener: s.net.listen(s.peers[1]), Peers: s.peers, Events: s.logs[1],
 			Dial: func(context.Context, string, string) (net.Conn, error) {
+				close(dialing)
 				<-release
 				near, far := s.net.pair("1", "2")
 				go func() { b, _ := io.ReadAll(far); said <- b }()
@@ -271,6 +272,7 @@ func TestNoHelloWhenTheLinkIsThere(t *testing.T) {
 		if err := e.Send(2, vote(1)); err != nil {
 			t.Fatal(err)
 		}
+		<-dialing // a link that came up before would leave nothing to dial for
 		two, err := s.net.dial(t.Context(), "mem", s.peers[1])
 		if err != nil {
 			t.Fatal(err)
