@@ -292,10 +292,7 @@ func Importance(s *System, up func(id int64) Probability) ([]float64, error) {
 	known := map[string]float64{} // voters that are alike matter alike
 	var out []float64
 	for _, id := range s.voters {
-		name := fmt.Sprint(chances(id))
-		for _, c := range s.configs {
-			name += fmt.Sprint(c.placeOf(id))
-		}
+		name := s.likeness(id, chances)
 		if _, ok := known[name]; !ok {
 			var at [2]float64 // the unavailability without the voter, and with it
 			for i, c := range []chance{dead, Certain.chance()} {

@@ -12,38 +12,25 @@ type Commit struct {
 	Acks  []int64       // those whose acknowledgements made the quorum, in their order of arrival
 }
 
-// CommitLatency returns the first instant at which the acknowledgements that
-// have arrived form a quorum; false when they never do. ack returns when the
-// acknowledgement of a voter arrives after the proposal went out, and false when
-// the voter is down.
+// CommitLatency returns the first instant at which the acknowledgements that have arrived form a
+// quorum; false when they never do. ack returns when the acknowledgement of a voter arrives
+// after the proposal went out, and false when the voter is down.
 //
-// The leader's own acknowledgement is one among the others: its disk may be slower than
-// two followers and the network, and then the proposal commits without it
-// (in ZooKeeper the leader must be of the epoch, not among the
-// acknowledgements). Random times reduce to availability: P(committed by t) is
-// Available with each voter's probability of having acknowledged by t.
-//
-// O(n log n) to sort, then n calls of IsQuorum. Source: Leader.tryToCommit.
+// The leader's own acknowledgement is one among the others: its disk may be slower than two
+// followers and the network, and then the proposal commits without it. Random times reduce to
+// availability: P(committed by t) is Available with each voter's probability of having
+// acknowledged by t. Source: Leader.tryToCommit.
 func CommitLatency(s *System, ack func(id int64) (time.Duration, bool)) (Commit, bool) {
-	type arrival struct {
-		id int64
-		at time.Duration
-	}
-	var arrivals []arrival
-	for _, id := range s.Voters() {
-		if at, ok := ack(id); ok {
-			arrivals = append(arrivals, arrival{id, at})
-		}
-	}
-	slices.SortStableFunc(arrivals, func(a, b arrival) int { return cmp.Compare(a.at, b.at) })
-	acked := map[int64]bool{}
-	var c Commit
-	for _, a := range arrivals {
-		acked[a.id] = true
-		c.Acks = append(c.Acks, a.id)
-		if s.IsQuorum(func(id int64) bool { return acked[id] }) {
-			c.After = a.at
-			return c, true
+	at := map[int64]time.Duration{}
+	arrived := slices.DeleteFunc(s.Voters(), func(id int64) (down bool) {
+		after, ok := ack(id)
+		at[id] = after
+		return !ok
+	})
+	slices.SortStableFunc(arrived, func(a, b int64) int { return cmp.Compare(at[a], at[b]) })
+	for n, id := range arrived {
+		if s.Has(arrived[:n+1]...) {
+			return Commit{at[id], arrived[:n+1]}, true
 		}
 	}
 	return Commit{}, false

@@ -13,7 +13,6 @@ const maxStates = 1 << 20
 // class are up. Three groups of three are 64 states and not 512. State 0 is all down, the last
 // one all up.
 type states struct {
-	system  *System
 	classes []class
 	stride  []int  // what one more voter of a class adds to a state's number
 	quorum  []bool // by state
@@ -33,22 +32,15 @@ type place struct {
 
 // enumerate visits all states. chances, if given, tells apart voters that are not equally likely.
 func enumerate(s *System, chances ...func(id int64) chance) (*states, error) {
-	e := &states{system: s}
+	e := &states{}
 	known := map[string]int{}
 	for _, id := range s.voters {
-		places := make([]place, len(s.configs))
-		for i, c := range s.configs {
-			places[i] = c.placeOf(id)
-		}
-		name := fmt.Sprint(places)
-		for _, chance := range chances {
-			name += fmt.Sprint(chance(id))
-		}
+		name := s.likeness(id, chances...)
 		at, ok := known[name]
 		if !ok {
 			at = len(e.classes)
 			known[name] = at
-			e.classes = append(e.classes, class{places: places})
+			e.classes = append(e.classes, class{places: s.places(id)})
 		}
 		e.classes[at].ids = append(e.classes[at].ids, id)
 	}
@@ -61,64 +53,50 @@ func enumerate(s *System, chances ...func(id int64) chance) (*states, error) {
 		}
 	}
 	e.quorum = make([]bool, total)
-	e.fill()
-	return e, nil
-}
-
-func (c config) placeOf(id int64) place {
-	for k, g := range c.groups {
-		for _, m := range g.members {
-			if m.id == id {
-				return place{k, m.weight}
+	var weights []int64 // that is up: in no group, then by group
+	e.each(func(state int, up []int) {
+		e.quorum[state] = true
+		for i, c := range s.configs {
+			weights = append(weights[:0], make([]int64, len(c.groups)+1)...)
+			for k, class := range e.classes {
+				p := class.places[i]
+				weights[p.group+1] += int64(up[k]) * p.weight
 			}
-		}
-	}
-	return place{group: -1}
-}
-
-// fill finds out which states are quorums.
-func (e *states) fill() {
-	missing := make([][]int64, len(e.system.configs)) // weight, by configuration and group
-	for i, c := range e.system.configs {
-		for _, g := range c.groups {
-			missing[i] = append(missing[i], g.need)
-		}
-	}
-	reached := func() bool {
-		for i, c := range e.system.configs {
 			groups := 0
-			for _, weight := range missing[i] {
-				if weight <= 0 {
+			for k, g := range c.groups {
+				if weights[k+1] >= g.need {
 					groups++
 				}
 			}
-			if groups < c.need {
-				return false
+			e.quorum[state] = e.quorum[state] && groups >= c.need
+		}
+	})
+	return e, nil
+}
+
+// places are where a voter stands, by configuration.
+func (s *System) places(id int64) []place {
+	places := make([]place, len(s.configs))
+	for i, c := range s.configs {
+		places[i].group = -1
+		for k, g := range c.groups {
+			for _, m := range g.members {
+				if m.id == id {
+					places[i] = place{k, m.weight}
+				}
 			}
 		}
-		return true
 	}
-	add := func(c class, voters int) {
-		for i, p := range c.places {
-			if p.group >= 0 {
-				missing[i][p.group] -= int64(voters) * p.weight
-			}
-		}
+	return places
+}
+
+// likeness is the same for voters that are alike.
+func (s *System) likeness(id int64, chances ...func(id int64) chance) string {
+	name := fmt.Sprint(s.places(id))
+	for _, chance := range chances {
+		name += fmt.Sprint(chance(id))
 	}
-	var visit func(class, state int)
-	visit = func(class, state int) {
-		if class < 0 {
-			e.quorum[state] = reached()
-			return
-		}
-		c := e.classes[class]
-		for up := range len(c.ids) + 1 {
-			visit(class-1, state+up*e.stride[class])
-			add(c, 1)
-		}
-		add(c, -len(c.ids)-1)
-	}
-	visit(len(e.classes)-1, 0)
+	return name
 }
 
 // each visits the states in order; up, how many of each class are up, is valid until the next.
