@@ -59,8 +59,8 @@ func newQuorumPlanCommand(p *program) *cli.Command {
 		Name:  "plan",
 		Usage: "the safe order of membership changes, and what each step tolerates",
 		Description: "Leads from one configuration to another one server at a time. While a step is in flight a quorum of the old " +
-			"and of the new configuration are both needed, and that is what \"during\" tolerates. A step that could lose the quorum " +
-			"is refused with the reason, and the command exits 3.",
+			"and of the new configuration are both needed, and that is what \"during\" tolerates. Where groups or weights change, everything is one step. " +
+			"A step that could lose the quorum is refused with the reason, and the command exits 3.",
 		UsageText: "zkctl quorum plan --from 3 --to 5\n" +
 			"zkctl quorum plan --from old.cfg --to new.cfg\n" +
 			"zkctl quorum plan --from old.cfg --to new.cfg --failed 3",
