@@ -140,7 +140,10 @@ func (s *Spec) setSettings(r Request) error {
 	if err := applySettings(s.Settings, r.Settings); err != nil {
 		return err
 	}
-	return s.checkEngines()
+	if err := s.checkEngines(); err != nil {
+		return err
+	}
+	return s.tryConfig()
 }
 
 // revise applies a request to an ensemble that exists. Who the members are and where they listen
