@@ -261,8 +261,9 @@ var zabMutants = []mutant{
 		new:   "case false:",
 	},
 	{
-		name: "leader-waits-for-its-quorum-for-ever",
-		file: "zab/leader.go", runs: 50,
+		name:  "leader-waits-for-its-quorum-for-ever",
+		file:  "zab/leader.go",
+		with:  "who-has-decided-hears-nothing", // or those that vote again make it step down
 		tests: []string{"TestZOOKEEPER4203/just_elected"},
 		old:   "case n.phase != Broadcast && n.now >= l.deadline:",
 		new:   "case false:",
@@ -361,7 +362,7 @@ var zabMutants = []mutant{
 	},
 	{
 		name: "settled-votes-compared-like-others",
-		file: "zab/vote.go", runs: 1000,
+		file: "zab/vote.go", runs: 4000,
 		tests: []string{"TestZOOKEEPER1818"},
 		old:   `	if v.state == wire.Looking || w.state == wire.Looking {`,
 		new:   `	if true {`,
