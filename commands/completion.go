@@ -50,7 +50,7 @@ func (p *program) completeMembers(command, separators string) {
 	if p.completions.lists == nil {
 		p.completions.lists = map[string]string{}
 	}
-	p.completions.lists[command] = separators + ","
+	p.completions.lists[command] = separators + ",!"
 }
 
 // constant is a fixed list of candidates.
@@ -192,7 +192,7 @@ func (p *program) words(ctx context.Context, app *cli.App, l *cmdline, prefix st
 }
 
 // inList makes of the words that a selector can begin with those that can go on a list: behind "1,"
-// come ids and roles that are not in it yet, because a size cannot be combined with others.
+// and "!" come ids and roles that are not in it yet, because a size stands alone.
 func inList(words []string, typed, separators string) []string {
 	at := strings.LastIndexAny(typed, separators)
 	if at < 0 || separators == "" {
@@ -204,7 +204,7 @@ func inList(words []string, typed, separators string) []string {
 	for _, w := range words {
 		fits := !slices.Contains(used, w)
 		if slices.Contains(sizeNames, w) {
-			fits = head[at] != ','
+			fits = head[at] != ',' && head[at] != '!'
 		}
 		if fits {
 			found = append(found, head+w)

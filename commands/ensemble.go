@@ -80,7 +80,7 @@ var sizeNames = []string{"one", "minority", "majority", "all", "random:2"}
 
 // memberNames completes a selector: the roles and sizes, and the ids of the ensemble that is meant.
 func (p *program) memberNames(context.Context) []string {
-	words := append([]string{"leader", "followers", "observers"}, sizeNames...)
+	words := append([]string{"leader", "follower", "followers", "observer", "observers"}, sizeNames...)
 	_, spec, err := p.folder()
 	if err != nil {
 		return words

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -334,28 +335,40 @@ func drawFaults(pg *page, faults []localcluster.ActiveFault) {
 type healOptions struct {
 	*program
 	ids         []string
+	selector    string
 	all, dryRun bool
 }
 
+// faultID is how a fault is named; what it does not match is a selector.
+var faultID = regexp.MustCompile(`^f\d+$`)
+
 func newHealCommand(p *program) *cli.Command {
 	o := &healOptions{program: p}
-	p.completeArgs("heal", p.faultIDs)
+	p.completeMembers("heal", "")
+	p.completeArgs("heal", func(ctx context.Context) []string { return append(p.faultIDs(ctx), p.memberNames(ctx)...) })
 	return &cli.Command{
 		Name:      "heal",
 		Category:  categoryFaults,
 		Usage:     "end faults",
-		ArgsUsage: "[FAULT…]",
-		Description: "Ends the faults of links, or just the faults named. With --all it also resumes and starts members, so " +
-			"that the ensemble is whole again. That there is nothing to heal is fine.",
-		UsageText: "zkctl heal\nzkctl heal f3\nzkctl heal --all",
+		ArgsUsage: "[FAULT…|SELECTOR]",
+		Description: "Ends the faults of links, or just those that were aimed at the members of SELECTOR, or just the faults named, of " +
+			"whatever kind. With --all it also resumes and starts members, so that the ensemble is whole again. That there is nothing " +
+			"to heal is fine." + selectorHelp,
+		UsageText: "zkctl heal\nzkctl heal f3\nzkctl heal leader\nzkctl heal --all",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "all", Usage: "also resume and start members", Destination: &o.all},
 			dryRunFlag(&o.dryRun),
 		},
 		Action: func(c *cli.Context) error {
-			o.ids = c.Args().Slice()
-			if o.all && len(o.ids) > 0 {
-				return usagef("heal wants either faults or --all")
+			args := c.Args().Slice()
+			if o.all && len(args) > 0 {
+				return usagef("heal wants either faults, a selector or --all; zkctl start and zkctl resume bring single members back")
+			}
+			if o.ids, o.selector = args, ""; len(args) == 1 && !faultID.MatchString(args[0]) {
+				o.ids, o.selector = nil, args[0]
+				if _, err := inject.ParseSelector(o.selector); err != nil {
+					return usagef("%w", err)
+				}
 			}
 			return o.run(c.Context)
 		},
@@ -368,7 +381,7 @@ func (o *healOptions) run(ctx context.Context) error {
 		return err
 	}
 	report, err := client.Mend(ctx, localcluster.HealRequest{
-		Healing: inject.Healing{IDs: o.ids, Processes: o.all}, DryRun: o.dryRun,
+		Healing: inject.Healing{IDs: o.ids, Processes: o.all}, Selector: o.selector, DryRun: o.dryRun,
 	})
 	if err != nil {
 		return err

@@ -157,7 +157,7 @@ type seedFlag struct {
 
 func (s *seedFlag) flag() cli.Flag {
 	return &cli.Uint64Flag{
-		Name: "seed", Usage: "makes the choice of a size, such as one or minority, repeatable", Destination: &s.seed,
+		Name: "seed", Usage: "makes a random choice, such as one, minority or follower, repeatable", Destination: &s.seed,
 		Action: func(*cli.Context, uint64) error { s.set = true; return nil },
 	}
 }

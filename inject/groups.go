@@ -42,22 +42,29 @@ func ParseGroups(s string) (Groups, error) {
 	return g, nil
 }
 
-// namedTwice finds an id that stands in two groups; that is wrong whoever the
-// members are.
+// namedTwice finds an id that stands in two groups, which is wrong in every
+// ensemble.
 func (g Groups) namedTwice() (int64, bool) {
-	group := make(map[int64]int)
-	for i, s := range g.selectors {
-		for _, t := range s.terms {
-			if t.byRole {
-				continue
+	for i, a := range g.selectors {
+		for _, b := range g.selectors[:i] {
+			for _, t := range a.ids() {
+				for _, u := range b.ids() {
+					if first := max(t.first, u.first); first <= min(t.last, u.last) {
+						return first, true
+					}
+				}
 			}
-			if j, ok := group[t.id]; ok && j != i {
-				return t.id, true
-			}
-			group[t.id] = i
 		}
 	}
 	return 0, false
+}
+
+// ids are the terms that are ids or ranges; none behind a "!", which selects others.
+func (s Selector) ids() []term {
+	if s.except {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(s.terms), func(t term) bool { return t.byRole })
 }
 
 // parsePart reads a selector that is part of something larger, and blames the
@@ -85,9 +92,9 @@ func (g Groups) String() string {
 	return strings.Join(words, "|")
 }
 
-// Resolve returns the groups in the order they were named. A size chooses
-// among the members that no other group has named: one|one is two different
-// members. Members not named are not in the result; see Rest.
+// Resolve returns the groups in the order they were named. Where a selector
+// leaves a choice, it falls on members that no other group has: one|one is two
+// different members. Members not named are not in the result; see Rest.
 func (g Groups) Resolve(members []Member, rng *rand.Rand) ([][]int64, error) {
 	return g.resolve(members, nil, rng)
 }
@@ -96,23 +103,33 @@ func (g Groups) Resolve(members []Member, rng *rand.Rand) ([][]int64, error) {
 func (g Groups) resolve(members []Member, taken []int64, rng *rand.Rand) ([][]int64, error) {
 	groups := make([][]int64, len(g.selectors))
 	taken = slices.Clone(taken)
-	// What is named by id or role is settled first; the sizes get what is left.
-	for _, bySize := range []bool{false, true} {
-		for i, s := range g.selectors {
-			if (s.size != sizeNone) != bySize {
-				continue
+	// take gives members to a group, and refuses one that belongs elsewhere.
+	take := func(ids []int64) error {
+		for _, id := range ids {
+			if slices.Contains(taken, id) {
+				return &PlanError{Subject: g.String(), Reason: fmt.Sprintf("member %d would be in two places", id)}
 			}
-			ids, err := s.resolve(members, taken, rng)
-			if err != nil {
-				return nil, err
-			}
-			for _, id := range ids {
-				if slices.Contains(taken, id) {
-					return nil, &PlanError{Subject: g.String(), Reason: fmt.Sprintf("member %d would be in two places", id)}
-				}
-			}
-			groups[i] = ids
-			taken = append(taken, ids...)
+		}
+		taken = append(taken, ids...)
+		return nil
+	}
+	var err error
+	for i, s := range g.selectors {
+		if groups[i], err = s.fixed(members); err != nil {
+			return nil, err
+		}
+		if err := take(groups[i]); err != nil {
+			return nil, err
+		}
+	}
+	for i, s := range g.selectors {
+		fixed := groups[i]
+		if groups[i], err = s.complete(members, slices.Clone(fixed), taken, rng); err != nil {
+			return nil, err
+		}
+		chosen := slices.DeleteFunc(slices.Clone(groups[i]), func(id int64) bool { return slices.Contains(fixed, id) })
+		if err := take(chosen); err != nil {
+			return nil, err
 		}
 	}
 	return groups, nil
@@ -177,7 +194,11 @@ func (l LinkSelector) Plan(members []Member, channels []link.Channel, rng *rand.
 	if l.to.Random() {
 		taken = from
 	}
-	to, err := l.to.resolve(members, taken, rng)
+	fixed, err := l.to.fixed(members)
+	if err != nil {
+		return Plan{}, err
+	}
+	to, err := l.to.complete(members, fixed, taken, rng)
 	if err != nil {
 		return Plan{}, err
 	}

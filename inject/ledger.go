@@ -23,12 +23,13 @@ type Ledger struct {
 	active []Fault // in the order they were added
 }
 
-// Healing says which faults should end.
+// Healing says which faults should end: those with the IDs, else the partitions
+// and slow links, which Members and Processes make fewer or more.
 type Healing struct {
-	// IDs are the faults to end. None means all of the kinds that a heal is
-	// about: partitions and slow links.
 	IDs []string `json:"ids,omitempty"`
-	// Processes, when no ids are given, ends faults of processes as well.
+	// Members leaves only faults that were aimed at one of them.
+	Members []int64 `json:"members,omitempty"`
+	// Processes ends faults of processes as well.
 	Processes bool `json:"processes,omitempty"`
 }
 
@@ -97,7 +98,10 @@ func (l *Ledger) End(id string, members []int64) (ended Fault, ok bool) {
 // unknown lists the ids that no fault ever had.
 func (l *Ledger) Heal(h Healing) (ended []Fault, unknown []string) {
 	if len(h.IDs) == 0 {
-		return l.end(func(f Fault) bool { return h.Processes || !f.Kind.Process() }), nil
+		return l.end(func(f Fault) bool {
+			aimed := func(id int64) bool { return slices.Contains(f.Members, id) }
+			return (h.Processes || !f.Kind.Process()) && (len(h.Members) == 0 || slices.ContainsFunc(h.Members, aimed))
+		}), nil
 	}
 	for _, id := range h.IDs {
 		if !l.known(id) {

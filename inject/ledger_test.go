@@ -67,6 +67,8 @@ func TestLedgerHeal(t *testing.T) {
 		active  string
 	}{
 		{"what a heal is about", Healing{}, "f1 f3 f4 f6", nil, "f2 f5"},
+		{"links, of some members", Healing{Members: []int64{2, 9}}, "f3 f4", nil, "f1 f2 f5 f6"},
+		{"all, of one member", Healing{Members: []int64{3}, Processes: true}, "f5 f6", nil, "f1 f2 f3 f4"},
 		{"everything", Healing{Processes: true}, "f1 f2 f3 f4 f5 f6", nil, ""},
 		{"one", Healing{IDs: []string{"f3"}}, "f3", nil, "f1 f2 f4 f5 f6"},
 		{"a process, by id", Healing{IDs: []string{"f2", "f4"}}, "f2 f4", nil, "f1 f3 f5 f6"},
@@ -75,8 +77,8 @@ func TestLedgerHeal(t *testing.T) {
 		{"ended before", Healing{IDs: []string{"f7"}}, "", nil, "f1 f2 f3 f4 f5 f6"},
 	} {
 		var l Ledger
-		for _, kind := range []Kind{Cut, Kill, Slow, Cut, Pause, Slow} {
-			l.Add(Fault{Kind: kind}, at(0), 0)
+		for i, kind := range []Kind{Cut, Kill, Slow, Cut, Pause, Slow} {
+			l.Add(Fault{Kind: kind, Members: []int64{1 + int64(i/2), 4}}, at(0), 0)
 		}
 		l.Add(Fault{Kind: Cut}, at(0), time.Second) // f7
 		l.Expire(at(1))

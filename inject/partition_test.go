@@ -31,6 +31,11 @@ func TestPartitionPlan(t *testing.T) {
 			lanes: "1>6 1>7 2>6 2>7 3>6 3>7 4>6 4>7 5>6 5>7 6>1 6>2 6>3 6>4 6>5 7>1 7>2 7>3 7>4 7>5",
 		},
 		{
+			name: "a range and the others", partition: Partition{Groups: "1-2|!1-2"}, members: voters(4),
+			named: []int64{1, 2, 3, 4}, groups: [][]int64{{1, 2}, {3, 4}},
+			lanes: "1>3 1>4 2>3 2>4 3>1 3>2 4>1 4>2",
+		},
+		{
 			name: "one channel", partition: Partition{Groups: "1|2", Channel: "quorum"}, members: voters(2),
 			named: []int64{1, 2}, groups: [][]int64{{1}, {2}}, lanes: "1>2/quorum 2>1/quorum",
 		},
@@ -114,6 +119,13 @@ func TestPartitionRandom(t *testing.T) {
 			if !slices.Equal(beside.Groups[1], []int64{1}) || beside.Groups[0][0] == 1 {
 				t.Errorf("one|leader of %d: %v", n, beside.Groups)
 			}
+			// What one group names by id or role is never chosen for the other.
+			for _, groups := range []string{"follower|2", "2|follower", "2,follower|one"} {
+				named := mustPlan(t, Partition{Groups: groups}, members, seed)
+				if len(slices.Compact(slices.Sorted(slices.Values(slices.Concat(named.Groups...))))) != n+1 {
+					t.Errorf("%s of %d: %v", groups, n, named.Groups)
+				}
+			}
 			arrow := mustPlan(t, Partition{Groups: "one>one"}, members, seed)
 			if len(arrow.Lanes) != 2 {
 				t.Errorf("one>one of %d: %v", n, arrow.Lanes)
@@ -157,6 +169,8 @@ func TestPartitionWrongUsage(t *testing.T) {
 		{Partition{Groups: "1|"}, `"1|"`},
 		{Partition{Groups: "1||2"}, `"1||2"`},
 		{Partition{Groups: "1,2|2,3"}, "member 2 is in two groups"},
+		{Partition{Groups: "1-3|2"}, "member 2 is in two groups"},
+		{Partition{Groups: "6,1-3|3-5"}, "member 3 is in two groups"},
 		{Partition{Groups: "1>"}, `"1>"`},
 		{Partition{Groups: "1>2>3"}, `"1>2>3"`},
 		{Partition{Groups: "1>2|3"}, `"1>2|3"`},
@@ -192,6 +206,8 @@ func TestPartitionNoPlan(t *testing.T) {
 		{Partition{Groups: "all"}, voters(3), false},
 		{Partition{Groups: "1>1"}, voters(3), false},
 		{Partition{Groups: "leader|1"}, voters(3), false},
+		{Partition{Groups: "!1|2"}, voters(3), false},
+		{Partition{Groups: "!follower|1"}, voters(3), false},
 		{Partition{Groups: "majority|majority"}, voters(3), true},
 		{Partition{Groups: "followers|1", Bridge: "3"}, voters(3), false},
 		{Partition{Bridge: "followers"}, voters(3), false},

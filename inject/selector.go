@@ -8,22 +8,28 @@ import (
 	"strings"
 )
 
-// SelectorGrammar is shown to whoever wrote a selector that cannot be read.
-const SelectorGrammar = "ids (2 or 1,3), roles (leader, followers, observers), " +
-	"a size (one, minority, majority, all) or random:N"
+// SelectorGrammar is part of the error about a selector that cannot be read, and of the help.
+const SelectorGrammar = "ids (2 or 1,3 or 1-3), roles (leader, followers, observers; follower and observer are one of them), " +
+	"a size (one, minority, majority, all) or random:N; !leader is every member but the leader, !1,2 every member but 1 and 2"
 
 // Selector names members: by id, by role, or by how many. The zero Selector
 // is not valid; use ParseSelector.
 //
-//	selector = size | "random:" count | term { "," term }
+//	selector = size | "random:" count | [ "!" ] term { "," term }
 //	size     = "one" | "minority" | "majority" | "all"
-//	term     = id | "leader" | "followers" | "observers"
+//	term     = id | id "-" id | "leader" | "followers" | "observers" | "follower" | "observer"
+//
+// A range matches the ids in it that exist. A role in the singular is one
+// member of that role, chosen at random. "!" stands for all members, observers
+// included, but those of the list behind it.
 type Selector struct {
 	text string
 	// Either size is set or terms is not empty.
 	size  size
 	count int // of sizeRandom
 	terms []term
+	// except inverts terms: the members that they do not match.
+	except bool
 }
 
 // size is a number of voters that depends on the ensemble.
@@ -60,15 +66,20 @@ func (s size) of(n, count int) int {
 	return 0
 }
 
-// term is one id, or all members that have a role now.
+// term is a range of ids, or members that have a role now.
 type term struct {
-	id     int64
-	byRole bool
-	role   Role
+	first, last int64 // 0 <= first <= last; one id when they are equal
+	byRole      bool
+	role        Role
+	any         bool // with byRole: one of them, not all
 }
 
-var roleWords = map[string]Role{
-	"leader": RoleLeader, "followers": RoleFollower, "observers": RoleObserver,
+var roleTerms = map[string]term{
+	"leader":    {byRole: true, role: RoleLeader},
+	"followers": {byRole: true, role: RoleFollower},
+	"observers": {byRole: true, role: RoleObserver},
+	"follower":  {byRole: true, role: RoleFollower, any: true},
+	"observer":  {byRole: true, role: RoleObserver, any: true},
 }
 
 // SyntaxError is a selector, or something made of selectors, that cannot be
@@ -84,7 +95,7 @@ func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("%s %q: %s; want %s", e.What, e.Input, e.Problem, e.Grammar)
 }
 
-// NoMatchError is a selector that can be read but fits nobody at this moment.
+// NoMatchError is a selector that can be read but matches no member at this moment.
 type NoMatchError struct {
 	Selector string
 	Reason   string
@@ -126,9 +137,10 @@ func ParseSelector(s string) (Selector, error) {
 		}
 		return Selector{text: fmt.Sprintf("random:%d", count), size: sizeRandom, count: count}, nil
 	}
+	list, except := strings.CutPrefix(text, "!")
 	var terms []term
 	var words []string
-	for word := range strings.SplitSeq(text, ",") {
+	for word := range strings.SplitSeq(list, ",") {
 		t, problem := parseTerm(strings.TrimSpace(word))
 		if problem != "" {
 			return fail("%s", problem)
@@ -136,46 +148,68 @@ func ParseSelector(s string) (Selector, error) {
 		terms = append(terms, t)
 		words = append(words, t.String())
 	}
-	return Selector{text: strings.Join(words, ","), terms: terms}, nil
+	printed := strings.Join(words, ",")
+	if except {
+		printed = "!" + printed
+	}
+	return Selector{text: printed, terms: terms, except: except}, nil
 }
 
 func parseTerm(word string) (t term, problem string) {
-	if role, ok := roleWords[word]; ok {
-		return term{byRole: true, role: role}, ""
+	if t, ok := roleTerms[word]; ok {
+		return t, ""
 	}
 	_, isSize := sizeWords[word]
 	switch {
 	case word == "":
-		return term{}, "something is missing beside a comma"
+		return term{}, "an id or a role is missing"
 	case isSize || strings.HasPrefix(word, "random:"):
-		return term{}, fmt.Sprintf("%q cannot be combined with others", word)
+		return term{}, fmt.Sprintf("the size %q stands alone, without a list or a !", word)
+	case strings.HasPrefix(word, "!"):
+		return term{}, "! stands once, in front of the whole list"
 	}
-	id, err := strconv.ParseInt(word, 10, 64)
-	if err != nil || id < 0 || word[0] == '+' {
-		return term{}, fmt.Sprintf("%q is neither an id nor a known word", word)
+	lower, upper, isRange := strings.Cut(word, "-")
+	t.first, problem = parseID(lower, word)
+	t.last = t.first
+	if isRange && problem == "" {
+		t.last, problem = parseID(upper, word)
 	}
-	return term{id: id}, ""
+	if problem == "" && t.last < t.first {
+		problem = fmt.Sprintf("the range %q ends before it begins", word)
+	}
+	return t, problem
+}
+
+// parseID reads an id that is a word of a selector or an end of a range.
+func parseID(text, word string) (id int64, problem string) {
+	id, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || id < 0 || text[0] == '+' {
+		return 0, fmt.Sprintf("%q is neither an id nor a known word", word)
+	}
+	return id, ""
 }
 
 func (t term) String() string {
-	if !t.byRole {
-		return strconv.FormatInt(t.id, 10)
+	switch {
+	case !t.byRole && t.first == t.last:
+		return strconv.FormatInt(t.first, 10)
+	case !t.byRole:
+		return fmt.Sprintf("%d-%d", t.first, t.last)
+	case t.any || t.role == RoleLeader:
+		return t.role.String()
 	}
-	for word, role := range roleWords {
-		if role == t.role {
-			return word
-		}
-	}
-	return t.role.String()
+	return t.role.String() + "s"
 }
 
 // String is the selector in its shortest form.
 func (s Selector) String() string { return s.text }
 
 // Random reports whether the selector leaves a choice, so that a seed matters.
-func (s Selector) Random() bool { return s.size != sizeNone && s.size != sizeAll }
+func (s Selector) Random() bool {
+	return s.size != sizeNone && s.size != sizeAll || slices.ContainsFunc(s.terms, func(t term) bool { return t.any })
+}
 
-// NeedsRoles reports whether what it selects depends on who leads at this moment.
+// NeedsRoles reports whether what it selects depends on the roles of this moment.
 func (s Selector) NeedsRoles() bool {
 	return slices.ContainsFunc(s.terms, func(t term) bool { return t.byRole && t.role != RoleObserver })
 }
@@ -184,30 +218,93 @@ func (s Selector) NeedsRoles() bool {
 // makes the choices left open; it may be nil when Random is false. The error
 // is a *NoMatchError.
 func (s Selector) Resolve(members []Member, rng *rand.Rand) ([]int64, error) {
-	return s.resolve(members, nil, rng)
+	fixed, err := s.fixed(members)
+	if err != nil {
+		return nil, err
+	}
+	return s.complete(members, fixed, nil, rng)
 }
 
-// resolve is Resolve where members that are taken cannot be chosen by a size.
-func (s Selector) resolve(members []Member, taken []int64, rng *rand.Rand) ([]int64, error) {
-	if s.size != sizeNone {
-		return s.resolveSize(sortedByID(members), taken, rng)
+// fixed returns the members that the selector names without a choice: none for
+// a size, and none yet for a list behind "!" that has a choice in it.
+func (s Selector) fixed(members []Member) ([]int64, error) {
+	if s.except && s.Random() {
+		return nil, nil
 	}
+	ids, err := s.named(members)
+	if err != nil || !s.except {
+		return ids, err
+	}
+	return s.others(members, ids)
+}
+
+// complete adds to the fixed members those that a size or a singular role
+// chooses. It chooses none of the members that are taken.
+func (s Selector) complete(members []Member, fixed, taken []int64, rng *rand.Rand) ([]int64, error) {
+	if s.size != sizeNone {
+		voters := idsOf(members, isVoter)
+		want := s.size.of(len(voters), s.count)
+		if want == 0 {
+			return nil, &NoMatchError{Selector: s.text, Reason: fmt.Sprintf("%s of %s is no member", s.text, plural(len(voters), "voter"))}
+		}
+		return s.choose(members, isVoter, want, taken, rng)
+	}
+	if !s.Random() {
+		return fixed, nil
+	}
+	ids := fixed
+	if s.except {
+		var err error
+		if ids, err = s.named(members); err != nil {
+			return nil, err
+		}
+	}
+	for _, t := range s.terms {
+		if !t.any {
+			continue
+		}
+		chosen, err := s.choose(members, t.matches, 1, slices.Concat(taken, ids), rng)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, chosen...)
+	}
+	if s.except {
+		return s.others(members, ids)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids), nil
+}
+
+// named returns the members that the terms match, those that are choices aside.
+func (s Selector) named(members []Member) ([]int64, error) {
 	var ids []int64
 	for _, t := range s.terms {
 		matched := idsOf(members, t.matches)
 		if len(matched) == 0 {
 			return nil, &NoMatchError{Selector: s.text, Reason: t.missing(members)}
 		}
-		ids = append(ids, matched...)
+		if !t.any {
+			ids = append(ids, matched...)
+		}
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids), nil
 }
 
+// others returns all members but those with these ids.
+func (s Selector) others(members []Member, ids []int64) ([]int64, error) {
+	rest := Rest(members, ids)
+	if len(rest) == 0 {
+		return nil, &NoMatchError{Selector: s.text, Reason: "that leaves no member out of " + joinIDs(Rest(members))}
+	}
+	return rest, nil
+}
+
 func (t term) matches(m Member) bool {
 	switch {
 	case !t.byRole:
-		return m.ID == t.id
+		return t.first <= m.ID && m.ID <= t.last
 	case t.role == RoleObserver:
 		// By configuration: "start observers" is about those that are down.
 		return m.Observer
@@ -220,22 +317,18 @@ func (t term) missing(members []Member) string {
 	if t.byRole {
 		return fmt.Sprintf("the ensemble has no %s now", t.role)
 	}
-	ids := idsOf(sortedByID(members), func(Member) bool { return true })
-	return fmt.Sprintf("there is no member %d, only %s", t.id, joinIDs(ids))
+	return fmt.Sprintf("there is no member %s, only %s", t, joinIDs(Rest(members)))
 }
 
-// resolveSize chooses among the voters: first those on whom it is not wasted.
-func (s Selector) resolveSize(members []Member, taken []int64, rng *rand.Rand) ([]int64, error) {
-	voters := idsOf(members, isVoter)
-	want := s.size.of(len(voters), s.count)
-	free := func(m Member) bool { return isVoter(m) && !slices.Contains(taken, m.ID) }
-	useful := idsOf(members, func(m Member) bool { return free(m) && !m.Spared })
-	wasted := idsOf(members, func(m Member) bool { return free(m) && m.Spared })
+// choose picks members at random that match and are not taken. Members that
+// are spared come last.
+func (s Selector) choose(members []Member, matches func(Member) bool, want int, taken []int64, rng *rand.Rand) ([]int64, error) {
+	free := func(m Member) bool { return matches(m) && !slices.Contains(taken, m.ID) }
+	sorted := sortedByID(members)
+	useful := idsOf(sorted, func(m Member) bool { return free(m) && !m.Spared })
+	wasted := idsOf(sorted, func(m Member) bool { return free(m) && m.Spared })
 	available := len(useful) + len(wasted)
-	switch {
-	case want == 0:
-		return nil, &NoMatchError{Selector: s.text, Reason: fmt.Sprintf("%s of %s is nobody", s.text, plural(len(voters), "voter"))}
-	case want > available:
+	if want > available {
 		return nil, &NoMatchError{Selector: s.text, Reason: fmt.Sprintf("it asks for %d, and %d can be chosen", want, available)}
 	}
 	if want < available {

@@ -52,6 +52,12 @@ func TestResolveNames(t *testing.T) {
 		{"leader,followers,2", []int64{1, 2, 3, 4}},
 		{"all", []int64{1, 2, 3, 4, 5}},
 		{"7", []int64{7}},
+		{"1-3", []int64{1, 2, 3}},
+		{"4-99", []int64{4, 5, 6, 7}},
+		{"0-2,6,2-2", []int64{1, 2, 6}},
+		{"!leader", []int64{1, 3, 4, 5, 6, 7}},
+		{"! 2 , 4-6", []int64{1, 3, 7}},
+		{"!observers", []int64{1, 2, 3, 4, 5}},
 	} {
 		s, err := ParseSelector(test.selector)
 		if err != nil {
@@ -109,6 +115,50 @@ func TestResolveSizes(t *testing.T) {
 			if 0 < want && want <= n && len(hit) != n {
 				t.Errorf("%s of %d voters: 100 seeds hit only %d of them", word, n, len(hit))
 			}
+		}
+	}
+}
+
+// A role in the singular is one member of that role, over many seeds each of
+// them, and first one on which the action is not wasted.
+func TestResolveOneOfARole(t *testing.T) {
+	spared := five()
+	for i := range spared {
+		spared[i].Spared = spared[i].ID == 3 || spared[i].ID == 7
+	}
+	for _, test := range []struct {
+		selector string
+		members  []Member
+		want     string // what is chosen by some seed
+	}{
+		{"follower", five(), "1 3 4"},
+		{"observer", five(), "6 7"},
+		{"follower", spared, "1 4"},
+		{"observer", spared, "6"},
+		{"leader,follower", five(), "1,2 2,3 2,4"},
+		{"1,follower", five(), "1,3 1,4"},
+		{"follower,follower", five(), "1,3 1,4 3,4"},
+		{"!follower", five(), "1,2,3,5,6,7 1,2,4,5,6,7 2,3,4,5,6,7"},
+		{"!follower,5-7", five(), "1,2,3 1,2,4 2,3,4"},
+	} {
+		s, err := ParseSelector(test.selector)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !s.Random() {
+			t.Errorf("%s: Random() = false, but it leaves a choice", test.selector)
+		}
+		var seen []string
+		for seed := range uint64(100) {
+			ids, err := s.Resolve(test.members, seeded(seed))
+			if err != nil {
+				t.Fatalf("%s: %v", test.selector, err)
+			}
+			seen = append(seen, joinIDs(ids))
+		}
+		slices.Sort(seen)
+		if got := strings.Join(slices.Compact(seen), " "); got != test.want {
+			t.Errorf("%s: 100 seeds choose %s, want %s", test.selector, got, test.want)
 		}
 	}
 }
@@ -176,7 +226,7 @@ func TestResolveSpares(t *testing.T) {
 
 func TestSelectorMalformed(t *testing.T) {
 	for _, input := range []string{
-		"", " ", ",", "1,", ",1", "1,,2", "x", "Leader", "follower", "-1", "+1", "1.5", "0x1",
+		"", " ", ",", "1,", ",1", "1,,2", "x", "Leader", "-1", "1-", "3-1", "1-x", "1--2", "1-+2", "1-2-3", "!", "!!1", "! ", "1,!2", "!one", "!random:2", "!all", "+1", "1.5", "0x1",
 		"one,2", "2,one", "all,leader", "random", "random:", "random:0", "random:-1", "random:x", "random:1,2",
 		"random:2,3", "1|2", "1>2", "99999999999999999999",
 	} {
@@ -203,6 +253,13 @@ func TestSelectorNoMatch(t *testing.T) {
 		{"followers", noLeader, "no follower"},
 		{"observers", noLeader, "no observer"},
 		{"4", noLeader, "no member 4, only 1,2,3"},
+		{"4-7", noLeader, "no member 4-7, only 1,2,3"},
+		{"!leader", noLeader, "no leader"},
+		{"!1-3", noLeader, "leaves no member out of 1,2,3"},
+		{"follower", noLeader, "no follower"},
+		{"observer", noLeader, "no observer"},
+		{"leader,follower", voters(1), "no follower"},
+		{"2,follower", voters(2), "asks for 1, and 0"},
 		{"1,4", noLeader, "no member 4"},
 		{"random:4", noLeader, "asks for 4, and 3"},
 		{"minority", voters(2), "minority of 2 voters"},
@@ -230,7 +287,7 @@ func TestSelectorNoMatch(t *testing.T) {
 // resolves to nobody, a stranger or an observer that was not asked for.
 func FuzzParseSelector(f *testing.F) {
 	for _, seed := range []string{"2", "1,3", "leader", "leader,5", "followers", "observers", "one", "minority",
-		"majority", "all", "random:2", "random:x", ",", "1|2"} {
+		"majority", "all", "random:2", "random:x", ",", "1|2", "1-3", "!leader", "!follower,2-4", "observer"} {
 		f.Add(seed, uint64(1))
 	}
 	f.Fuzz(func(t *testing.T, input string, seed uint64) {

@@ -100,10 +100,11 @@ type FaultReport struct {
 	DryRun bool         `json:"dry_run,omitempty"`
 }
 
-// HealRequest asks for faults to end.
+// HealRequest asks for faults to end. A selector takes the place of Healing.Members.
 type HealRequest struct {
 	inject.Healing
-	DryRun bool `json:"dry_run,omitempty"`
+	Selector string `json:"selector,omitempty"`
+	DryRun   bool   `json:"dry_run,omitempty"`
 }
 
 // HealReport says which faults ended, and what was done to members besides.

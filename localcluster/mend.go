@@ -68,7 +68,13 @@ func (s *Supervisor) Heal(ctx context.Context, h inject.Healing) ([]inject.Fault
 func (s *Supervisor) Mend(ctx context.Context, r HealRequest) (HealReport, error) {
 	ctx, cancel := context.WithTimeout(ctx, actTime)
 	defer cancel()
-	whole, why := r.Processes && len(r.IDs) == 0, "heal"
+	if r.Selector != "" {
+		var err error
+		if r.Members, err = s.toHeal(ctx, r.Selector); err != nil {
+			return HealReport{}, err
+		}
+	}
+	whole, why := r.Processes && len(r.IDs) == 0 && len(r.Members) == 0, "heal"
 	if whole {
 		why = "heal --all"
 	}
@@ -85,6 +91,23 @@ func (s *Supervisor) Mend(ctx context.Context, r HealRequest) (HealReport, error
 	return report, err
 }
 
+// toHeal resolves the selector of a heal, which must not leave a choice.
+func (s *Supervisor) toHeal(ctx context.Context, text string) ([]int64, error) {
+	selector, err := inject.ParseSelector(text)
+	if err != nil {
+		return nil, selectorError(err)
+	}
+	if selector.Random() {
+		return nil, fail(CodeUsage, "`zkctl faults` shows the members of each fault", "heal %s would choose members at random", selector)
+	}
+	members, err := s.Members(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := selector.Resolve(members, nil)
+	return ids, selectorError(err)
+}
+
 // leftBy lists the members that a heal leaves stopped or paused, because it is about links only.
 func (s *Supervisor) leftBy(h inject.Healing) []LeftMember {
 	left := []LeftMember{}
@@ -94,7 +117,7 @@ func (s *Supervisor) leftBy(h inject.Healing) []LeftMember {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, m := range s.members {
-		if m.state != stateRunning {
+		if m.state != stateRunning && (len(h.Members) == 0 || slices.Contains(h.Members, m.spec.ID)) {
 			left = append(left, LeftMember{m.spec.ID, m.state.String()})
 		}
 	}

@@ -17,15 +17,15 @@ func TestMalformedSelectors(t *testing.T) {
 	for _, test := range []struct{ verb, selector, says string }{
 		{"kill", "zebra", `"zebra" is neither an id nor a known word`},
 		{"kill", "", "is empty"},
-		{"kill", "1,,2", "something is missing beside a comma"},
-		{"pause", "leader,", "something is missing beside a comma"},
-		{"restart", "all,1", `"all" cannot be combined with others`},
+		{"kill", "1,,2", "an id or a role is missing"},
+		{"pause", "leader,", "an id or a role is missing"},
+		{"restart", "all,1", `the size "all" stands alone`},
 		{"start", "random:0", `"0" is not a number of members`},
 		{"resume", "99999999999999999999", "neither an id"},
 		{"logs", "first", `"first" is neither an id`},
 	} {
 		out, errs, code := e.run(test.verb, test.selector)
-		if code != 2 || out != "" || !strings.Contains(errs, test.says) || !strings.Contains(errs, "ids (2 or 1,3), roles (leader, followers, observers)") {
+		if code != 2 || out != "" || !strings.Contains(errs, test.says) || !strings.Contains(errs, "ids (2 or 1,3 or 1-3), roles (leader, followers, observers;") {
 			t.Errorf("zkctl %s %q: exit %d\n%s%s", test.verb, test.selector, code, out, errs)
 		}
 	}
