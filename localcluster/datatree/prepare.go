@@ -105,8 +105,8 @@ func (p *Preparer) decide() (wire.Record, wire.ErrCode) {
 	default:
 		return nil, wire.ErrUnimplemented
 	}
-	body, _ := wire.NewRequest(p.request.Op)
-	if wire.Unmarshal(p.request.Body, body) != nil {
+	body, err := wire.UnmarshalRequest(p.request.Op, p.request.Body)
+	if err != nil {
 		return nil, wire.ErrMarshalling
 	}
 	switch b := body.(type) {
@@ -141,30 +141,51 @@ func (p *Preparer) one(op wire.OpCode, body wire.Record) (wire.Record, wire.ErrC
 // and each of the others becomes an error too.
 func (p *Preparer) multi(m *wire.MultiRequest) (wire.Record, wire.ErrCode) {
 	for _, op := range m.Ops {
-		if !mayMulti(op.Op) {
+		if _, ok := kindInMulti(op); !ok || op.Null {
 			return nil, wire.ErrMarshalling
 		}
 	}
 	subs := make([]wire.SubTxn, 0, len(m.Ops))
 	for i, op := range m.Ops {
-		body, code := p.one(op.Op, op.Request)
+		kind, _ := kindInMulti(op)
+		body, code := p.one(kind, op.Request)
 		if code != wire.OK {
 			p.out.rollback()
 			return failedMulti(len(m.Ops), i, code), wire.OK
 		}
-		subs = append(subs, wire.SubTxn{Type: subType(op.Op), Data: wire.Marshal(body)})
+		subs = append(subs, wire.SubTxn{Type: subType(kind), Data: wire.Marshal(body)})
 	}
 	return &wire.MultiTxn{Txns: subs}, wire.OK
 }
 
-// mayMulti: reads have multiRead, and the other writes are not allowed in company.
-func mayMulti(op wire.OpCode) bool {
-	switch op {
-	case wire.OpCreate, wire.OpCreate2, wire.OpCreateContainer, wire.OpCreateTTL, wire.OpDelete, wire.OpSetData,
-		wire.OpCheck:
-		return true
+// kindInMulti is what an operation of a multi asks for, and whether it may stand there at all: reads have
+// multiRead, and the other writes are not allowed inside a multi.
+//
+// Java makes creates anew from their flags when it reads a multi (Op.create), and those decide what is made,
+// where outside a multi the operation does: flags 4 make a container of any create, and a createTTL whose flags
+// name no TTL node makes an ordinary one. Flags of a TTL node in a create, which has no TTL to go with them, and
+// flags that do not exist make the whole multi unreadable.
+func kindInMulti(op wire.MultiOp) (kind wire.OpCode, ok bool) {
+	switch r := op.Request.(type) {
+	case *wire.CreateRequest:
+		_, _, ttl, known := (&creation{flags: r.Flags}).mode()
+		if r.Flags == wire.FlagContainer {
+			return wire.OpCreateContainer, true
+		}
+		return op.Op, known && !ttl
+	case *wire.CreateTTLRequest:
+		_, _, ttl, _ := (&creation{flags: r.Flags}).mode()
+		switch {
+		case ttl:
+			return wire.OpCreateTTL, true
+		case r.Flags == wire.FlagContainer:
+			return wire.OpCreateContainer, true
+		}
+		return wire.OpCreate, true
+	case *wire.DeleteRequest, *wire.SetDataRequest, *wire.CheckVersionRequest:
+		return op.Op, true
 	}
-	return false
+	return 0, false
 }
 
 // subType is the type that an operation has in a MultiTxn. A create2 goes as a create: ZooKeeper 3.8.0 and

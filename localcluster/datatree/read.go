@@ -92,15 +92,22 @@ func (t *Tree) GetEphemerals(session int64, prefix string) wire.ChildrenResponse
 	return wire.ChildrenResponse{Children: paths}
 }
 
-// MultiRead answers multiRead. Unlike in a multi, one operation's error is only its own. More than maxMultiRead
-// is not answered.
+// MultiRead answers multiRead. Unlike in a multi, one operation's error is only its own. The watch flags of the
+// reads are no request: Java drops them when it makes operations of a multi. More than maxMultiRead is not
+// answered.
+//
+// A request of writes, or with a null path, fails as a whole; Java has begun its answer by then, and sends what
+// it has. Reads and writes mixed it cannot even read.
 func (t *Tree) MultiRead(m *wire.MultiRequest, c Caller) (wire.MultiResponse, wire.ErrCode) {
 	r := wire.MultiResponse{Results: make([]wire.MultiResult, 0, len(m.Ops))}
+	if mixed(m) {
+		return wire.MultiResponse{}, wire.ErrMarshalling
+	}
 	size := 0
 	for _, op := range m.Ops {
 		q, ok := op.Request.(*wire.PathWatchRequest)
-		if !ok {
-			return wire.MultiResponse{}, wire.ErrMarshalling
+		if !ok || op.Null {
+			return r, wire.ErrMarshalling
 		}
 		if size += t.readSize(op.Op, q.Path); size > maxMultiRead {
 			return wire.MultiResponse{}, wire.ErrMarshalling
@@ -123,6 +130,17 @@ func (t *Tree) MultiRead(m *wire.MultiRequest, c Caller) (wire.MultiResponse, wi
 		r.Results = append(r.Results, wire.MultiResult{Op: op.Op, Response: response})
 	}
 	return r, wire.OK
+}
+
+// mixed tells a multi of reads and writes.
+func mixed(m *wire.MultiRequest) bool {
+	reads := 0
+	for _, op := range m.Ops {
+		if _, ok := op.Request.(*wire.PathWatchRequest); ok {
+			reads++
+		}
+	}
+	return reads > 0 && reads < len(m.Ops)
 }
 
 // readable finds a node and checks that the caller has one of the permissions.

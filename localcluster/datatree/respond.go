@@ -50,7 +50,8 @@ func respondMulti(body []byte, r *Result) Answer {
 	}
 	response := &wire.MultiResponse{Results: make([]wire.MultiResult, len(r.Multi))}
 	for i, sub := range r.Multi {
-		response.Results[i] = respondSub(request.Ops[i].Op, sub)
+		kind, _ := kindInMulti(request.Ops[i])
+		response.Results[i] = respondSub(kind, sub)
 	}
 	return Answer{Body: response}
 }

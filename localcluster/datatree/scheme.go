@@ -50,6 +50,9 @@ func sameID(have, want string) bool { return have == want }
 func AddAuth(ids []wire.ID, scheme string, data []byte, superDigest string) ([]wire.ID, wire.ErrCode) {
 	switch scheme {
 	case digestScheme:
+		if data == nil {
+			return ids, wire.ErrAuthFailed
+		}
 		id := DigestID(string(data))
 		if superDigest != "" && id.ID == superDigest {
 			ids = withID(ids, wire.ID{Scheme: superScheme})

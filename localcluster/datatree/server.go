@@ -14,7 +14,8 @@ type Query struct {
 // Answer is the reply to a Query.
 type Answer struct {
 	Err wire.ErrCode
-	// Body follows the reply's header; nil for operations that are answered by the header alone, and errors.
+	// Body follows the reply's header; nil for operations that are answered by the header alone. Of errors only
+	// those of a multi can have one, and then it says nothing that the header does not.
 	Body wire.Record
 	// Missed are events that must be sent before the reply, to the watcher who asked. Of setWatches only.
 	Missed []Notification
@@ -32,8 +33,8 @@ func Read(t *Tree, w *Watches, q Query) (a Answer, known bool) {
 	default:
 		return Answer{}, false
 	}
-	body, _ := wire.NewRequest(q.Op)
-	if body != nil && wire.Unmarshal(q.Body, body) != nil {
+	body, err := wire.UnmarshalRequest(q.Op, q.Body)
+	if err != nil {
 		return Answer{Err: wire.ErrMarshalling}, true
 	}
 	switch b := body.(type) {
@@ -43,9 +44,9 @@ func Read(t *Tree, w *Watches, q Query) (a Answer, known bool) {
 		a = readPath(t, q, b.Path)
 	case *wire.MultiRequest:
 		r, code := t.MultiRead(b, q.Caller)
-		a = answer(&r, code)
-		if code == wire.OK {
-			watchMulti(w, q.Watcher, b, r)
+		a = Answer{Err: code, Body: &r}
+		if r.Results == nil && code != wire.OK {
+			a.Body = nil
 		}
 	case *wire.SetWatches:
 		a.Missed = w.Restore(t, b, q.Watcher)
@@ -84,19 +85,6 @@ func readNode(t *Tree, w *Watches, q Query, b *wire.PathWatchRequest) (a Answer)
 		watch(b.Path, q.Watcher)
 	}
 	return a
-}
-
-func watchMulti(w *Watches, watcher int64, m *wire.MultiRequest, r wire.MultiResponse) {
-	for i, op := range m.Ops {
-		q := op.Request.(*wire.PathWatchRequest) // MultiRead answers no other
-		switch {
-		case !q.Watch || r.Results[i].Op == wire.OpError:
-		case op.Op == wire.OpGetData:
-			w.Data(q.Path, watcher)
-		default:
-			w.Child(q.Path, watcher)
-		}
-	}
 }
 
 func readPath(t *Tree, q Query, path string) Answer {

@@ -75,7 +75,8 @@ func TestReadErrors(t *testing.T) {
 				t.Errorf("left %d watches, want %d", got, c.set)
 			}
 			wantBody, _ := wire.NewResponse(c.op)
-			if (a.Body != nil) != (wantBody != nil && c.want == wire.OK) {
+			// Of a multiRead that fails Java sends what it has of the answer.
+			if (a.Body != nil) != (wantBody != nil && (c.want == wire.OK || c.op == wire.OpMultiRead)) {
 				t.Errorf("error %v with body %T, want %T", a.Err, a.Body, wantBody)
 			}
 			if a.Body != nil && fmt.Sprintf("%T", a.Body) != fmt.Sprintf("%T", wantBody) {
@@ -138,8 +139,8 @@ func TestMultiRead(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("results %q, want %q", got, want)
 	}
-	if !w.Has("/v1", 9, wire.WatcherData) || !w.Has("/open", 9, wire.WatcherChildren) || w.Has("/none", 9, wire.WatcherAny) || w.Has("/closed", 9, wire.WatcherAny) {
-		t.Error("watches: want one on what could be read, and none on what could not")
+	if n := w.Counts().Total; n != 1 {
+		t.Errorf("%d watches, want the one that was there: the flags of a multiRead set none", n)
 	}
 }
 

@@ -84,13 +84,7 @@ func TestErrorsOfOperations(t *testing.T) {
 			{wire.OpRemoveWatches, &wire.WatchRemoval{Path: "/parent", Type: wire.WatcherAny}, wire.ErrNoWatcher},
 			{wire.OpAddWatch, &wire.AddWatchRequest{Path: "/parent", Mode: 9}, wire.ErrMarshalling},
 			{wire.OpReconfig, &wire.ReconfigRequest{ConfigID: -1}, wire.ErrReconfigDisabled},
-			// Not a client's to ask, alone or at all.
-			{wire.OpCheck, &wire.CheckVersionRequest{Path: "/parent"}, wire.ErrUnimplemented},
-			{wire.OpDeleteContainer, &wire.PathRequest{Path: "/parent"}, wire.ErrBadArguments},
-			{wire.OpCreateSession, nil, wire.ErrUnimplemented},
-			{wire.OpError, nil, wire.ErrUnimplemented},
-			{wire.OpCode(4711), nil, wire.ErrUnimplemented},
-			{wire.OpNotification, nil, wire.ErrUnimplemented},
+			{wire.OpDeleteContainer, &wire.PathRequest{Path: "/parent"}, wire.ErrBadArguments}, // not a client's to ask
 			// Bodies that cannot be read.
 			{wire.OpCreate, nil, wire.ErrMarshalling},
 			{wire.OpSetData, &wire.PathRequest{Path: "/parent"}, wire.ErrMarshalling},
@@ -98,7 +92,6 @@ func TestErrorsOfOperations(t *testing.T) {
 			{wire.OpSync, nil, wire.ErrMarshalling},
 			{wire.OpMulti, &wire.MultiHeader{Op: wire.OpCreate}, wire.ErrMarshalling},
 			{wire.OpSetWatches, nil, wire.ErrMarshalling},
-			{wire.OpAuth, nil, wire.ErrMarshalling},
 		} {
 			f := c.reply(c.start(test.op, test.body))
 			if f.Err != test.want || len(f.body) != 0 {
@@ -108,6 +101,31 @@ func TestErrorsOfOperations(t *testing.T) {
 		// And after all that the connection is as good as before.
 		if got := c.data("/parent"); got != "" {
 			t.Errorf("data %q", got)
+		}
+	})
+}
+
+// What is no operation of a client's is answered, behind the requests before it, and ends the connection.
+func TestUnknownOperationsEndTheConnection(t *testing.T) {
+	eachRole(t, func(t *testing.T, m, _ *running) {
+		for _, op := range []wire.OpCode{wire.OpCheck, wire.OpCreateSession, wire.OpError, wire.OpNotification, -12, 4711} {
+			c := connectRaw(t, m.addr)
+			first := c.start(wire.OpSetData, &wire.SetDataRequest{Path: "/none", Version: -1})
+			second := c.start(op, &wire.CheckVersionRequest{Path: "/"})
+			if f := c.reply(first); f.Err != wire.ErrNoNode {
+				t.Errorf("the request before %v: %v", op, f.Err)
+			}
+			if f := c.reply(second); f.Err != wire.ErrUnimplemented || f.Zxid != -1 || len(f.body) != 0 {
+				t.Errorf("%v: %+v with %d bytes", op, f.ReplyHeader, len(f.body))
+			}
+			c.awaitEnd()
+		}
+		for _, op := range []wire.OpCode{wire.OpAuth, wire.OpSASL} { // unreadable: there is no answer
+			c := connectRaw(t, m.addr)
+			c.start(op, nil)
+			if f, err := c.tryNext(); err == nil {
+				t.Errorf("%v without a body: %+v", op, f.ReplyHeader)
+			}
 		}
 	})
 }
@@ -329,7 +347,6 @@ func TestPipelinedRequestsAreAnsweredInOrder(t *testing.T) {
 			c.startAs(wire.XidPing, wire.OpPing, nil)
 			c.startAs(int32(10*i+3), wire.OpAuth, &wire.AuthPacket{Scheme: "digest", Auth: []byte("a:b")})
 			c.startAs(int32(10*i+4), wire.OpSetData, &wire.SetDataRequest{Path: "/n", Version: 100000}) // fails
-			c.startAs(int32(10*i+5), wire.OpCode(999), nil)
 		}
 		for i := range rounds {
 			if f := c.reply(int32(10 * i)); f.Err != wire.OK {
@@ -344,9 +361,6 @@ func TestPipelinedRequestsAreAnsweredInOrder(t *testing.T) {
 			c.reply(int32(10*i + 3))
 			if f := c.reply(int32(10*i + 4)); f.Err != wire.ErrBadVersion {
 				t.Fatalf("failing write %d: %v", i, f.Err)
-			}
-			if f := c.reply(int32(10*i + 5)); f.Err != wire.ErrUnimplemented {
-				t.Fatalf("unknown operation: %v", f.Err)
 			}
 		}
 	})

@@ -137,7 +137,7 @@ func (r *rawClient) tryNext() (frame, error) {
 	if f.Xid == wire.XidNotification {
 		return f, d.Err()
 	}
-	if f.Zxid != 0 && f.Zxid < r.last {
+	if f.Zxid > 0 && f.Zxid < r.last {
 		r.t.Errorf("zxid went back from %v to %v", r.last, f.Zxid)
 	}
 	r.last = max(r.last, f.Zxid)

@@ -46,8 +46,6 @@
 //
 // # Where it departs from ZooKeeper
 //
-//   - A request of an unknown type is answered Unimplemented, and the connection
-//     lives on; ZooKeeper closes it.
 //   - The password of a session is checked before the connection that has the
 //     session is closed; ZooKeeper closes first, for anybody who knows the id.
 //   - A session moves to another learner only after the writes that came through

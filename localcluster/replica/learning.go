@@ -85,12 +85,12 @@ func (s *Server) submitSync(r *Request) {
 }
 
 func (s *Server) synced(r *Request) {
-	var path wire.PathRequest
-	if wire.Unmarshal(r.Body, &path) != nil {
+	request, err := wire.UnmarshalRequest(r.Op, r.Body)
+	if err != nil {
 		s.finish(r, s.tree.LastZxid(), datatree.Answer{Err: wire.ErrMarshalling})
 		return
 	}
-	s.finish(r, s.tree.LastZxid(), datatree.Answer{Body: &wire.PathResponse{Path: path.Path}})
+	s.finish(r, s.tree.LastZxid(), datatree.Answer{Body: &wire.PathResponse{Path: request.(*wire.PathRequest).Path}})
 }
 
 // fromLeader handles the leader's answers to what this server has sent.

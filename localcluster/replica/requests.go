@@ -128,9 +128,7 @@ func (s *Server) answerHere(r *Request) {
 		s.reply(r, zxid, datatree.Answer{})
 		return
 	case wire.OpSASL:
-		// No SASL is configured: ZooKeeper answers a null token, and an error
-		// makes some Java clients give up.
-		s.reply(r, 0, datatree.Answer{Body: &wire.SASLToken{}})
+		s.answerSASL(r)
 		return
 	case wire.OpDeleteContainer:
 		s.reply(r, zxid, datatree.Answer{Err: wire.ErrBadArguments})
@@ -144,13 +142,23 @@ func (s *Server) answerHere(r *Request) {
 		Op: r.Op, Body: r.Body, Session: r.c.session, Watcher: r.c.id, Caller: s.caller(r.ids),
 	})
 	if !known {
-		// ZooKeeper closes the connection as well. A client that is newer
-		// than its server can do without one operation, but not without a
-		// connection.
-		answer = datatree.Answer{Err: wire.ErrUnimplemented}
+		s.reply(r, -1, datatree.Answer{Err: wire.ErrUnimplemented})
+		s.part(r.c)
+		return
 	}
 	s.notify(answer.Missed)
 	s.reply(r, zxid, answer)
+}
+
+// answerSASL: no SASL is configured, so ZooKeeper answers a null token; an error makes
+// some Java clients give up.
+func (s *Server) answerSASL(r *Request) {
+	var request wire.SASLToken
+	if wire.Unmarshal(r.Body, &request) != nil || request.Token == nil {
+		s.unreadable(r)
+		return
+	}
+	s.reply(r, 0, datatree.Answer{Body: &wire.SASLToken{}})
 }
 
 // authenticate adds to who the client is, at once: requests that were sent
@@ -158,17 +166,24 @@ func (s *Server) answerHere(r *Request) {
 func (s *Server) authenticate(r *Request) {
 	var packet wire.AuthPacket
 	if err := wire.Unmarshal(r.Body, &packet); err != nil {
-		r.done, r.answer = true, datatree.Answer{Err: wire.ErrMarshalling}
-	} else {
-		ids, code := datatree.AddAuth(r.c.ids, packet.Scheme, packet.Auth, s.o.SuperDigest)
-		r.c.ids = ids
-		r.done, r.answer = true, datatree.Answer{Err: code}
-		if code != wire.OK {
-			s.shell.Warn("authentication failed: closing the connection", "client", r.c.client, "scheme", fmt.Sprintf("%.32q", packet.Scheme))
-		}
+		s.unreadable(r)
+		return
+	}
+	ids, code := datatree.AddAuth(r.c.ids, packet.Scheme, packet.Auth, s.o.SuperDigest)
+	r.c.ids = ids
+	r.done, r.answer = true, datatree.Answer{Err: code}
+	if code != wire.OK {
+		s.shell.Warn("authentication failed: closing the connection", "client", r.c.client, "scheme", fmt.Sprintf("%.32q", packet.Scheme))
 	}
 	r.c.queue = append(r.c.queue, r)
 	s.drain(r.c)
+}
+
+// unreadable ends the connection of a client that cannot say who it is. Java reads these two
+// requests on the connection itself, and knows no answer to what it cannot read.
+func (s *Server) unreadable(r *Request) {
+	s.shell.Warn("a request cannot be read: closing the connection", "client", r.c.client, "op", r.Op, "bytes", len(r.Body))
+	s.Drop(r.c)
 }
 
 // reply sends a reply and does what comes with it.
@@ -186,11 +201,7 @@ func (s *Server) reply(r *Request, zxid wire.Zxid, a datatree.Answer) {
 		s.shell.Info("a request is refused, since its session is over", "session", SessionName(c.session), "client", c.client,
 			"op", r.Op, "reason", s.whyOver(c.session))
 	}
-	body := a.Body
-	if a.Err != wire.OK {
-		body = nil
-	}
-	c.client.Reply(wire.ReplyHeader{Xid: r.Xid, Zxid: zxid, Err: a.Err}, body)
+	c.client.Reply(wire.ReplyHeader{Xid: r.Xid, Zxid: zxid, Err: a.Err}, a.Body)
 	c.client.Done(r, zxid, a.Err)
 	if r.Op == wire.OpCloseSession || r.Op == wire.OpAuth && a.Err == wire.ErrAuthFailed {
 		s.part(c)

@@ -39,18 +39,29 @@ type ID struct {
 // Encode implements Record.
 func (i *ID) Encode(e *Encoder) { e.Text(i.Scheme); e.Text(i.ID) }
 
-// Decode implements Record.
-func (i *ID) Decode(d *Decoder) { i.Scheme, i.ID = decodeWord(d), decodeWord(d) }
+// Decode implements Record. A null scheme is one that nobody has. A null id is missed only
+// by the schemes that look at it: "auth" does not, and of others there are no ids.
+func (i *ID) Decode(d *Decoder) {
+	i.Scheme, _ = decodeWord(d)
+	var null bool
+	i.ID, null = decodeWord(d)
+	if null && (i.Scheme == "world" || i.Scheme == "digest" || i.Scheme == "ip") {
+		d.nulls = true
+	}
+}
 
 // decodeWord is Text for the words that stand in nearly every request that creates or
 // is forwarded; it spares them an allocation each.
-func decodeWord(d *Decoder) string {
+func decodeWord(d *Decoder) (word string, null bool) {
 	n := d.Int32()
 	if d.err == nil && n == -1 {
 		d.lossy = true
-		return ""
+		return "", true
 	}
-	b := d.bytes("text", n)
+	return wordOf(d.bytes("text", n)), false
+}
+
+func wordOf(b []byte) string {
 	switch string(b) { // compared without a copy
 	case "world":
 		return "world"

@@ -44,6 +44,8 @@ type Decoder struct {
 	// lossy: something was read that is not written back the same way, such as a
 	// null text or a bool of 7. The identity tests exempt such inputs.
 	lossy bool
+	// nulls: a text, or a vector of texts, was null; see UnmarshalRequest.
+	nulls bool
 }
 
 // NewDecoder reads from b. Buffers that it returns are parts of b, not copies, so b
@@ -182,7 +184,7 @@ func (d *Decoder) Buffer() []byte {
 func (d *Decoder) Text() string {
 	n := d.Int32()
 	if d.err == nil && n == -1 {
-		d.lossy = true
+		d.lossy, d.nulls = true, true
 		return ""
 	}
 	return string(d.bytes("text", n))
@@ -276,7 +278,7 @@ func (d *Decoder) Count(minSize int) int {
 func (d *Decoder) texts() []string {
 	n := d.Count(4)
 	if n < 0 {
-		d.lossy = true
+		d.lossy, d.nulls = true, true
 		return nil
 	}
 	if d.err != nil || n == 0 {

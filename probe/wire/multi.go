@@ -28,6 +28,9 @@ var multiEnd = MultiHeader{Op: -1, Done: true, Err: -1}
 type MultiOp struct {
 	Op      OpCode
 	Request Record
+	// Null: a text of the request is null that must not be, as UnmarshalRequest has it.
+	// What that does to the operations beside it is the server's rule.
+	Null bool
 }
 
 // MultiRequest is the request of multi and of multiRead. Decoding accepts the
@@ -65,7 +68,8 @@ func (m *MultiRequest) Decode(d *Decoder) {
 		}
 		request, _ := NewRequest(h.Op)
 		request.Decode(d)
-		m.Ops = append(m.Ops, MultiOp{h.Op, request})
+		m.Ops = append(m.Ops, MultiOp{h.Op, request, d.nulls})
+		d.nulls = false
 	}
 }
 

@@ -92,7 +92,7 @@ func (f filler) record(r Record) {
 			op := ops[f.IntN(len(ops))]
 			request, _ := NewRequest(op)
 			f.record(request)
-			r.Ops = append(r.Ops, MultiOp{op, request})
+			r.Ops = append(r.Ops, MultiOp{Op: op, Request: request})
 		}
 		return
 	case *MultiResponse:

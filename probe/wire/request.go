@@ -1,5 +1,10 @@
 package wire
 
+import (
+	"errors"
+	"fmt"
+)
+
 // The xids that mean something. Other requests count up from 1.
 const (
 	XidNotification int32 = -1 // a reply that nobody asked for: a watch event
@@ -142,7 +147,9 @@ func (r *SetACLRequest) Encode(e *Encoder) {
 
 // Decode implements Record.
 func (r *SetACLRequest) Decode(d *Decoder) {
-	r.Path, r.ACL, r.Version = d.Text(), DecodeACLs(d), d.Int32()
+	r.Path = d.Text()
+	d.nulls = false // a null path is refused as an empty one is
+	r.ACL, r.Version = DecodeACLs(d), d.Int32()
 }
 
 // CheckVersionRequest is the request of check, which is legal only inside a multi.
@@ -241,4 +248,35 @@ func NewRequest(op OpCode) (Record, bool) {
 		return nil, true
 	}
 	return nil, false
+}
+
+// errNull reports a null where a Java server fails to use one.
+var errNull = errors.New("a text is null")
+
+// nullMeansEmpty: a null prefix asks for all ephemeral nodes, no watch can be on a null path to be
+// removed, and setData checks its path in a way that finds null no worse than empty.
+func nullMeansEmpty(op OpCode) bool {
+	return op == OpGetEphemerals || op == OpRemoveWatches || op == OpSetData
+}
+
+// UnmarshalRequest decodes the body of a client's request, which is nil for operations without
+// one. A null text or a null vector of texts is an error, except in the few places where it means
+// something; inside a multi it is MultiOp.Null.
+func UnmarshalRequest(op OpCode, body []byte) (Record, error) {
+	r, known := NewRequest(op)
+	switch {
+	case !known:
+		return nil, fmt.Errorf("%s is no client's request", op)
+	case r == nil:
+		return nil, nil
+	}
+	d := Decoder{buf: body}
+	r.Decode(&d)
+	if d.nulls && !nullMeansEmpty(op) {
+		d.Fail(errNull)
+	}
+	if d.err != nil {
+		return nil, fmt.Errorf("decode %T of %d bytes: %w", r, len(body), d.err)
+	}
+	return r, nil
 }
