@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -113,5 +114,77 @@ func TestBrokenLinks(t *testing.T) {
 		if (got == "") != (c.wrong == "") || !strings.Contains(got, c.wrong) {
 			t.Errorf("[%s](%s): %q, expected %q", c.text, c.target, got, c.wrong)
 		}
+	}
+}
+
+// TestDocumentedTestsExist looks up every test that a document names.
+func TestDocumentedTestsExist(t *testing.T) {
+	root := filepath.Join("..", "..")
+	declared := map[string]bool{}
+	declaration := regexp.MustCompile(`(?m)^func (Test[A-Z]\w*)\(`)
+	err := filepath.WalkDir(root, func(path string, _ os.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, m := range declaration.FindAllStringSubmatch(string(text), -1) {
+			declared[m[1]] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil || len(pages) == 0 {
+		t.Fatalf("%d documents, %v", len(pages), err)
+	}
+	named := 0
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Error(err)
+		}
+		for _, name := range regexp.MustCompile(`\bTest[A-Z]\w*`).FindAllString(string(text), -1) {
+			named++
+			if !declared[name] {
+				t.Errorf("%s names %s, which does not exist", page, name)
+			}
+		}
+	}
+	if named < 40 {
+		t.Errorf("%d tests are named; the documents have more", named)
+	}
+}
+
+// TestLaterReleasesAreDocumented: what testdata/requests says is of a later release of ZooKeeper,
+// docs/compatibility.md says in one of its lines, with the same release and the same issues.
+func TestLaterReleasesAreDocumented(t *testing.T) {
+	document, err := os.ReadFile(filepath.Join("..", "..", "docs", "compatibility.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(string(document), "\n")
+	release := regexp.MustCompile(`^3\.\d+\.\d+`)
+	issues := regexp.MustCompile(`ZOOKEEPER-\d+`)
+	checked := 0
+	eachConversation(t, func(file string, c *conversation) {
+		since := release.FindString(c.because)
+		if since == "" {
+			return
+		}
+		checked++
+		found := issues.FindAllString(c.because, -1)
+		if len(found) == 0 {
+			t.Errorf("%s: %q names no issue", file, c.because)
+		}
+		for _, issue := range found {
+			if !slices.ContainsFunc(lines, func(l string) bool { return strings.Contains(l, issue) && strings.Contains(l, since) }) {
+				t.Errorf("%s: docs/compatibility.md has no line with %s and %s", file, since, issue)
+			}
+		}
+	})
+	if checked < 10 {
+		t.Errorf("%d conversations are of a later release; the files have more", checked)
 	}
 }

@@ -2,19 +2,13 @@ package main
 
 import (
 	"bufio"
-	"bytes"
-	"context"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,7 +37,7 @@ import (
 type conversation struct {
 	why     []string
 	script  []string // requests, and behind each what Apache ZooKeeper answers
-	because string
+	because string   // since which release of ZooKeeper, and the issue; or the reason
 	ours    []string // all of this server's answers, where they differ
 }
 
@@ -277,194 +271,4 @@ func readAnswers(t *testing.T, in io.Reader) (answers []string, lives bool) {
 			answers = append(answers, line)
 		}
 	}
-}
-
-// statBytes finds a Stat: zxids, times of this century, versions, owner, lengths, zxid.
-var statBytes = regexp.MustCompile(`^(0{10}[0-9a-f]{6}){2}(000001[0-9a-f]{10}){2}([0-9a-f]{8})([0-9a-f]{8})([0-9a-f]{8})([0-9a-f]{16})([0-9a-f]{8})([0-9a-f]{8})[0-9a-f]{16}`)
-
-// showBody writes a body as a Go string would be written, a Stat as {…}.
-func showBody(body []byte) string {
-	var parts []string
-	rest := []byte{}
-	flush := func() {
-		if len(rest) > 0 {
-			parts = append(parts, strconv.QuoteToASCII(string(rest)))
-			rest = nil
-		}
-	}
-	for len(body) > 0 {
-		m := statBytes.FindStringSubmatch(hex.EncodeToString(body[:min(len(body), 68)]))
-		if m == nil {
-			rest, body = append(rest, body[0]), body[1:]
-			continue
-		}
-		flush()
-		owner := "none"
-		if strings.Trim(m[6], "0") != "" {
-			owner = "session"
-		}
-		parts = append(parts, fmt.Sprintf("{versions %s %s %s owner %s length %s children %s}", short(m[3]), short(m[4]), short(m[5]), owner, short(m[7]), short(m[8])))
-		body = body[68:]
-	}
-	flush()
-	return strings.Join(parts, " ")
-}
-
-func short(hex string) string {
-	n, _ := strconv.ParseUint(hex, 16, 32)
-	return strconv.Itoa(int(int32(n)))
-}
-
-// opNumbers are the names that requests may use.
-var opNumbers = func() map[string]wire.OpCode {
-	m := map[string]wire.OpCode{}
-	for op := wire.OpCode(-20); op < 200; op++ {
-		if op.Known() {
-			m[op.String()] = op
-		}
-	}
-	return m
-}()
-
-func parseRequest(xid int32, line string) ([]byte, error) {
-	words := fieldPattern.FindAllString(strings.TrimPrefix(line, "> "), -1)
-	op, ok := opNumbers[words[0]]
-	if !ok {
-		n, err := strconv.Atoi(words[0])
-		if err != nil {
-			return nil, err
-		}
-		op = wire.OpCode(n)
-	}
-	frame := wire.Marshal(&wire.RequestHeader{Xid: xid, Op: op})
-	for _, word := range words[1:] {
-		b, err := parseField(word)
-		if err != nil {
-			return nil, err
-		}
-		frame = append(frame, b...)
-	}
-	return frame, nil
-}
-
-var fieldPattern = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|\S+`)
-
-func parseField(word string) ([]byte, error) {
-	e := wire.NewEncoder(nil)
-	switch {
-	case word == "null":
-		e.Int32(-1)
-	case word == "true", word == "false":
-		e.Bool(word == "true")
-	case word == "open":
-		wire.EncodeACLs(e, wire.OpenACL())
-	case word == "end":
-		(&wire.MultiHeader{Op: -1, Done: true, Err: -1}).Encode(e)
-	case strings.HasPrefix(word, "op:"):
-		n, err := strconv.Atoi(word[3:])
-		if err != nil {
-			return nil, err
-		}
-		(&wire.MultiHeader{Op: wire.OpCode(n), Err: -1}).Encode(e)
-	case strings.HasPrefix(word, "hex:"):
-		return hex.DecodeString(word[4:])
-	case word[0] == '/':
-		e.Text(word)
-	case word[0] == '"':
-		s, err := strconv.Unquote(word)
-		if err != nil {
-			return nil, err
-		}
-		e.Text(s)
-	case strings.HasSuffix(word, "L"):
-		n, err := strconv.ParseInt(word[:len(word)-1], 10, 64)
-		if err != nil {
-			return nil, err
-		}
-		return binary.BigEndian.AppendUint64(nil, uint64(n)), nil
-	default:
-		n, err := strconv.ParseInt(word, 10, 32)
-		if err != nil {
-			return nil, err
-		}
-		e.Int32(int32(n))
-	}
-	return e.Bytes(), nil
-}
-
-// startZkctl starts `zkctl serve`, and returns the client address.
-func startZkctl(t *testing.T) string {
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return startStandalone(t, "serving clients", func(file string) *exec.Cmd {
-		cmd := exec.Command(self, "serve", file)
-		cmd.Env = append(os.Environ(), asProgram+"=1")
-		return cmd
-	})
-}
-
-// startApache starts a Java server.
-func startApache(t *testing.T) string {
-	needs(t, "java", func() error { _, err := exec.LookPath("java"); return err })
-	needs(t, "Debian's zookeeper", fileExists("/usr/share/java/zookeeper.jar"))
-	return startStandalone(t, "ContainerManager - Using checkIntervalMs", func(file string) *exec.Cmd {
-		return exec.Command("java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dzookeeper.admin.enableServer=false",
-			"-cp", "/usr/share/java/zookeeper.jar:/usr/share/java/slf4j-simple.jar", "org.apache.zookeeper.server.quorum.QuorumPeerMain", file)
-	})
-}
-
-// startStandalone starts a server on an empty folder and waits for a line of its log.
-func startStandalone(t *testing.T, serving string, command func(file string) *exec.Cmd) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	listener.Close()
-	folder := t.TempDir()
-	file := filepath.Join(folder, "zoo.cfg")
-	_, port, _ := net.SplitHostPort(address)
-	text := fmt.Sprintf("dataDir=%s\nclientPort=%s\nclientPortAddress=127.0.0.1\ntickTime=2000\n4lw.commands.whitelist=*\n", filepath.Join(folder, "data"), port)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	cmd := command(file)
-	log, err := cmd.StderrPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	stop := context.AfterFunc(ctx, func() { cmd.Process.Kill() })
-	defer stop()
-	var said bytes.Buffer
-	lines := bufio.NewScanner(io.TeeReader(log, &said))
-	read := make(chan struct{})
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		<-read
-		_ = cmd.Wait() // it was killed
-		if t.Failed() {
-			t.Logf("the server's log:\n%s", tail(said.Bytes(), 6000))
-		}
-	})
-	for lines.Scan() {
-		if strings.Contains(lines.Text(), serving) {
-			go func() {
-				defer close(read)
-				for lines.Scan() {
-				}
-			}()
-			return address
-		}
-	}
-	close(read)
-	t.Fatal("the server does not start")
-	return ""
 }

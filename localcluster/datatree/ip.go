@@ -6,7 +6,7 @@ import (
 )
 
 // The ids of the ip scheme: an address, in an ACL also a network such as 10.0.0.0/8. IPv6 as in ZooKeeper from
-// 3.9.5 on; earlier ones refuse it.
+// 3.9.4 on (ZOOKEEPER-4240); earlier ones refuse it.
 
 func validIP(id string) bool {
 	_, _, ok := parseNetwork(id)

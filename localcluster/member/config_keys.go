@@ -92,7 +92,7 @@ var ignored = map[string]string{
 	"learner.": "", "maxBatchSize": "", "maxGetChildrenResponseCacheSize": "", "maxInProcessingDeadWatchers": "",
 	"maxResponseCacheSize": "", "maxWriteQueuePollTime": "", "messageTracker.": "", "netty.": "", "nio.": "",
 	"observer.": "", "observerMaster.": "", "pathStats.": "", "quorumCnxnTimeoutMs": "", "request_": "",
-	"serverCnxnFactory": "", "ssl.": "", "testingonly.": "", "throttled_op_wait_time": "", "watchManagerName": "",
+	"serverCnxnFactory": "", "ssl.": "this server speaks no TLS", "testingonly.": "", "throttled_op_wait_time": "", "watchManagerName": "",
 	"watcherClean": "", "znode.container.": "", "readonlymode.enabled": "", "serializeLastProcessedZxid.enabled": "",
 }
 

@@ -215,6 +215,13 @@ maxClientCnxns=5
 maxClientCnxns=6
 admin.enableServer=false
 sslQuorum=False
+secureClientPort=2281
+ssl.keyStore.location=/x
+quorum.auth.enableSasl=true
+authProvider.1=x
+enforceQuota=true
+localSessionsEnabled=true
+observerMasterPort=2191
 `, ""))
 	if err != nil {
 		t.Fatal(err)
@@ -228,6 +235,13 @@ sslQuorum=False
 		"zoo.cfg:7: metricsProvider.className is ignored: it has no meaning",
 		"zoo.cfg:8: watcherCleanThreshold is ignored: it has no meaning",
 		"zoo.cfg:9: rubbish is ignored: it is no key of ZooKeeper's",
+		"secureClientPort is ignored: this server speaks no TLS",
+		"ssl.keyStore.location is ignored: this server speaks no TLS",
+		"quorum.auth.enableSasl is ignored: this server speaks no SASL",
+		"authProvider.1 is ignored: the schemes are world",
+		"enforceQuota is ignored: quotas are not enforced",
+		"localSessionsEnabled is ignored: every session is a global one",
+		"observerMasterPort is ignored: observers connect to the leader",
 		"autopurge.snapRetainCount=1 is raised to 3",
 		"maxClientCnxns=5 contradicts line 12",
 	} {
@@ -235,7 +249,7 @@ sslQuorum=False
 			t.Errorf("no warning %q in\n%s", want, all)
 		}
 	}
-	if len(c.Warnings) != 9 || c.MaxClientConnections != 6 {
+	if len(c.Warnings) != 16 || c.MaxClientConnections != 6 {
 		t.Errorf("%d warnings, maxClientCnxns %d:\n%s", len(c.Warnings), c.MaxClientConnections, all)
 	}
 }

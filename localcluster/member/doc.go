@@ -29,6 +29,9 @@
 //
 // # Where it departs from ZooKeeper
 //
+// The base is ZooKeeper 3.8.0, which srvr names. docs/compatibility.md has all
+// that differs, with the tests. Of this package are:
+//
 //   - A ConnectRequest with a protocol version other than 0 is refused;
 //     ZooKeeper does not look at it.
 //   - srvr says 3.8.0-zkctl-REVISION; mntr has some keys of its own, and not the
@@ -39,7 +42,7 @@
 //   - What is under way for clients is bounded by bytes, before it is made (flow.go,
 //     docs/limits.md); ZooKeeper counts requests, and queues answers without limit.
 //   - jute.maxbuffer is read from zoo.cfg, since there are no Java system
-//     properties to read it from.
+//     properties to read it from, and commitLogCount may be less than 500.
 //
 // # Files, in reading order
 //

@@ -5,13 +5,15 @@ import (
 	"time"
 )
 
-// compatible is the ZooKeeper release whose protocols and texts this server
-// speaks. It leads the version text because clients and monitors take the
-// digits at its beginning for the release (kazoo's server_version does), and
-// would not know what to make of zkctl's own.
+// compatible is the ZooKeeper release whose protocols, files and texts this
+// server has. Where it behaves as a later release does, or as none, the table in
+// docs/compatibility.md says so, and which. It leads the version text because
+// clients and monitors take the digits at its beginning for the release (kazoo's
+// server_version does), and would not know what to make of zkctl's own.
 const compatible = "3.8.0"
 
-// VersionText is what `srvr` prints behind "Zookeeper version:", in
+// VersionText is what `srvr` and `stat` print behind "Zookeeper version:", and
+// `mntr` and `envi` as zk_version and zookeeper.version, in
 // ZooKeeper's form: RELEASE-REVISION, built on DATE UTC. Empty arguments are
 // filled in from the build information of the binary.
 func VersionText(version, built string) string {

@@ -46,6 +46,8 @@
 //
 // # Where it departs from ZooKeeper
 //
+// docs/compatibility.md has all that differs from 3.8.0. Of this package are:
+//
 //   - The password of a session is checked before the connection that has the
 //     session is closed; ZooKeeper closes first, for anybody who knows the id.
 //   - A session moves to another learner only after the writes that came through
