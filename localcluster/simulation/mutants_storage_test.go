@@ -13,15 +13,15 @@ var storageMutants = []mutant{
 		file: "storage/store.go", runs: 500,
 		tests: []string{"TestCorpus/unsynced-log", "TestCorpus/unsynced-log-across-epochs"},
 		old: `	if !s.options.NoSync {
-		if err := s.begin(f); err != nil {`,
+		if err := s.markInUse(f); err != nil {`,
 		new: `	if false {
-		if err := s.begin(f); err != nil {`,
+		if err := s.markInUse(f); err != nil {`,
 	},
 	{
 		name:  "store-is-not-marked-as-open",
 		file:  "storage/store.go",
 		tests: []string{"TestCorpus/failed-repair", "TestCorpus/full-disk-hides-a-failed-sync"},
-		old: `		if err := s.begin(f); err != nil {
+		old: `		if err := s.markInUse(f); err != nil {
 			return nil, err
 		}
 `,

@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// However many files are damaged, the error names each, and says once what to do.
+// The error names every damaged file, and says once what to do.
 func TestDamageComesWithAdvice(t *testing.T) {
-	disk, a, b := rolled(t, newStory())
+	disk, a, b := rolled(t, newTestHistory())
 	damage := func(m *MemFS, path string) {
 		text := readFile(t, m, path)
 		text[len(text)/2] ^= 1
@@ -28,7 +28,7 @@ func TestDamageComesWithAdvice(t *testing.T) {
 			}
 			for _, path := range paths {
 				if !strings.Contains(err.Error(), path+": offset ") {
-					t.Errorf("nothing about %s in: %v", path, err)
+					t.Errorf("the error does not name %s: %v", path, err)
 				}
 			}
 			if n := strings.Count(err.Error(), "copies everything from the leader"); n != 1 {

@@ -6,27 +6,27 @@ import (
 	"zkctl/probe/wire"
 )
 
-// Job is one thing to be written, or to be done in its place among the writes.
+// Job is one write, or a function to call in order among the writes.
 type Job struct {
 	Write zab.Write
 	Tree  *datatree.Snapshot // of a zab.WriteSnapshot
 	Do    func()             // instead of a Write
 }
 
-// Journal is where a batch of jobs goes: a Store, or what a shell puts around one.
-// Append need not be durable before Sync; everything else is when it returns.
+// Journal is what WriteBatch writes to: a Store, or a wrapper around one. Appends need
+// not be durable before Sync; every other call is durable when it returns.
 type Journal interface {
 	Append([]wire.Proposal) error
 	Sync() error
 	SetAcceptedEpoch(int64) error
 	SetCurrentEpoch(int64) error
-	Install(*datatree.Snapshot) error // in place of the whole history
+	Install(*datatree.Snapshot) error // replaces the whole history
 }
 
-// WriteBatch carries out what has gathered while the disk was busy: appends share one
-// fsync (group commit). It returns the Seq up to which Writes have become durable,
-// for zab.Persisted; 0 when the batch had none. An error is final: nothing more may
-// be written, and nothing of this batch may be called durable (ZOOKEEPER-4882).
+// WriteBatch carries out the jobs that were queued while the disk was busy: appends share
+// one fsync (group commit). It returns the Seq up to which Writes have become durable,
+// for zab.Persisted; 0 when the batch had none. An error is final: nothing more may be
+// written, and nothing of this batch may be reported as durable (ZOOKEEPER-4882).
 //
 //	append, append, …, fsync ──► epoch, snapshot or Do ──► append, …, fsync ──► durable
 func WriteBatch(journal Journal, batch []Job) (durable uint64, err error) {
@@ -63,7 +63,7 @@ func WriteBatch(journal Journal, batch []Job) (durable uint64, err error) {
 	return durable, nil
 }
 
-// carryOut does what is not an append.
+// carryOut does a job that is not an append.
 func (j *Job) carryOut(journal Journal) error {
 	switch j.Write.Kind {
 	case zab.WriteAcceptedEpoch:

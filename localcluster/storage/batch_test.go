@@ -11,29 +11,29 @@ import (
 	"zkctl/probe/wire"
 )
 
-// diary is a Journal that remembers what was asked of them; the n-th request fails.
-type diary struct {
+// fakeJournal is a Journal that records its calls; call number fails fails.
+type fakeJournal struct {
 	lines []string
-	fails int
+	fails int // 0: none
 }
 
-var errDiary = errors.New("full")
+var errJournal = errors.New("full")
 
-func (d *diary) note(format string, args ...any) error {
+func (d *fakeJournal) note(format string, args ...any) error {
 	d.lines = append(d.lines, fmt.Sprintf(format, args...))
 	if len(d.lines) == d.fails {
-		return errDiary
+		return errJournal
 	}
 	return nil
 }
 
-func (d *diary) Append(batch []wire.Proposal) error {
+func (d *fakeJournal) Append(batch []wire.Proposal) error {
 	return d.note("append %v to %v", batch[0].Zxid, batch[len(batch)-1].Zxid)
 }
-func (d *diary) Sync() error                        { return d.note("sync") }
-func (d *diary) SetAcceptedEpoch(epoch int64) error { return d.note("accepted %d", epoch) }
-func (d *diary) SetCurrentEpoch(epoch int64) error  { return d.note("current %d", epoch) }
-func (d *diary) Install(*datatree.Snapshot) error   { return d.note("install") }
+func (d *fakeJournal) Sync() error                        { return d.note("sync") }
+func (d *fakeJournal) SetAcceptedEpoch(epoch int64) error { return d.note("accepted %d", epoch) }
+func (d *fakeJournal) SetCurrentEpoch(epoch int64) error  { return d.note("current %d", epoch) }
+func (d *fakeJournal) Install(*datatree.Snapshot) error   { return d.note("install") }
 
 func TestWriteBatchOrder(t *testing.T) {
 	seq := uint64(10)
@@ -45,7 +45,7 @@ func TestWriteBatchOrder(t *testing.T) {
 	appends := func(counter uint32) Job {
 		return write(zab.Write{Kind: zab.WriteAppend, Proposal: wire.Proposal{Zxid: wire.MakeZxid(1, counter)}})
 	}
-	var d *diary
+	var d *fakeJournal
 	batch := []Job{
 		write(zab.Write{Kind: zab.WriteAcceptedEpoch, Epoch: 2}), appends(1), appends(2),
 		write(zab.Write{Kind: zab.WriteCurrentEpoch, Epoch: 2}), {Do: func() { _ = d.note("done") }},
@@ -55,7 +55,7 @@ func TestWriteBatchOrder(t *testing.T) {
 		"accepted 2", "append 0x100000001 to 0x100000002", "sync", "current 2", "done", "install",
 		"append 0x100000003 to 0x100000003", "sync", "done",
 	}
-	d = &diary{}
+	d = &fakeJournal{}
 	if durable, err := WriteBatch(d, batch); durable != seq || err != nil || !slices.Equal(d.lines, want) {
 		t.Errorf("durable %d, %v, %q; expected %d and %q", durable, err, d.lines, seq, want)
 	}
@@ -63,12 +63,12 @@ func TestWriteBatchOrder(t *testing.T) {
 		if line == "done" {
 			continue
 		}
-		d = &diary{fails: i + 1}
-		if durable, err := WriteBatch(d, batch); durable != 0 || !errors.Is(err, errDiary) || !slices.Equal(d.lines, want[:i+1]) {
+		d = &fakeJournal{fails: i + 1}
+		if durable, err := WriteBatch(d, batch); durable != 0 || !errors.Is(err, errJournal) || !slices.Equal(d.lines, want[:i+1]) {
 			t.Errorf("%s fails: durable %d, %v, %q", line, durable, err, d.lines)
 		}
 	}
-	d = &diary{}
+	d = &fakeJournal{}
 	if durable, err := WriteBatch(d, batch[4:5]); durable != 0 || err != nil {
 		t.Errorf("without writes: durable %d, %v", durable, err)
 	}

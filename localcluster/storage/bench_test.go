@@ -87,7 +87,7 @@ func BenchmarkRecovery(b *testing.B) {
 	})
 
 	big := datatree.New()
-	st := &story{tree: big}
+	st := &testHistory{tree: big}
 	proposals := make([]wire.Proposal, 0, entries)
 	for i := range entries {
 		txn := &wire.Txn{Header: wire.TxnHeader{Zxid: wire.Zxid(i + 1), Type: wire.OpCreate},

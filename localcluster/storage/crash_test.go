@@ -9,23 +9,23 @@ import (
 	"testing"
 )
 
-// check compares what was recovered with the claims, and returns the story that holds.
-func (l *life) check(r *Recovered) (*story, error) {
+// check compares what was recovered with the expectations, and returns the history that was found.
+func (l *scenarioRun) check(r *Recovered) (*testHistory, error) {
 	var errs []error
-	for _, c := range l.claims {
-		err := c.story.verify(r)
+	for _, c := range l.expected {
+		err := c.history.verify(r)
 		if err == nil && (r.LastZxid < c.min || r.LastZxid > c.max) {
 			err = fmt.Errorf("recovered up to %s, expected %s to %s", r.LastZxid, c.min, c.max)
 		}
 		if err == nil {
-			return c.story, l.checkEpochs(r)
+			return c.history, l.checkEpochs(r)
 		}
 		errs = append(errs, err)
 	}
 	return nil, errors.Join(errs...)
 }
 
-func (l *life) checkEpochs(r *Recovered) error {
+func (l *scenarioRun) checkEpochs(r *Recovered) error {
 	if r.AcceptedEpoch < l.accepted[0] || r.AcceptedEpoch > l.accepted[1] {
 		return fmt.Errorf("acceptedEpoch %d, expected %d", r.AcceptedEpoch, l.accepted)
 	}
@@ -39,8 +39,8 @@ func (l *life) checkEpochs(r *Recovered) error {
 	return nil
 }
 
-// reopen opens what a crash has left, checks it, and sees that it can go on and is tidy.
-func (l *life) reopen(disk *MemFS) error {
+// reopen opens what a crash has left, checks it, and checks that the Store can go on and has left no temporary files.
+func (l *scenarioRun) reopen(disk *MemFS) error {
 	s, r, err := Open(l.options(disk))
 	if err != nil {
 		return err
@@ -52,7 +52,7 @@ func (l *life) reopen(disk *MemFS) error {
 	if err := s.Close(); err != nil {
 		return err
 	}
-	// What it says that it has, it has for good: not only in the page cache of a process that was killed.
+	// What Open returns must be durable: a killed process may have left it only in the page cache.
 	disk.Crash(LoseUnsynced)
 	s, again, err := Open(l.options(disk))
 	if err != nil {
@@ -83,7 +83,7 @@ func (l *life) reopen(disk *MemFS) error {
 
 func scenarioOps(t *testing.T, options func(*MemFS) Options) int {
 	disk := NewMemFS(0)
-	if err := live(newLife(disk, options)); err != nil {
+	if err := runScenario(newScenarioRun(disk, options)); err != nil {
 		t.Fatal(err)
 	}
 	return disk.Ops()
@@ -112,8 +112,8 @@ func powerLossAtEveryOperation(t *testing.T, options func(*MemFS) Options) {
 			seed++
 			disk := NewMemFS(seed)
 			disk.StopAt(at)
-			l := newLife(disk, options)
-			if err := live(l); !errors.Is(err, ErrPowerLost) {
+			l := newScenarioRun(disk, options)
+			if err := runScenario(l); !errors.Is(err, ErrPowerLost) {
 				t.Fatalf("operation %d: %v", at, err)
 			}
 			disk.Crash(how)
@@ -132,7 +132,7 @@ func powerLossAtEveryOperation(t *testing.T, options func(*MemFS) Options) {
 }
 
 // crashRecovery cuts the power during each operation of opening what is left.
-func (l *life) crashRecovery(left *MemFS, how Survival) error {
+func (l *scenarioRun) crashRecovery(left *MemFS, how Survival) error {
 	for at := 1; ; at++ {
 		disk := clone(left, uint64(at))
 		disk.StopAt(at)
@@ -153,7 +153,7 @@ func (l *life) crashRecovery(left *MemFS, how Survival) error {
 	}
 }
 
-// Each operation fails once. A Store either goes on, having lost nothing, or never writes again.
+// Each operation fails once. A Store either goes on and has lost nothing, or it never writes again.
 func TestErrorAtEveryOperation(t *testing.T) {
 	ops := scenarioOps(t, options)
 	final := 0
@@ -166,8 +166,8 @@ func TestErrorAtEveryOperation(t *testing.T) {
 				}
 				return nil
 			})
-			l := newLife(disk, options)
-			if liveOn(t, l, at) {
+			l := newScenarioRun(disk, options)
+			if runPastErrors(t, l, at) {
 				final++
 			}
 			disk.Crash(how)
@@ -181,8 +181,8 @@ func TestErrorAtEveryOperation(t *testing.T) {
 	}
 }
 
-// liveOn goes through the scenario past errors that the Store survives, and tells whether one was final.
-func liveOn(t *testing.T, l *life, at int) (final bool) {
+// runPastErrors runs the scenario past errors that the Store survives, and reports whether one was final.
+func runPastErrors(t *testing.T, l *scenarioRun, at int) (final bool) {
 	for _, s := range scenario() {
 		err := s.do(l)
 		if err == nil {
@@ -200,14 +200,14 @@ func liveOn(t *testing.T, l *life, at int) (final bool) {
 			}
 			t.Fatalf("operation %d: %s failed and the store goes on: %v", at, s.name, err)
 		}
-		checkDead(t, l, s.name)
+		checkFailed(t, l, s.name)
 		return true
 	}
 	return false
 }
 
-// checkDead calls everything on a failed Store: all must say so, and none touch the disk.
-func checkDead(t *testing.T, l *life, after string) {
+// checkFailed calls every method of a failed Store: each must return the failure, and none touch the disk.
+func checkFailed(t *testing.T, l *scenarioRun, after string) {
 	t.Helper()
 	ops := l.disk.Ops()
 	calls := map[string]func() error{
@@ -224,7 +224,7 @@ func checkDead(t *testing.T, l *life, after string) {
 	}
 	for _, name := range []string{"Append", "Sync", "SetAcceptedEpoch", "SetCurrentEpoch", "Truncate", "InstallSnapshot",
 		"SaveSnapshot", "Purge", "Err", "Close"} {
-		if after == "close" { // which closes, whatever happens
+		if after == "close" { // a Store is closed even if Close fails
 			break
 		}
 		if err := calls[name](); !errors.Is(err, ErrFailed) || !errors.Is(err, syscall.EIO) {

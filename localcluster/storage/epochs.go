@@ -13,15 +13,15 @@ import (
 // The two epoch files hold a number in decimal, and are replaced as a whole:
 //
 //	acceptedEpoch  f.p in the Zab paper (section 4): the latest epoch whose leader this server promised
-//	               to follow. It refuses every earlier one, so a deposed leader finds no quorum.
+//	               to follow. It refuses every earlier leader, so a deposed leader finds no quorum.
 //	currentEpoch   f.a: the latest epoch whose leader this server synchronized with. Together with the
-//	               last zxid it says how recent its history is, and decides elections.
+//	               last zxid it says how recent its history is, which decides elections.
 //
 //	0 <= epoch(last zxid) <= currentEpoch <= acceptedEpoch
 //
 // The protocol writes acceptedEpoch, then history, then currentEpoch, each durable before the next. A crash
 // in between leaves history that is ahead of currentEpoch and not ahead of acceptedEpoch, which is repaired
-// here (ZOOKEEPER-2354; Java refuses to start). Every other violation was not made by a crash.
+// here (ZOOKEEPER-2354; Java refuses to start). No crash leaves any other violation.
 type epochs struct {
 	accepted, current int64
 }
@@ -43,7 +43,7 @@ func (l layout) readEpoch(name string) (epochFile, error) {
 	if err != nil {
 		return epochFile{}, fmt.Errorf("read %s: %w", path, err)
 	}
-	// A newline is allowed for: people repair these files with an editor.
+	// A newline is accepted: people repair these files with an editor.
 	v, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
 	if err != nil || v < 0 || v > maxEpoch {
 		return epochFile{}, &Damage{Path: path, Offset: -1, Expected: "an epoch, a decimal number",
@@ -52,7 +52,7 @@ func (l layout) readEpoch(name string) (epochFile, error) {
 	return epochFile{v, true}, nil
 }
 
-// readSmall returns a short file's contents, and not much of a long one's.
+// readSmall returns the first 64 bytes of a file.
 func readSmall(fsys FS, path string) (string, error) {
 	f, err := fsys.Open(path, ReadOnly)
 	if err != nil {
@@ -80,10 +80,10 @@ func (l layout) writeEpoch(name string, epoch int64) error {
 	return nil
 }
 
-// readEpochsAlone is for a server without peers. Files that an ensemble has left are raised to the epoch of the
-// last transaction where they are below it, so that the server can join an ensemble again with what it has
-// written alone, or was given; one that says nothing readable is of no use and does no harm.
-func (r *reader) readEpochsAlone(f *found) error {
+// readStandaloneEpochs reads the epochs of a server without peers. Files that an ensemble has left are raised to
+// the epoch of the last transaction where they are below it, so that the server can join an ensemble again with
+// what it has written alone. An unreadable file is only noted: a standalone server does not need it.
+func (r *reader) readStandaloneEpochs(f *recovery) error {
 	reached := f.LastZxid.Epoch()
 	f.AcceptedEpoch, f.CurrentEpoch = reached, reached
 	for _, e := range []struct {
@@ -108,7 +108,7 @@ func (r *reader) readEpochsAlone(f *found) error {
 	return nil
 }
 
-// raiseEpochs follows a standalone server whose counter has run over into the bits of the next epoch.
+// raiseEpochs raises the epochs of a standalone server, whose counter has run over into the bits of the epoch.
 func (s *Store) raiseEpochs(epoch int64) error {
 	for _, name := range []string{acceptedEpochName, currentEpochName} {
 		file, err := s.readEpoch(name)
@@ -125,7 +125,7 @@ func (s *Store) raiseEpochs(epoch int64) error {
 	return nil
 }
 
-// epochFiles is everything about epochs in a data folder.
+// epochFiles holds the epoch files of a data folder.
 type epochFiles struct {
 	accepted, current epochFile
 	acceptedTemp      epochFile // of an interrupted write
@@ -139,15 +139,15 @@ func (l layout) readEpochs() (files epochFiles, err error) {
 		return files, err
 	}
 	files.acceptedTemp, err = l.readEpoch(acceptedEpochName + epochTempSuffix)
-	// What is left of an interrupted write may be anything; an unreadable one is as good as none.
+	// An interrupted write may leave anything; an unreadable temporary file counts as none.
 	if d := (*Damage)(nil); errors.As(err, &d) {
 		err = nil
 	}
 	return files, err
 }
 
-// settle finds the epochs of a history that ends at last. notes say what differs from the files.
-func (l layout) settle(files epochFiles, last wire.Zxid) (e epochs, notes []string, err error) {
+// reconcileEpochs returns the epochs of a history that ends at last. notes say how they differ from the files.
+func (l layout) reconcileEpochs(files epochFiles, last wire.Zxid) (e epochs, notes []string, err error) {
 	note := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
 	e = epochs{files.accepted.value, files.current.value}
 	reached := last.Epoch()
@@ -158,7 +158,7 @@ func (l layout) settle(files epochFiles, last wire.Zxid) (e epochs, notes []stri
 			note("%s is missing: taken from the last transaction %s as %d", l.data(currentEpochName), last, reached)
 		}
 	}
-	// Adopting a promise that was about to be made binds this server, which never hurts.
+	// Completing a promise that was being written is safe: a promise only restricts this server.
 	if t := files.acceptedTemp; t.there && t.value > e.accepted && e.accepted < max(e.current, reached) {
 		note("%s was being set to %d when the server stopped: completed", l.data(acceptedEpochName), t.value)
 		e.accepted, files.accepted.there = t.value, true
@@ -180,7 +180,7 @@ func (l layout) settle(files epochFiles, last wire.Zxid) (e epochs, notes []stri
 				Found:    fmt.Sprint(e.accepted)}
 		}
 		note("%s is %d and the last transaction is %s: the server stopped between storing the history of epoch %d and "+
-			"saying so; completed", l.data(currentEpochName), e.current, last, reached)
+			"setting %s: completed", l.data(currentEpochName), e.current, last, reached, currentEpochName)
 		e.current = reached
 	}
 	return e, notes, nil

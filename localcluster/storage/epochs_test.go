@@ -43,7 +43,7 @@ func TestEpochsAtStart(t *testing.T) {
 		{name: "negative", accepted: "5", current: "-1", refused: `found "-1"`},
 		{name: "too large", accepted: "4294967296", current: "5", refused: `found "4294967296"`},
 	}
-	st := newStory()
+	st := newTestHistory()
 	st.grow(5, 3)
 	base := onDisk(t, st)
 	file := func(name string) string { return dataDir + "/version-2/" + name }
@@ -119,7 +119,7 @@ func TestSetEpochs(t *testing.T) {
 	if s.Err() != nil {
 		t.Errorf("a refusal is no failure: %v", s.Err())
 	}
-	// As Java writes them: decimal digits and nothing else.
+	// Java writes decimal digits and nothing else.
 	for name, want := range map[string]string{"acceptedEpoch": "3", "currentEpoch": "2"} {
 		if got := readFile(t, m, dataDir+"/version-2/"+name); string(got) != want {
 			t.Errorf("%s holds %q", name, got)
@@ -127,9 +127,9 @@ func TestSetEpochs(t *testing.T) {
 	}
 }
 
-// A server that lost its history must not begin anew and claim to be as recent as before.
+// A server that lost its history must not begin anew with its old currentEpoch: it would win elections.
 func TestEpochWithoutHistory(t *testing.T) {
-	st := newStory()
+	st := newTestHistory()
 	st.grow(5, 3)
 	m := onDisk(t, st)
 	for _, path := range []string{snapshotPath(0), logPath(st.proposals[0].Zxid)} {
@@ -140,7 +140,7 @@ func TestEpochWithoutHistory(t *testing.T) {
 	if _, _, err := Open(options(m)); !isDamage(err) || !strings.Contains(err.Error(), "in epoch 5") {
 		t.Fatalf("%v", err)
 	}
-	// The way out that the errors describe: everything goes but the promise.
+	// The hint of the errors: remove everything except acceptedEpoch.
 	if err := m.Remove(dataDir + "/version-2/currentEpoch"); err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func TestEpochWithoutHistory(t *testing.T) {
 }
 
 func TestLogWithoutSnapshot(t *testing.T) {
-	st := newStory()
+	st := newTestHistory()
 	st.grow(0, 4) // standalone: epoch 0
 	m := onDisk(t, st)
 	if err := m.Remove(snapshotPath(0)); err != nil {
@@ -170,7 +170,7 @@ func TestLogWithoutSnapshot(t *testing.T) {
 		t.Fatalf("at %s, notes %q: %v", r.LastZxid, r.Notes, err)
 	}
 	mustClose(t, s)
-	_, r = mustOpen(t, options(m)) // a snapshot was written, so trust is needed once
+	_, r = mustOpen(t, options(m)) // the first start wrote a snapshot, so the second does not need TrustEmpty
 	if err := st.verify(r); err != nil || r.LastZxid != st.last() || r.Snapshot != st.last() {
 		t.Fatalf("the second time: at %s from %s: %v", r.LastZxid, r.Snapshot, err)
 	}

@@ -13,17 +13,17 @@ import (
 
 var (
 	// ErrFailed is what every call returns once a write or a sync has gone wrong, wrapped around the
-	// first failure. After a failed fsync nobody knows what is on the disk: the kernel may have thrown
-	// the data away and report success the next time. A server that went on would acknowledge on top of
-	// a hole (ZOOKEEPER-4882). Only opening the Store again, which reads what is really there, helps.
+	// first failure. After a failed fsync it is unknown what is on the disk: the kernel may have dropped
+	// the data and report success the next time. A server that went on would acknowledge transactions after
+	// a hole (ZOOKEEPER-4882). Opening the Store again reads what is really there.
 	ErrFailed = errors.New("storage has failed")
 
-	// ErrSuperseded says that a snapshot was not saved because the log was cut or replaced meanwhile:
+	// ErrSuperseded says that a snapshot was not saved because the log was truncated or replaced meanwhile:
 	// it shows a history that is no longer this server's.
-	ErrSuperseded = errors.New("snapshot of a history that was given up")
+	ErrSuperseded = errors.New("snapshot of a history that was truncated or replaced")
 
-	// ErrNoHistory says that the log cannot be cut back to a zxid, because what is needed to rebuild
-	// the tree there is gone. Nothing was changed.
+	// ErrNoHistory says that the log cannot be truncated to a zxid, because the snapshot and log needed to
+	// rebuild the tree there are gone. Nothing was changed.
 	ErrNoHistory = errors.New("history does not reach back")
 
 	// ErrClosed is returned after Close.
@@ -31,14 +31,14 @@ var (
 )
 
 // Damage says what is wrong with the files, where, and what to do. A Store refuses to open on damage
-// rather than guess: what it forgot might be what this server promised a leader to keep, and a promise
-// forgotten by one server can undo a write that clients were told is safe.
+// rather than guess: a guess could drop a transaction that this server acknowledged, and with it a write that
+// was committed with its vote.
 type Damage struct {
 	Path     string
-	Offset   int64 // -1 when it concerns the file as a whole
+	Offset   int64 // -1: the file as a whole
 	Expected string
 	Found    string
-	Hint     string // what to do next; empty from the readers of single files
+	Hint     string // what to do next; the readers of single files leave it empty
 }
 
 func (d *Damage) Error() string {
@@ -56,8 +56,8 @@ func (d *Damage) Error() string {
 }
 
 // DigestError says that a tree rebuilt from the files has another digest than the one recorded in them: a
-// transaction was applied differently then, or the digest was computed wrong. (What the disk has changed is
-// found by checksums, and missing transactions by their numbers.)
+// transaction was applied differently then, or the digest was computed wrong. (Checksums find what the disk has
+// changed, and zxids show missing transactions.)
 type DigestError struct {
 	Path            string
 	Zxid            wire.Zxid // the transaction after which the two differ
@@ -73,10 +73,10 @@ func (e *DigestError) Error() string {
 	return s
 }
 
-// rejoin is the way out of damage. acceptedEpoch stays, because it is a promise and not data: an empty
-// server that forgot it could help a deposed leader along. currentEpoch must go: an empty server that
-// claims to be up to date with a late epoch would win elections.
-func (l layout) rejoin() string {
+// rejoinHint says how to recover from damage. acceptedEpoch stays, because it is a promise and not data: an
+// empty server without it could follow a deposed leader. currentEpoch must go: an empty server with a late
+// currentEpoch would win elections.
+func (l layout) rejoinHint() string {
 	where := l.dataDir
 	if l.logDir != l.dataDir {
 		where += " and " + l.logDir
@@ -86,21 +86,21 @@ func (l layout) rejoin() string {
 		snapshotPrefix, logPrefix, installPrefix, currentEpochName, acceptedEpochName, where)
 }
 
-// withHint adds the way out to an error that has none.
+// withHint adds rejoinHint to an error that has no hint.
 func (l layout) withHint(err error) error {
 	var d *Damage
 	var e *DigestError
 	hint := ""
 	if errors.As(err, &d) {
-		d.Hint = cmp.Or(d.Hint, l.rejoin())
+		d.Hint = cmp.Or(d.Hint, l.rejoinHint())
 		hint = d.Hint
 	}
 	if errors.As(err, &e) {
-		e.Hint = cmp.Or(e.Hint, l.rejoin())
+		e.Hint = cmp.Or(e.Hint, l.rejoinHint())
 		hint = e.Hint
 	}
 	if !strings.Contains(err.Error(), hint) {
-		// Whoever wrapped it has made a text of it already.
+		// A wrapper has already formatted it, without the hint.
 		err = fmt.Errorf("%w: %s", err, hint)
 	}
 	return err
@@ -120,7 +120,7 @@ func (e *DiskFullError) Error() string {
 
 func (e *DiskFullError) Unwrap() error { return e.Err }
 
-// explain wraps an error of the disk with what was being done, and says so if the disk is full.
+// explain wraps an error of the disk with what was being done, and recognizes a full disk.
 func explain(doing, path string, err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		err = &DiskFullError{Dir: filepath.Dir(path), Err: err}

@@ -8,20 +8,19 @@ import (
 	"path/filepath"
 )
 
-// FS is what a Store needs of a file system. OS is the real one; MemFS one whose power can be cut.
+// FS is what a Store needs of a file system. OS is the real one; MemFS can lose its power.
 //
-// The interface keeps apart the three things that are easily mixed up, because crash safety is made of
-// their order: a File's Sync makes its contents durable and says nothing about its name; SyncDir makes
-// names durable and says nothing about contents; Rename and Remove are atomic, but not durable until the
-// folder was synced.
+// The interface keeps three things apart, because crash safety depends on their order: a File's Sync makes its
+// contents durable and not its name; SyncDir makes names durable and not contents; Rename and Remove are
+// atomic, but not durable until the folder is synced.
 type FS interface {
-	// Open opens a file. A file that does not exist is fs.ErrNotExist, with CreateNew one that does
-	// is fs.ErrExist.
+	// Open opens a file. It fails with fs.ErrNotExist if the file does not exist, and with fs.ErrExist if it
+	// exists and mode is CreateNew.
 	Open(path string, mode Mode) (File, error)
 	// Rename replaces to, if it exists, within one folder.
 	Rename(from, to string) error
 	Remove(path string) error
-	// Mkdir makes one folder, for its owner only; fs.ErrExist when it exists.
+	// Mkdir makes one folder, for its owner only. It fails with fs.ErrExist if the folder exists.
 	Mkdir(path string) error
 	// List returns the names of the files in a folder, sorted, without those of folders.
 	List(dir string) ([]string, error)
@@ -34,7 +33,7 @@ type File interface {
 	io.ReaderAt
 	io.WriterAt
 	io.Closer
-	// Truncate cuts or extends the file to size; what it adds reads as zeros.
+	// Truncate cuts or extends the file to size; the added part reads as zeros.
 	Truncate(size int64) error
 	Size() (int64, error)
 	// Sync returns when the contents and the size are durable.
@@ -71,9 +70,9 @@ func removeIfThere(fsys FS, path string) error {
 	return nil
 }
 
-// writeDurably makes path a file that write has filled, or leaves what was there: never half of it. The
-// order is the whole point. Contents first, because a rename can reach the disk before the data of the
-// file it names; then the name; then the folder, without which the rename may be undone by a crash.
+// writeDurably replaces path by a file that write has filled, or leaves the old one: never half a file. The
+// contents are synced first, because a rename can reach the disk before the data of the file it names; then the
+// file is renamed; then the folder is synced, because a crash can undo the rename before that.
 func writeDurably(fsys FS, tmp, path string, write func(File) error) error {
 	if err := writeTemp(fsys, tmp, write); err != nil {
 		return err
@@ -97,7 +96,7 @@ func writeTemp(fsys FS, tmp string, write func(File) error) (err error) {
 		err = closeErr
 	}
 	if err != nil {
-		// A full disk is the likely reason: what is there of the file must not keep it full.
+		// A full disk is the likely reason: do not keep it full with half a file.
 		_ = fsys.Remove(tmp)
 	}
 	return err
@@ -110,7 +109,7 @@ func publish(fsys FS, tmp, path string) error {
 	return fsys.SyncDir(filepath.Dir(path))
 }
 
-// removeDurably removes a file so that no crash brings it back.
+// removeDurably removes a file; no crash brings it back.
 func removeDurably(fsys FS, path string) error {
 	if err := fsys.Remove(path); err != nil {
 		return err

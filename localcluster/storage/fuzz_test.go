@@ -27,7 +27,7 @@ func seedFiles(f *testing.F, pattern string) {
 	}
 }
 
-// Whatever a log holds, reading it ends, in one of four ways; and what was read is what stands in the file.
+// Reading any log ends in one of four ways, and the entries read are the bytes of the file.
 func FuzzLogReader(f *testing.F) {
 	seedFiles(f, "log.*")
 	f.Add([]byte{})
@@ -75,7 +75,7 @@ func FuzzLogReader(f *testing.F) {
 	})
 }
 
-// Whatever a snapshot holds, it is refused, or has a tree that can be written and read again.
+// Any snapshot file is refused, or has a tree that can be written and read again.
 func FuzzReadSnapshot(f *testing.F) {
 	seedFiles(f, "snapshot.*")
 	f.Add([]byte{})
@@ -105,7 +105,7 @@ func FuzzReadSnapshot(f *testing.F) {
 	})
 }
 
-// resealed repairs the checksum of the first part and drops the others, or a fuzzer would never get beyond it.
+// resealed repairs the checksum of the first part and drops the others, so that a fuzzer gets beyond the checksum.
 func resealed(file []byte) []byte {
 	end := bytes.LastIndex(file, []byte("\x00\x00\x00\x01/"))
 	if end < 0 || len(file)%2 == 0 {
@@ -117,9 +117,9 @@ func resealed(file []byte) []byte {
 	return r.Bytes()
 }
 
-// Opening never panics, whatever stands in the files.
+// Open never panics, whatever the files hold.
 func FuzzOpen(f *testing.F) {
-	st := newStory()
+	st := newTestHistory()
 	st.grow(1, 5)
 	m := onDisk(f, st)
 	log := readFile(f, m, logPath(st.proposals[0].Zxid))

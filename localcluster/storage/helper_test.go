@@ -12,8 +12,8 @@ import (
 	"zkctl/probe/wire"
 )
 
-// story is a history that a test knows from beginning to end: what a recovered Store is compared with.
-type story struct {
+// testHistory is a history that a test knows from beginning to end, to compare a recovered Store with.
+type testHistory struct {
 	tree      *datatree.Tree
 	proposals []wire.Proposal
 	digests   map[wire.Zxid]int64 // of the tree after each transaction
@@ -21,16 +21,16 @@ type story struct {
 	options   []datatree.Option
 }
 
-func newStory(options ...datatree.Option) *story {
+func newTestHistory(options ...datatree.Option) *testHistory {
 	t := datatree.New(options...)
-	return &story{tree: t, options: options, digests: map[wire.Zxid]int64{0: t.Digest().Digest},
+	return &testHistory{tree: t, options: options, digests: map[wire.Zxid]int64{0: t.Digest().Digest},
 		trees: map[wire.Zxid]*datatree.Snapshot{0: t.Snapshot()}}
 }
 
-func (s *story) last() wire.Zxid { return s.tree.LastZxid() }
+func (s *testHistory) last() wire.Zxid { return s.tree.LastZxid() }
 
-// add makes a transaction the next one.
-func (s *story) add(z wire.Zxid, op wire.OpCode, body wire.Record) wire.Proposal {
+// add appends a transaction.
+func (s *testHistory) add(z wire.Zxid, op wire.OpCode, body wire.Record) wire.Proposal {
 	txn := &wire.Txn{
 		Header: wire.TxnHeader{ClientID: 0x1000, Cxid: int32(z.Counter()), Zxid: z, Time: 1700000000000 + int64(z.Counter()), Type: op},
 		Body:   body,
@@ -52,8 +52,8 @@ func (s *story) add(z wire.Zxid, op wire.OpCode, body wire.Record) wire.Proposal
 	return p
 }
 
-// grow adds n transactions of an epoch: of several kinds, some that change nothing in the tree.
-func (s *story) grow(epoch int64, n int) []wire.Proposal {
+// grow appends n transactions of an epoch, of several kinds; some change nothing in the tree.
+func (s *testHistory) grow(epoch int64, n int) []wire.Proposal {
 	from := len(s.proposals)
 	for range n {
 		z := s.last() + 1
@@ -76,14 +76,14 @@ func (s *story) grow(epoch int64, n int) []wire.Proposal {
 	return s.proposals[from:]
 }
 
-// fork returns a story that begins with the transactions up to a zxid and can go on differently.
-func (s *story) fork(at wire.Zxid) *story {
+// fork returns a history that begins with the same transactions up to a zxid and can go on differently.
+func (s *testHistory) fork(at wire.Zxid) *testHistory {
 	tree, err := datatree.Decode(wire.NewDecoder(encode(s.trees[at])), s.options...)
 	if err != nil {
 		panic(err)
 	}
 	tree.SetLastZxid(at)
-	f := &story{tree: tree, digests: maps.Clone(s.digests), trees: maps.Clone(s.trees), options: s.options}
+	f := &testHistory{tree: tree, digests: maps.Clone(s.digests), trees: maps.Clone(s.trees), options: s.options}
 	for _, p := range s.proposals {
 		if p.Zxid <= at {
 			f.proposals = append(f.proposals, p)
@@ -95,8 +95,8 @@ func (s *story) fork(at wire.Zxid) *story {
 	return f
 }
 
-// verify compares what was recovered with the story.
-func (s *story) verify(r *Recovered) error {
+// verify compares what was recovered with the history.
+func (s *testHistory) verify(r *Recovered) error {
 	if got := r.Tree.LastZxid(); got != r.LastZxid {
 		return fmt.Errorf("LastZxid is %s and the tree's %s", r.LastZxid, got)
 	}
@@ -113,8 +113,8 @@ func (s *story) verify(r *Recovered) error {
 	return s.verifyRecent(r)
 }
 
-// verifyRecent checks that the recent proposals are a piece of the story that ends with LastZxid.
-func (s *story) verifyRecent(r *Recovered) error {
+// verifyRecent checks that the recent proposals are the ones of the history that end with LastZxid.
+func (s *testHistory) verifyRecent(r *Recovered) error {
 	end := len(s.proposals)
 	for end > 0 && s.proposals[end-1].Zxid != r.LastZxid {
 		end--
@@ -159,7 +159,7 @@ func mustClose(t testing.TB, s *Store) {
 	}
 }
 
-// accept promises an epoch unless it was.
+// accept sets acceptedEpoch unless it is as high already.
 func accept(t testing.TB, s *Store, epoch int64) {
 	t.Helper()
 	if epoch > s.AcceptedEpoch() {
@@ -180,8 +180,8 @@ func write(t testing.TB, s *Store, batch []wire.Proposal) {
 	}
 }
 
-// onDisk returns a disk with a closed Store on it that holds a story.
-func onDisk(t testing.TB, st *story) *MemFS {
+// onDisk returns a disk with the files of a closed Store that holds a history.
+func onDisk(t testing.TB, st *testHistory) *MemFS {
 	t.Helper()
 	m := NewMemFS(1)
 	s, _ := mustOpen(t, options(m))
@@ -218,7 +218,7 @@ func readFile(t testing.TB, m *MemFS, path string) []byte {
 func logPath(z wire.Zxid) string      { return dataDir + "/version-2/" + hexName(logPrefix, z) }
 func snapshotPath(z wire.Zxid) string { return dataDir + "/version-2/" + hexName(snapshotPrefix, z) }
 
-// entryEnds returns the offsets at which a log that holds only these proposals has a whole number of them.
+// entryEnds returns the offsets at which the header and each entry end in a log of only these proposals.
 func entryEnds(proposals []wire.Proposal) []int64 {
 	ends := []int64{fileHeaderSize}
 	for _, p := range proposals {
@@ -227,14 +227,14 @@ func entryEnds(proposals []wire.Proposal) []int64 {
 	return ends
 }
 
-// isDamage tells whether an error is one that names a file and says what to do.
+// isDamage reports whether an error names a file and says what to do.
 func isDamage(err error) bool {
 	var d *Damage
 	var g *DigestError
 	return errors.As(err, &d) && d.Path != "" && d.Hint != "" || errors.As(err, &g) && g.Hint != ""
 }
 
-// rawFile is a snapshot file put together by hand.
+// rawFile builds a snapshot file field by field.
 type rawFile struct{ bytes.Buffer }
 
 func (f *rawFile) seal() {

@@ -11,7 +11,7 @@ import (
 )
 
 func TestTruncate(t *testing.T) {
-	st := newStory()
+	st := newTestHistory()
 	st.grow(1, 9)
 	base := onDisk(t, st)
 	for back := range 10 {
@@ -37,9 +37,9 @@ func TestTruncate(t *testing.T) {
 	}
 }
 
-// The leader's transaction may not be in this log: what is left ends before it, and says so.
+// If the leader's zxid is not in this log, Truncate returns a LastZxid before it.
 func TestTruncateToUnknown(t *testing.T) {
-	st := newStory()
+	st := newTestHistory()
 	st.grow(1, 3)
 	known := st.last()
 	st.grow(3, 3)
@@ -55,7 +55,7 @@ func TestTruncateToUnknown(t *testing.T) {
 }
 
 func TestTruncateToTheEnd(t *testing.T) {
-	st := newStory()
+	st := newTestHistory()
 	st.grow(1, 3)
 	m := onDisk(t, st)
 	s, _ := mustOpen(t, options(m))
@@ -71,7 +71,7 @@ func TestTruncateToTheEnd(t *testing.T) {
 }
 
 func TestTruncateWithoutHistory(t *testing.T) {
-	st := newStory()
+	st := newTestHistory()
 	st.grow(1, 4)
 	m := NewMemFS(1)
 	s, _ := mustOpen(t, options(m))
@@ -88,7 +88,7 @@ func TestTruncateWithoutHistory(t *testing.T) {
 	if !slices.Equal(m.Files(), before) {
 		t.Errorf("%q, before %q", m.Files(), before)
 	}
-	// Nothing has happened.
+	// The refused truncation has changed nothing.
 	write(t, s, st.grow(1, 2))
 	if err := s.SaveSnapshot(st.tree.Snapshot(), history); err != nil {
 		t.Error(err)
@@ -96,14 +96,14 @@ func TestTruncateWithoutHistory(t *testing.T) {
 }
 
 func TestInstallSnapshot(t *testing.T) {
-	st := newStory()
+	st := newTestHistory()
 	st.grow(1, 4)
 	m := onDisk(t, st)
 	s, _ := mustOpen(t, options(m))
-	if err := s.Append(st.grow(1, 3)); err != nil { // not synced: superseded
+	if err := s.Append(st.grow(1, 3)); err != nil { // not synced; the installation drops them
 		t.Fatal(err)
 	}
-	other := newStory()
+	other := newTestHistory()
 	other.grow(1, 2)
 	other.grow(2, 5)
 	accept(t, s, 2)
@@ -128,12 +128,12 @@ func TestInstallSnapshot(t *testing.T) {
 	}
 }
 
-// An installation that was decided is finished, but not if that would replace a history by a damaged file.
+// An interrupted installation is finished, but not if that would replace a history by a damaged file.
 func TestDamagedInstallation(t *testing.T) {
-	st := newStory()
+	st := newTestHistory()
 	st.grow(1, 4)
 	m := onDisk(t, st)
-	other := newStory()
+	other := newTestHistory()
 	other.grow(2, 5)
 	file := snapshotFile(t, other)
 	path := dataDir + "/version-2/" + hexName(installPrefix, other.last())

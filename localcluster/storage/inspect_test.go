@@ -10,7 +10,7 @@ import (
 // DataFile is a log or a snapshot.
 type DataFile struct {
 	Path string
-	Zxid wire.Zxid // the first transaction of a log, the last of a snapshot; by the name
+	Zxid wire.Zxid // from the name: the first transaction of a log, the last of a snapshot
 	Size int64
 }
 
@@ -50,8 +50,7 @@ func sizeOf(fsys FS, path string) (int64, error) {
 	return f.Size()
 }
 
-// Check reads what Open would, and repairs nothing: Notes say what it would repair. It is for looking at the
-// folders of a server that does not run.
+// Check reads what Open would, and repairs nothing: Notes lists what Open would repair.
 func Check(options Options) (*Recovered, error) {
 	if options.FS == nil {
 		options.FS = OS()

@@ -8,32 +8,31 @@ import (
 	"zkctl/probe/wire"
 )
 
-// A leader that cannot bring a learner up to date from its log sends its whole tree, and with it a history
-// that need not have anything to do with the learner's: there may be transactions in the learner's log
-// that never happened, and some of them may have zxids above the tree's. Installing must swap one for the
-// other in one step, because each half-way state is wrong:
+// A leader that cannot bring a learner up to date from its log sends its whole tree (SNAP). Its history need not
+// continue the learner's: the learner's log may have transactions that were never committed, and some of them
+// may have zxids above the tree's. Installing must swap one history for the other in one step, because each
+// half-way state is wrong:
 //
-//   - the new snapshot beside the old log: at the next start, transactions that never happened are
+//   - the new snapshot beside the old log: at the next start, transactions that were never committed are
 //     replayed onto the leader's tree;
-//   - the old log gone before the new snapshot is durable: what this server acknowledged is forgotten,
-//     and a write that was committed with its vote may be lost.
+//   - the old log gone before the new snapshot is durable: what this server acknowledged is lost, and with it
+//     perhaps a write that was committed with its vote.
 //
-// A rename is the only thing that a file system does in one step, so the swap hangs on one:
+// A rename is the only change that a file system makes in one step, so the swap hangs on one:
 //
 //	1  tmp.install       written and synced         a crash leaves the old history
-//	2  -> install.HEX    renamed, folder synced     --- from here on, the new one ---
-//	3  log.*, snapshot.* removed, folders synced    a crash: opening does 3 and 4 again
+//	2  -> install.HEX    renamed, folder synced     --- from here on, the new history ---
+//	3  log.*, snapshot.* removed, folders synced    after a crash, Open does 3 and 4 again
 //	4  -> snapshot.HEX   renamed, folder synced
 //
-// While install.HEX exists, all logs and snapshots beside it mean nothing, so step 3 may remove them in any
-// order and as often as it takes. Old snapshots go as well: falling back to one of them would have to
-// skip over history that this server never had.
+// While install.HEX exists, the logs and snapshots beside it have no meaning, so step 3 may remove them in any
+// order and be repeated. It removes the old snapshots too: no log leads from them to the new tree.
 //
 // (A Java server would see the old history, or parts of it, until step 4. Opening the folder once with this
-// package finishes the step.)
+// package finishes the installation.)
 
-// InstallSnapshot replaces everything by a tree that came from the leader, together with what was appended
-// and not synced. The next append must follow the snapshot. It returns the name of the new history.
+// InstallSnapshot replaces the whole history by a tree that came from the leader; appends that were not synced
+// are dropped. The next append must follow the snapshot. It returns the number of the new history.
 func (s *Store) InstallSnapshot(snap *datatree.Snapshot) (History, error) {
 	s.waiting.Add(1)
 	defer s.waiting.Add(-1)
@@ -44,7 +43,7 @@ func (s *Store) InstallSnapshot(snap *datatree.Snapshot) (History, error) {
 	if err := s.usable(); err != nil {
 		return 0, err
 	}
-	if err := s.promised(snap.Zxid()); err != nil {
+	if err := s.checkAccepted(snap.Zxid()); err != nil {
 		return 0, err
 	}
 	s.log.abandon()
@@ -97,8 +96,8 @@ func (l layout) finishInstall(z wire.Zxid) error {
 	return publish(l.fs, l.install(z), l.snapshot(z))
 }
 
-// readInstall reads a folder in which an installation was decided and not finished.
-func (r *reader) readInstall(f *found, files *listing) error {
+// readInstall reads a folder in which a crash interrupted an installation after step 2.
+func (r *reader) readInstall(f *recovery, files *listing) error {
 	if len(files.installs) > 1 {
 		return &Damage{Path: r.data(files.installs[0].name), Offset: -1, Expected: "one file of this kind", Found: fmt.Sprint(len(files.installs))}
 	}

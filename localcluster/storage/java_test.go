@@ -58,7 +58,7 @@ func javaOptions(m *MemFS) Options {
 	return o
 }
 
-// Reading them compares the digest that Java recorded after each transaction with that of the tree here.
+// Replay compares the digest that Java recorded after each transaction with that of this tree.
 func TestReadsJava(t *testing.T) {
 	for _, want := range javaFolders {
 		t.Run(want.name, func(t *testing.T) {
@@ -73,10 +73,10 @@ func TestReadsJava(t *testing.T) {
 			if c.Nodes != want.nodes || c.Ephemerals != want.ephemerals || c.Sessions != want.sessions {
 				t.Errorf("%+v", c)
 			}
-			// And it can be gone on with: behind Java's files, and from a snapshot of our own.
+			// The Store can go on, after Java's files and then from a snapshot of our own.
 			epoch := max(1, want.current)
 			accept(t, s, epoch)
-			st := &story{tree: r.Tree, digests: map[wire.Zxid]int64{}, trees: map[wire.Zxid]*datatree.Snapshot{}}
+			st := &testHistory{tree: r.Tree, digests: map[wire.Zxid]int64{}, trees: map[wire.Zxid]*datatree.Snapshot{}}
 			next := r.LastZxid + 1
 			if next.Epoch() != epoch {
 				next = wire.MakeZxid(epoch, 1)
@@ -94,7 +94,7 @@ func TestReadsJava(t *testing.T) {
 	}
 }
 
-// Java's snapshots are whole each, and its logs lead from any of them to the same tree.
+// Each of Java's snapshots is whole, and its logs lead from any of them to the same tree.
 func TestEveryJavaSnapshot(t *testing.T) {
 	m := load(t, "rolled")
 	_, snapshots, err := Files(m, dataDir, "")
@@ -121,7 +121,7 @@ func TestEveryJavaSnapshot(t *testing.T) {
 	}
 }
 
-// describe writes down a tree with its ACLs in place of their numbers, which depend on what was there before.
+// describe formats a tree with its ACLs instead of their numbers, which depend on earlier transactions.
 func describe(tree *datatree.Tree) string {
 	d := wire.NewDecoder(encode(tree.Snapshot()))
 	var b strings.Builder
@@ -143,7 +143,7 @@ func describe(tree *datatree.Tree) string {
 	return b.String()
 }
 
-// What Java wrote is what we would have written: the same bytes per entry.
+// Writing Java's transactions again gives the same bytes per entry.
 func TestJavaEntriesAreOurs(t *testing.T) {
 	entries := 0
 	for _, folder := range javaFolders {
@@ -186,7 +186,7 @@ func TestJavaEntriesAreOurs(t *testing.T) {
 }
 
 // Java leaves an interrupted write where it is and begins another log. That is no damage if the other log
-// begins with what was lost.
+// begins with the interrupted transaction.
 func TestJavaLeavesTornTails(t *testing.T) {
 	whole := load(t, "rolled")
 	path := logPath(0x1f) // followed by log.41
@@ -195,7 +195,7 @@ func TestJavaLeavesTornTails(t *testing.T) {
 	torn := func(log []byte) *MemFS {
 		m := clone(whole, 1)
 		m.WriteFile(path, log)
-		for _, z := range []wire.Zxid{0x3f, 0x5d, 0x68} { // so that it is read at all
+		for _, z := range []wire.Zxid{0x3f, 0x5d, 0x68} { // so that replay begins with this log
 			if err := m.Remove(snapshotPath(z)); err != nil {
 				t.Fatal(err)
 			}

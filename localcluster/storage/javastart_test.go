@@ -17,7 +17,7 @@ import (
 	"zkctl/probe/wire"
 )
 
-// starts says which servers start on a folder: alone, and as a member of an ensemble.
+// starts says whether a server starts on a folder, standalone and as a member of an ensemble.
 type starts struct{ alone, member bool }
 
 var (
@@ -26,19 +26,19 @@ var (
 	never  = starts{}
 )
 
-// startCase is a data folder, and who starts on it.
+// startCase is a data folder, and which servers start on it.
 type startCase struct {
 	name string
 	make func(*MemFS)
 	java starts // ZooKeeper 3.8.0
 	ours starts
-	why  string // where the two differ
+	why  string // the reason if the two differ
 }
 
-// startCases begin with a whole history: a snapshot of the beginning, 0x100000001 to 0x100000006 in a log, and
-// 0x100000007 to 0x10000000c in another.
+// startCases returns the folder of a whole history (a snapshot of the empty tree, 0x100000001 to 0x100000006 in
+// one log, 0x100000007 to 0x10000000c in another), and the cases that change it.
 func startCases(t *testing.T) (base *MemFS, cases []startCase) {
-	st := newStory()
+	st := newTestHistory()
 	st.grow(1, 6)
 	base = onDisk(t, st)
 	middle := snapshotFile(t, st)
@@ -99,12 +99,12 @@ func startCases(t *testing.T) (base *MemFS, cases []startCase) {
 			m.WriteFile(snapshotPath(0x10000000c), end[:len(end)-9])
 		}},
 		{name: "a log without a snapshot", java: never, ours: never, make: func(m *MemFS) { remove(m, snapshotPath(0)) }},
-		{name: "a log of another name", java: always, ours: never, why: "it may have lost its beginning, which numbers do not show at the begin of an epoch", make: func(m *MemFS) {
+		{name: "a log of another name", java: always, ours: never, why: "it may have lost its beginning, which zxids do not show at the beginning of an epoch", make: func(m *MemFS) {
 			log := readFile(t, m, second)
 			remove(m, second)
 			m.WriteFile(logPath(0x100000006), log)
 		}},
-		{name: "an epoch and no history", java: always, ours: alone, why: "a member that has lost its history would win elections, and take it from the others", make: func(m *MemFS) { remove(m, first, second, snapshotPath(0)) }},
+		{name: "an epoch and no history", java: always, ours: alone, why: "a member that has lost its history would win elections, and replace the history of the others", make: func(m *MemFS) { remove(m, first, second, snapshotPath(0)) }},
 		{name: "an unreadable epoch", java: alone, ours: alone, make: func(m *MemFS) { m.WriteFile(file(currentEpochName), []byte("one")) }},
 		{name: "epochs out of order", java: alone, ours: alone, make: func(m *MemFS) { m.WriteFile(file(currentEpochName), []byte("5")) }},
 		{name: "currentEpoch behind the history", java: alone, ours: always, why: "a crash leaves that", make: func(m *MemFS) { m.WriteFile(file(currentEpochName), []byte("0")) }},
@@ -115,13 +115,13 @@ func startCases(t *testing.T) (base *MemFS, cases []startCase) {
 	}
 }
 
-// Where ZooKeeper starts, we start, unless that would mean to go on without transactions that were there.
-func TestWhoStarts(t *testing.T) {
+// A Store opens every folder that ZooKeeper starts on, unless transactions of it are missing.
+func TestStartsWhereZooKeeperStarts(t *testing.T) {
 	base, cases := startCases(t)
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			if (c.java != c.ours) != (c.why != "") {
-				t.Error("a difference needs a reason, and a reason a difference")
+				t.Error("why must be set exactly if java and ours differ")
 			}
 			m := clone(base, 1)
 			c.make(m)
@@ -135,10 +135,10 @@ func TestWhoStarts(t *testing.T) {
 				if err != nil {
 					continue
 				}
-				// It can be gone on with, and started on again.
+				// The Store can go on and be opened again.
 				next := r.LastZxid + 1
 				accept(t, s, max(next.Epoch(), r.AcceptedEpoch))
-				st := &story{tree: r.Tree, digests: map[wire.Zxid]int64{}, trees: map[wire.Zxid]*datatree.Snapshot{}}
+				st := &testHistory{tree: r.Tree, digests: map[wire.Zxid]int64{}, trees: map[wire.Zxid]*datatree.Snapshot{}}
 				write(t, s, []wire.Proposal{st.create(next)})
 				mustClose(t, s)
 				_, again := mustOpen(t, o)
@@ -152,8 +152,8 @@ func TestWhoStarts(t *testing.T) {
 	}
 }
 
-// What is said there of ZooKeeper is so.
-func TestWhereJavaStarts(t *testing.T) {
+// Apache ZooKeeper starts on exactly the folders that the cases say.
+func TestStartCasesOfJava(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts many servers in JVMs; left out by -short")
 	}
@@ -163,15 +163,15 @@ func TestWhereJavaStarts(t *testing.T) {
 			m := clone(base, 1)
 			c.make(m)
 			for mode, want := range map[bool]bool{true: c.java.alone, false: c.java.member} {
-				if got, said := javaStarts(t, m, mode); got != want {
-					t.Errorf("standalone %v: it starts: %v\n%s", mode, got, said)
+				if got, output := javaStarts(t, m, mode); got != want {
+					t.Errorf("standalone %v: it starts: %v\n%s", mode, got, output)
 				}
 			}
 		})
 	}
 }
 
-// javaStarts tells whether a server of ZooKeeper begins to serve on a copy of the folder, and what it said.
+// javaStarts reports whether a server of ZooKeeper begins to serve on a copy of the folder, with its output.
 func javaStarts(t *testing.T, m *MemFS, standalone bool) (bool, string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -219,12 +219,12 @@ func javaStarts(t *testing.T, m *MemFS, standalone bool) (bool, string) {
 		_, _ = io.Copy(io.Discard, stderr)
 		_ = cmd.Wait()
 	}()
-	var said strings.Builder
+	var output strings.Builder
 	for lines := bufio.NewScanner(stderr); lines.Scan(); {
-		fmt.Fprintln(&said, lines.Text())
+		fmt.Fprintln(&output, lines.Text())
 		if strings.Contains(lines.Text(), "PrepRequestProcessor") && strings.Contains(lines.Text(), "started") {
-			return true, said.String()
+			return true, output.String()
 		}
 	}
-	return false, said.String()
+	return false, output.String()
 }

@@ -15,8 +15,8 @@ type locker interface {
 
 var errLocked = errors.New("in use")
 
-// lockFolders keeps a second server out. Without it, one that was started by mistake would take the log
-// that the first is writing for one that a crash has interrupted, and cut off its end.
+// lockFolders keeps a second server out. Without the lock, a second server that is started by mistake would
+// read the log that the first is writing as one that a crash has interrupted, and cut off its end.
 func (s *Store) lockFolders() error {
 	l, ok := s.fs.(locker)
 	if !ok {
@@ -25,7 +25,7 @@ func (s *Store) lockFolders() error {
 	var held locks
 	for _, dir := range []string{s.dataDir, s.logDir} {
 		if dir == s.dataDir && len(held) > 0 {
-			break // both in one
+			break // the two are one folder
 		}
 		lock, err := l.Lock(dir)
 		if err != nil {

@@ -24,7 +24,7 @@ func (osFS) Lock(dir string) (io.Closer, error) {
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return nil, errLocked
 	}
-	// Some network file systems have no such locks. That is no reason not to serve.
+	// Some network file systems have no such locks; serve without one.
 	if errors.Is(err, syscall.ENOTSUP) || errors.Is(err, syscall.ENOSYS) {
 		return locks(nil), nil
 	}

@@ -12,9 +12,9 @@ import (
 	"zkctl/probe/wire"
 )
 
-// A log that ends anywhere is a log with its last write interrupted there.
+// A log that ends at any byte opens as one whose last write was interrupted there.
 func TestLogCutAtEveryByte(t *testing.T) {
-	st := newStory()
+	st := newTestHistory()
 	st.grow(1, 12)
 	whole := onDisk(t, st)
 	path := logPath(st.proposals[0].Zxid)
@@ -46,12 +46,12 @@ func TestLogCutAtEveryByte(t *testing.T) {
 			if r.LastZxid != last {
 				t.Fatalf("cut at %d, %d zeros: recovered up to %s, expected %s", cut, zeros, r.LastZxid, last)
 			}
-			// An entry begins with zeros, so one of which no more was written leaves no trace.
+			// An entry begins with zeros, so one that was cut within them leaves no trace.
 			tidy := want > 0 && len(bytes.Trim(log[ends[want]:cut], "\x00")) == 0
 			if tidy != (len(r.Notes) == 0) {
 				t.Fatalf("cut at %d, %d zeros: notes %q", cut, zeros, r.Notes)
 			}
-			// The repaired folder goes on, and needs no repair again.
+			// The repaired folder takes appends, and needs no second repair.
 			write(t, s, st.proposals[want:])
 			mustClose(t, s)
 			s, r = mustOpen(t, options(m))
@@ -63,15 +63,15 @@ func TestLogCutAtEveryByte(t *testing.T) {
 	}
 }
 
-// A log that is not the last cannot end early: what follows it proves that it was longer. Where a new epoch
-// follows, and the cut is between two transactions, the numbers do not tell, and only the digests do.
+// A log that is not the last cannot end early: the log after it proves that it was longer. If a new epoch
+// follows and the cut is between two transactions, zxids do not show it, and only the digests do.
 func TestEarlierLogCutAtEveryByte(t *testing.T) {
 	for name, second := range map[string]int64{"same epoch": 1, "new epoch": 2} {
 		t.Run(name, func(t *testing.T) {
-			st := newStory()
+			st := newTestHistory()
 			first := st.grow(1, 7)
 			m := onDisk(t, st)
-			s, _ := mustOpen(t, options(m)) // which begins another log
+			s, _ := mustOpen(t, options(m)) // the next append begins another log
 			if err := errors.Join(s.SetAcceptedEpoch(second), s.SetCurrentEpoch(second)); err != nil {
 				t.Fatal(err)
 			}
@@ -101,10 +101,10 @@ func TestEarlierLogCutAtEveryByte(t *testing.T) {
 	}
 }
 
-// Behind a log whose last write was interrupted, a new epoch proves nothing: the transaction may have been
-// safe, and have left no trace in the digests of those that follow.
+// A new epoch after a log whose last write was interrupted proves nothing: the transaction may have been
+// durable, and may have left no trace in the digests of later ones.
 func TestInterruptedBeforeNewEpoch(t *testing.T) {
-	st := newStory()
+	st := newTestHistory()
 	first := st.grow(1, 6) // the last begins a session
 	m := onDisk(t, st)
 	s, _ := mustOpen(t, options(m))
@@ -122,9 +122,9 @@ func TestInterruptedBeforeNewEpoch(t *testing.T) {
 	}
 }
 
-// No flipped bit may be taken for an interrupted write: that would drop transactions in silence.
+// No flipped bit may pass for an interrupted write: that would silently drop transactions.
 func TestEveryFlippedBitInLogIsFound(t *testing.T) {
-	st := newStory()
+	st := newTestHistory()
 	st.grow(1, 9)
 	whole := onDisk(t, st)
 	path := logPath(st.proposals[0].Zxid)
@@ -148,7 +148,7 @@ func TestEveryFlippedBitInLogIsFound(t *testing.T) {
 				case !isDamage(err):
 					t.Fatalf("byte %d bit %d: %v", i, bit, err)
 				}
-				// A folder that is refused is left as it was.
+				// A refused folder is not changed.
 				if got := readFile(t, m, path); err != nil && !slices.Equal(got, flipped) {
 					t.Fatalf("byte %d bit %d: refused and changed", i, bit)
 				}
@@ -157,9 +157,9 @@ func TestEveryFlippedBitInLogIsFound(t *testing.T) {
 	}
 }
 
-// Whatever is written over a log, nothing comes out of it that did not go in.
-func TestScribbledLogInventsNothing(t *testing.T) {
-	st := newStory()
+// Whatever overwrites part of a log, Open returns no transaction that was not appended.
+func TestOverwrittenLogInventsNothing(t *testing.T) {
+	st := newTestHistory()
 	st.grow(1, 20)
 	whole := onDisk(t, st)
 	path := logPath(st.proposals[0].Zxid)
@@ -199,10 +199,9 @@ func TestScribbledLogInventsNothing(t *testing.T) {
 	}
 }
 
-// An entry stored as the data of a node looks like an entry that follows; a torn write of it must not be
-// taken for damage.
+// A node whose data is a log entry looks like a following entry; a torn write of it must not pass for damage.
 func TestTornTailWithLogInsideData(t *testing.T) {
-	st := newStory()
+	st := newTestHistory()
 	st.grow(1, 4)
 	inside := appendEntry(nil, st.proposals[3].Data)
 	st.add(st.last()+1, wire.OpCreate, &wire.CreateTxn{Path: "/copy", Data: append(inside, make([]byte, 50)...),
@@ -218,7 +217,7 @@ func TestTornTailWithLogInsideData(t *testing.T) {
 }
 
 func TestRefusedLogs(t *testing.T) {
-	st := newStory()
+	st := newTestHistory()
 	st.grow(1, 4)
 	whole := onDisk(t, st)
 	path := logPath(st.proposals[0].Zxid)
@@ -232,13 +231,13 @@ func TestRefusedLogs(t *testing.T) {
 		"a snapshot":       {readFile(t, whole, snapshotPath(0)), "header of a transaction log"},
 		"a text":           {[]byte("no log"), "header of a transaction log"},
 		"another version":  {append([]byte("ZKLG\x00\x00\x00\x03"), make([]byte, 8)...), "header of a transaction log"},
-		"wrong name":       {slices.Concat(header, entry(st.proposals[1])), "after which the file is named"},
+		"wrong name":       {slices.Concat(header, entry(st.proposals[1])), "which the file is named after"},
 		"a hole":           {slices.Concat(header, entry(st.proposals[0]), entry(st.proposals[2])), "expected transaction 0x100000002"},
 		"twice":            {slices.Concat(header, entry(st.proposals[0]), entry(st.proposals[0])), "expected transaction 0x100000002"},
 		"backwards":        {slices.Concat(log, entry(st.proposals[1])), "expected transaction 0x100000005"},
 		"no transaction":   {slices.Concat(log, appendEntry(nil, []byte("short"))), "less than its header"},
 		"unknown type":     {slices.Concat(log, entry(unknownTxn(st.last()+1))), "a transaction that this version knows"},
-		"terminator gone":  {slices.Concat(log[:len(log)-1], []byte{'C'}), "0x42 behind the entry"},
+		"terminator gone":  {slices.Concat(log[:len(log)-1], []byte{'C'}), "0x42 after the entry"},
 		"length too large": {lengthOfFirst(log, 1<<20), "follows at offset"},
 		"length negative":  {lengthOfFirst(log, -5), "follows at offset"},
 		"length zero":      {lengthOfFirst(log, 0), "follows at offset"},
@@ -279,10 +278,10 @@ func lengthOfFirst(log []byte, n int32) []byte {
 	return b
 }
 
-// A history that is whole opens with every transaction, whatever digests are recorded in it: they are counted,
-// and the first is told. It is refused only where that is asked for.
+// A whole history opens with every transaction, whatever digests are recorded in it. The wrong ones are counted
+// and the first is returned. Only DigestsMustMatch refuses it.
 func TestRecordedDigestsDiffer(t *testing.T) {
-	st := newStory()
+	st := newTestHistory()
 	st.grow(1, 4)
 	m := onDisk(t, st)
 	path, first := logPath(st.proposals[0].Zxid), st.last()+1
@@ -302,14 +301,14 @@ func TestRecordedDigestsDiffer(t *testing.T) {
 	if d := r.Mismatches.First[0]; d.Zxid != first || d.Path != path || d.Expected != 42 || d.Found == 42 {
 		t.Errorf("%+v", d)
 	}
-	// Nor does it hinder a truncation, which reads the same files.
+	// A truncation, which reads the same files, succeeds as well.
 	if r, err = s.Truncate(first); err != nil || r.LastZxid != first || r.Mismatches.Count != 1 {
 		t.Errorf("truncated: %+v, %v", r, err)
 	}
 }
 
 func TestLogReader(t *testing.T) {
-	st := newStory()
+	st := newTestHistory()
 	st.grow(3, 6)
 	m := onDisk(t, st)
 	log, err := OpenLog(m, logPath(st.proposals[0].Zxid))
@@ -334,7 +333,7 @@ func TestLogReader(t *testing.T) {
 	}
 }
 
-// The window must give the same bytes whatever was asked for before.
+// The window returns the same bytes whatever was read before.
 func TestWindow(t *testing.T) {
 	m := NewMemFS(1)
 	data := make([]byte, 3*windowSize+17)

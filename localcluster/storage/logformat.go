@@ -22,10 +22,10 @@ import (
 //	12    n bytes, a transaction: wire.Txn
 //	12+n  0x42, 'B'
 //
-// The last byte is there because a checksum alone cannot tell a torn write from a changed one: a length of
-// zero, an entry that reaches beyond the end of the file, and one without its 'B' are a write that a crash
-// has interrupted. Nobody was told that it is durable, so it may be dropped, and the entries before it are
-// all there is. A complete entry with a wrong checksum was durable once and has changed since: damage.
+// An entry ends in 'B' because a checksum alone cannot tell a torn write from a changed one: a length of zero,
+// an entry that reaches beyond the end of the file, and one without its 'B' are a write that a crash has
+// interrupted. Such a write was never acknowledged, so it may be dropped; the log ends before it. A complete
+// entry with a wrong checksum was durable once and has changed since: damage.
 const (
 	fileHeaderSize = 16
 	logMagic       = 0x5a4b4c47
@@ -36,7 +36,7 @@ const (
 	entryEnd        = 0x42
 	entryOverhead   = entryHeaderSize + 1
 
-	// A transaction is at least its header, in which the zxid stands behind session and cxid.
+	// A transaction has at least its header, in which session and cxid stand before the zxid.
 	minPayload = 32
 	zxidOffset = 12
 )
@@ -59,7 +59,7 @@ func payloadZxid(payload []byte) wire.Zxid {
 	return wire.Zxid(binary.BigEndian.Uint64(payload[zxidOffset:]))
 }
 
-// checkProposal refuses what a reader would refuse later, while the caller can still be told.
+// checkProposal refuses, before it is written, what a reader would refuse later.
 func checkProposal(p wire.Proposal) error {
 	if len(p.Data) < minPayload {
 		return fmt.Errorf("proposal %s has %d bytes, less than the header of a transaction", p.Zxid, len(p.Data))

@@ -15,15 +15,15 @@ import (
 // LogReader reads one log file, entry by entry.
 type LogReader struct {
 	path  string
-	name  wire.Zxid // what the file's name says about its first entry; 0 when nothing
+	name  wire.Zxid // the first entry's, by the file's name; 0 if the name has none
 	file  File
 	size  int64
 	bytes window
 
-	off   int64     // behind the last entry, or behind the header
-	last  wire.Zxid // of the last entry; 0 before the first
-	empty bool      // nothing, or not even a whole header
-	end   error     // not nil once the end was reached
+	off   int64     // the end of the last entry, or of the header
+	last  wire.Zxid // the last entry's; 0 before the first
+	empty bool      // the file has no whole header
+	end   error     // why there are no more entries; nil before the end
 }
 
 // LogEntry is one transaction in a log file.
@@ -32,10 +32,10 @@ type LogEntry struct {
 	Proposal wire.Proposal
 }
 
-// End is the offset of the first byte behind the entry.
+// End is the offset of the first byte after the entry.
 func (e LogEntry) End() int64 { return e.Offset + entryOverhead + int64(len(e.Proposal.Data)) }
 
-// TornTail ends a log whose last write was interrupted. What stands before Offset is whole.
+// TornTail ends a log whose last write was interrupted. The entries before Offset are whole.
 type TornTail struct {
 	Path   string
 	Offset int64
@@ -47,8 +47,8 @@ func (t *TornTail) Error() string {
 	return fmt.Sprintf("%s: offset %d: the last write was interrupted: %s", t.Path, t.Offset, t.Reason)
 }
 
-// OpenLog opens a log file. A file that is not a log is a *Damage; one with less than a header, which is
-// what a crash right after its creation leaves, is a log without entries.
+// OpenLog opens a log file. It fails with *Damage if the file is not a log. A crash right after the creation of
+// a log leaves less than a header: that is a log without entries.
 func OpenLog(fsys FS, path string) (*LogReader, error) {
 	f, err := fsys.Open(path, ReadOnly)
 	if err != nil {
@@ -76,7 +76,7 @@ func (r *LogReader) readHeader() error {
 		return err
 	}
 	got = bytes.Clone(got)
-	// Half a header and nothing but zeros behind it: the write that created the file was interrupted.
+	// Part of a header and then only zeros: a crash interrupted the write that created the file.
 	last, err := r.bytes.lastNonZero()
 	if err != nil {
 		return err
@@ -120,7 +120,7 @@ func (r *LogReader) read() (LogEntry, error) {
 		return none, io.EOF
 	}
 	if left < entryHeaderSize {
-		return none, r.unfinished(fmt.Sprintf("%d bytes, less than an entry's header", left))
+		return none, r.incomplete(fmt.Sprintf("%d bytes, less than an entry's header", left))
 	}
 	head, err := r.bytes.at(r.off, entryHeaderSize)
 	if err != nil {
@@ -129,9 +129,9 @@ func (r *LogReader) read() (LogEntry, error) {
 	sum, length := binary.BigEndian.Uint64(head), int32(binary.BigEndian.Uint32(head[8:]))
 	switch {
 	case length == 0:
-		return none, r.unfinished("a length of zero")
+		return none, r.incomplete("a length of zero")
 	case length < 0 || int64(length) > left-entryOverhead:
-		return none, r.unfinished(fmt.Sprintf("a length of %d with %d bytes left", length, left-entryHeaderSize))
+		return none, r.incomplete(fmt.Sprintf("a length of %d with %d bytes left", length, left-entryHeaderSize))
 	}
 	whole, err := r.bytes.at(r.off, entryOverhead+int(length))
 	if err != nil {
@@ -141,9 +141,9 @@ func (r *LogReader) read() (LogEntry, error) {
 	switch end := whole[len(whole)-1]; end {
 	case entryEnd:
 	case 0:
-		return none, r.unfinished(fmt.Sprintf("no 'B' behind the %d bytes of the entry", length))
+		return none, r.incomplete(fmt.Sprintf("no 'B' after the %d bytes of the entry", length))
 	default:
-		return none, r.damage("0x42 behind the entry", fmt.Sprintf("0x%02x", end))
+		return none, r.damage("0x42 after the entry", fmt.Sprintf("0x%02x", end))
 	}
 	if got := uint64(adler32.Checksum(payload)); got != sum {
 		return none, r.damage(fmt.Sprintf("an entry with Adler-32 0x%x", sum), fmt.Sprintf("0x%x", got))
@@ -162,13 +162,13 @@ func (r *LogReader) damage(expected, found string) error {
 	return &Damage{Path: r.path, Offset: r.off, Expected: expected, Found: found}
 }
 
-// unfinished decides what an entry that is not whole means: the end of the log, an interrupted write, or
+// incomplete decides what an entry that is not whole means: the end of the log, an interrupted write, or
 // damage.
 //
-// The danger is to take damage for an interrupted write: a flipped bit in a length would then silently cut
-// off every transaction behind it. Two things give it away. A crash interrupts the last write only, so
-// nothing whole may follow. And an entry whose checksum is right for another length was whole once.
-func (r *LogReader) unfinished(reason string) error {
+// Damage must not pass for an interrupted write: a flipped bit in a length would then silently cut off every
+// later transaction. Two signs tell them apart. A crash interrupts the last write only, so no whole entry may
+// follow. And an entry whose checksum is right for another length was whole once.
+func (r *LogReader) incomplete(reason string) error {
 	if zeros, err := r.bytes.zerosFrom(r.off); err != nil {
 		return err
 	} else if zeros {
@@ -191,7 +191,7 @@ func (r *LogReader) unfinished(reason string) error {
 	return &TornTail{Path: r.path, Offset: r.off, Bytes: r.size - r.off, Reason: reason}
 }
 
-// findEntry looks for a whole entry at from or anywhere behind it, one that could belong to this history.
+// findEntry looks for a whole entry at from or after it that could belong to this history.
 // It returns -1 when there is none.
 func (r *LogReader) findEntry(from int64) (at int64, z wire.Zxid, err error) {
 	least := max(r.last+1, r.name)
@@ -223,8 +223,8 @@ func (r *LogReader) findEntry(from int64) (at int64, z wire.Zxid, err error) {
 	return -1, 0, nil
 }
 
-// lengthByChecksum supposes that the entry at the end reaches to the last byte that is not zero, and
-// returns its length if the checksum agrees; -1 otherwise.
+// lengthByChecksum assumes that the last entry ends with the last byte that is not zero, and returns its length
+// if the checksum agrees; -1 otherwise.
 func (r *LogReader) lengthByChecksum() (int64, error) {
 	end, err := r.bytes.lastNonZero()
 	if err != nil {
@@ -247,7 +247,7 @@ func (r *LogReader) lengthByChecksum() (int64, error) {
 	return length, nil
 }
 
-// window reads a file through one buffer: forward in large steps, and anywhere when asked.
+// window reads a file at any offset through one buffer, forward in large steps.
 type window struct {
 	file  io.ReaderAt
 	size  int64

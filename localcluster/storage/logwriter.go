@@ -13,12 +13,12 @@ import (
 //	  v                            v
 //	[ buffer ] --- one write ---> file --- one fsync ---> disk      "group commit"
 //
-// An fsync takes as long for a hundred entries as for one, so whoever has more entries waiting when one
-// ends puts them all into the next. That is where the throughput of a replicated log comes from.
+// An fsync takes as long for a hundred entries as for one, so all entries that are appended during one fsync
+// share the next. The throughput of a replicated log comes from that.
 //
-// A new file begins with the first append after opening and after every snapshot. Its header is durable,
-// and so is its name, before the first entry goes in: a file in which entries were acknowledged can
-// neither vanish nor be mistaken for the remains of an interrupted creation.
+// A new file begins with the first append after opening and after every snapshot. Its header and its name are
+// durable before the first entry is written: a file with acknowledged entries can neither vanish nor look
+// like the remains of an interrupted creation.
 type logWriter struct {
 	layout
 	noSync      bool
@@ -31,10 +31,10 @@ type logWriter struct {
 	buf  []byte
 
 	dirty bool      // something was written since the last fsync
-	last  wire.Zxid // of the history: what the next append must follow
+	last  wire.Zxid // the history's last zxid, which the next append must follow
 }
 
-// writeAt is how much is gathered before it is written without waiting for a sync.
+// writeAt is the size of the buffer above which it is written without waiting for a sync.
 const writeAt = 1 << 20
 
 // append adds one transaction to the buffer.
@@ -76,7 +76,7 @@ func (w *logWriter) flush() error {
 		return nil
 	}
 	if end := w.off + int64(len(w.buf)); w.preallocate > 0 && end > w.size {
-		// To a multiple, as Java does; the new part is a hole that reads as zeros.
+		// The size is a multiple, as in Java; the new part is a hole that reads as zeros.
 		w.size = (end/w.preallocate + 1) * w.preallocate
 		if err := w.file.Truncate(w.size); err != nil {
 			return explain("extend", w.path, err)
@@ -118,7 +118,7 @@ func (w *logWriter) finish() error {
 		return err
 	}
 	if w.size > w.off {
-		// Nobody else needs what was extended ahead. Not synced: with the zeros it is as good.
+		// The part extended ahead of use is not needed. This is not synced: a file that ends in zeros reads the same.
 		if err := w.file.Truncate(w.off); err != nil {
 			return explain("cut the unused end of", w.path, err)
 		}
@@ -131,7 +131,7 @@ func (w *logWriter) finish() error {
 	return nil
 }
 
-// abandon forgets what was not written yet and closes the file, whose contents do not matter any more.
+// abandon drops the buffer and closes the file, whose contents do not matter any more.
 func (w *logWriter) abandon() {
 	if w.file != nil {
 		_ = w.file.Close()

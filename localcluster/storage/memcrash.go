@@ -7,13 +7,13 @@ import (
 	"slices"
 )
 
-// Survival says what is left of what was not synced.
+// Survival says how much of what was not synced survives a crash.
 type Survival int
 
 // The zero Survival is invalid.
 const (
-	// KillProcess kills the program and not the machine: everything that was written is there. It is
-	// still not durable, and a loss of power afterwards may take it.
+	// KillProcess kills the program and not the machine: everything that was written remains. It is
+	// still not durable: a later loss of power may drop it.
 	KillProcess Survival = iota + 1
 	// LosePower keeps what was synced and a random part of the rest.
 	LosePower
@@ -33,12 +33,12 @@ func (s Survival) String() string {
 	return fmt.Sprintf("Survival(%d)", int(s))
 }
 
-// Crash ends the program that uses the disk: its open files are dead. What it finds when it starts again is
-// up to the Survival.
+// Crash ends the program that uses the disk: its open files become unusable. The Survival says what is on the
+// disk when the program starts again.
 func (m *MemFS) Crash(s Survival) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.handles++
+	m.generation++
 	m.stopAt, m.stopped = 0, false
 	if s == KillProcess {
 		return
@@ -60,9 +60,9 @@ func (m *MemFS) Crash(s Survival) {
 	m.live = maps.Clone(m.durable)
 }
 
-// survivors chooses which changes of names in a folder have reached the disk. They are kept or lost one by
-// one, which is harsher than a journal would be; but what is lost takes with it what depends on it, that is,
-// later changes to the same names.
+// survivors chooses which changes of names in a folder have reached the disk. Each is kept or lost by itself,
+// which is harsher than a journal would be; but when a change is lost, later changes to the same names are
+// lost with it.
 func (m *MemFS) survivors(changes []nameChange) []nameChange {
 	var kept []nameChange
 	lost := make(map[string]bool)
@@ -77,7 +77,7 @@ func (m *MemFS) survivors(changes []nameChange) []nameChange {
 	return kept
 }
 
-// dropOrphans removes what is in folders that are gone.
+// dropOrphans removes the files and folders whose parent folder is gone.
 func (m *MemFS) dropOrphans() {
 	for _, path := range m.paths(m.durable, func(*memNode) bool { return true }) {
 		for dir := filepath.Dir(path); !isRoot(dir); dir = filepath.Dir(dir) {
@@ -89,8 +89,8 @@ func (m *MemFS) dropOrphans() {
 	}
 }
 
-// tear lets part of what was written to a file reach the disk: some writes, in order, the beginning of the
-// next, and perhaps the size that the file would have had, with zeros up to it.
+// tear makes part of what was written to a file durable: some writes, in order, the beginning of the next, and
+// perhaps the file's new size, with zeros up to it.
 func (m *MemFS) tear(n *memNode) {
 	if len(n.writes) == 0 {
 		return

@@ -14,7 +14,7 @@ type memNode struct {
 
 	data   []byte     // what programs read
 	disk   []byte     // what was synced
-	writes []memWrite // what the next sync does to disk; without failures it makes it equal to data
+	writes []memWrite // what the next sync applies to disk; unless one failed, disk then equals data
 }
 
 // memWrite is a write, or the setting of a size when data is nil.
@@ -39,7 +39,7 @@ func resize(b []byte, size int64) []byte {
 	if size <= int64(len(b)) {
 		return b[:size]
 	}
-	// Grow clears nothing: what was cut off before must not come back.
+	// Grow clears nothing, and bytes that were cut off must not come back.
 	grown := slices.Grow(b, int(size)-len(b))[:size]
 	clear(grown[len(b):])
 	return grown
@@ -61,7 +61,7 @@ type memFile struct {
 }
 
 func (f *memFile) usable(op string, writing bool) error {
-	if f.closed || f.generation != f.fs.handles {
+	if f.closed || f.generation != f.fs.generation {
 		return &fs.PathError{Op: op, Path: f.path, Err: fs.ErrClosed}
 	}
 	if writing && f.mode == ReadOnly {
@@ -163,7 +163,7 @@ func (f *memFile) Sync() error {
 	case errors.Is(err, ErrPowerLost):
 		return err
 	case err != nil:
-		f.node.writes = nil // programs still see them, and the disk never will
+		f.node.writes = nil // programs still see them, and the disk never gets them
 		return err
 	case inFlight:
 		return end(true, OpSync, f.path)
@@ -175,7 +175,7 @@ func (f *memFile) Sync() error {
 	return nil
 }
 
-// Close implements io.Closer. It makes nothing durable, and works on a dead file.
+// Close implements io.Closer. It makes nothing durable, and works after a crash, too.
 func (f *memFile) Close() error {
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()

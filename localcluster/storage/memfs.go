@@ -11,20 +11,19 @@ import (
 	"sync"
 )
 
-// ErrPowerLost is what a MemFS returns for everything between the failure that StopAt arranged and Crash.
+// ErrPowerLost is what a MemFS returns for every operation from the failure that StopAt has set until Crash.
 var ErrPowerLost = errors.New("power lost")
 
 // MemFS is a disk in memory that behaves no better than a file system has to:
 //
-//   - what was written to a file survives a loss of power only if the File was synced afterwards;
-//   - a name that was made, changed or removed survives only if its folder was synced afterwards;
-//   - of what was not synced, any part may survive all the same: some of the names, and of each file the
-//     beginning of what was written, with zeros where the rest should be, or without;
-//   - what a sync that failed should have made durable never will be, although programs go on seeing it and
+//   - what was written to a file survives a loss of power for certain only if the File was synced afterwards;
+//   - a new, changed or removed name survives for certain only if its folder was synced afterwards;
+//   - any part of the rest may survive, too: some of the names, and of each file the beginning of what was
+//     written, with or without zeros in place of the rest;
+//   - what a failed sync did not make durable never becomes durable, although programs go on seeing it and
 //     later syncs report success (as on Linux, whose page cache forgets that it was not written).
 //
-// Which part survives is drawn from a seed, so a run can be repeated. Nothing happens by itself: there are
-// no goroutines and no clock. The methods may be called from several goroutines, but then the order of the
+// Which part survives is drawn from a seed, so a run can be repeated. MemFS has no goroutines and no clock. The methods may be called from several goroutines, but then the order of the
 // draws, and of operations counted by StopAt, is whatever the scheduler makes it.
 type MemFS struct {
 	mu  sync.Mutex
@@ -34,12 +33,12 @@ type MemFS struct {
 	durable map[string]*memNode // what the disk has; nodes are shared with live
 	pending map[string][]nameChange
 
-	handles  int // generation of open files; those of earlier ones are dead
-	ops      int
-	stopAt   int // the operation during which the power fails; 0: none
-	stopped  bool
-	fault    func(Op) error
-	capacity int64 // 0: unlimited
+	generation int // counts crashes; files opened before the last one are unusable
+	ops        int
+	stopAt     int // the operation during which the power fails; 0: none
+	stopped    bool
+	fault      func(Op) error
+	capacity   int64 // 0: unlimited
 }
 
 // Op is an operation that changes a MemFS, or a read.
@@ -76,8 +75,8 @@ func (k OpKind) String() string {
 
 // nameChange is a change to the names in one folder that has not been synced.
 type nameChange struct {
-	removed string // the name that went, or ""
-	added   string // the name that came, or ""
+	removed string // the removed name, or ""
+	added   string // the added name, or ""
 	node    *memNode
 }
 
@@ -89,7 +88,7 @@ func NewMemFS(seed uint64) *MemFS {
 	}
 }
 
-// SetFault makes f decide about every operation before it happens; an error makes it fail without effect.
+// SetFault calls f before every operation; if f returns an error, the operation fails without effect.
 func (m *MemFS) SetFault(f func(Op) error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -104,8 +103,8 @@ func (m *MemFS) SetCapacity(bytes int64) {
 	m.capacity = bytes
 }
 
-// StopAt lets the power fail during the n-th operation from now, not counting reads: that one may or may not
-// have an effect, everything after it fails with ErrPowerLost until Crash. 0 cancels.
+// StopAt makes the power fail during the n-th operation from now, not counting reads: that one may or may not
+// have an effect, and every later one fails with ErrPowerLost until Crash. 0 cancels.
 func (m *MemFS) StopAt(n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -122,8 +121,8 @@ func (m *MemFS) Ops() int {
 	return m.ops
 }
 
-// begin accounts for an operation. inFlight says that the power fails during it: the caller leaves traces of
-// it if it can, and returns ErrPowerLost.
+// begin counts an operation and decides whether it fails. inFlight says that the power fails during it: the
+// caller applies the effect that may survive, and returns ErrPowerLost.
 func (m *MemFS) begin(kind OpKind, path string) (inFlight bool, err error) {
 	if m.stopped {
 		return false, &fs.PathError{Op: kind.String(), Path: path, Err: ErrPowerLost}
@@ -144,7 +143,7 @@ func (m *MemFS) begin(kind OpKind, path string) (inFlight bool, err error) {
 	return m.stopped, nil
 }
 
-// end is the outcome of an operation that had its effect.
+// end returns the error of an operation that had its effect: ErrPowerLost if the power failed during it.
 func end(inFlight bool, kind OpKind, path string) error {
 	if inFlight {
 		return &fs.PathError{Op: kind.String(), Path: path, Err: ErrPowerLost}
@@ -192,7 +191,7 @@ func (m *MemFS) Open(path string, mode Mode) (File, error) {
 		if node == nil {
 			return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
 		}
-		return &memFile{fs: m, node: node, path: path, generation: m.handles, mode: mode}, nil
+		return &memFile{fs: m, node: node, path: path, generation: m.generation, mode: mode}, nil
 	}
 	inFlight, err := m.begin(OpCreate, path)
 	if err != nil {
@@ -206,7 +205,7 @@ func (m *MemFS) Open(path string, mode Mode) (File, error) {
 	}
 	node = &memNode{}
 	m.change(filepath.Dir(path), nameChange{added: path, node: node})
-	return &memFile{fs: m, node: node, path: path, generation: m.handles, mode: mode}, end(inFlight, OpCreate, path)
+	return &memFile{fs: m, node: node, path: path, generation: m.generation, mode: mode}, end(inFlight, OpCreate, path)
 }
 
 // Rename implements FS.
@@ -330,8 +329,7 @@ func (m *MemFS) ReadFile(path string) ([]byte, error) {
 	return slices.Clone(n.data), nil
 }
 
-// WriteFile makes a file with these contents, durably, with the folders above it: the hand of a test, or of
-// a cosmic ray. It is no operation that StopAt counts.
+// WriteFile creates or replaces a file durably, with the folders above it, for tests. StopAt does not count it.
 func (m *MemFS) WriteFile(path string, data []byte) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

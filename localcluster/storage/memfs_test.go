@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// A simulation is worth as much as its disk is like a real one: both must pass.
+// The simulated disk must behave as the real one: both pass the same checks.
 func TestFileSystems(t *testing.T) {
 	for name, open := range map[string]func(t *testing.T) (FS, string){
 		"OS":    func(t *testing.T) (FS, string) { return OS(), t.TempDir() },
@@ -110,7 +110,7 @@ func TestOSModes(t *testing.T) {
 	}
 	dir := filepath.Join(t.TempDir(), "data")
 	s, _ := mustOpen(t, Options{DataDir: dir})
-	write(t, s, newStory().grow(1, 2))
+	write(t, s, newTestHistory().grow(1, 2))
 	mustClose(t, s)
 	for path, want := range map[string]os.FileMode{
 		dir:                              0o700,
@@ -129,7 +129,7 @@ func TestOSModes(t *testing.T) {
 	}
 }
 
-// create makes a file with contents, and syncs what it is told to.
+// create makes a file with contents, and syncs its contents, its name or both.
 func create(t *testing.T, m *MemFS, path, text string, syncFile, syncDir bool) File {
 	t.Helper()
 	f, err := m.Open(path, CreateNew)
@@ -188,7 +188,7 @@ func TestKilledProcessLosesNothing(t *testing.T) {
 	}
 }
 
-// Over many seeds a loss of power leaves every outcome that it may, and no other.
+// Over many seeds a loss of power has every outcome that is allowed, and no other.
 func TestTornWrites(t *testing.T) {
 	seen := map[string]bool{}
 	for seed := range uint64(400) {
@@ -285,7 +285,7 @@ func TestFailedSyncLosesForGood(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.SetFault(nil)
-	if err := f.Sync(); err != nil { // the lie
+	if err := f.Sync(); err != nil { // reports success, wrongly
 		t.Fatal(err)
 	}
 	if got := readFile(t, m, "/f"); string(got) != "text" {

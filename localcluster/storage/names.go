@@ -13,9 +13,9 @@ import (
 	"zkctl/probe/wire"
 )
 
-// The names in a data folder. Java reads a zxid out of whatever stands between the first and the second
-// dot of a name that begins with "log." or "snapshot."; temporary names therefore begin differently, so
-// that a Java server on the same folder never takes half a file for a whole one.
+// The names in a data folder. Java reads a zxid from the text between the first and the second dot of a name
+// that begins with "log." or "snapshot.". Temporary names begin differently, so that a Java server on the same
+// folder never reads an unfinished file.
 const (
 	versionDir = "version-2"
 
@@ -29,12 +29,12 @@ const (
 	installTemp  = "tmp.install"
 	logTemp      = "tmp.log"
 
-	// inUseName is in the folder of the logs from Open to Close; see harden.
+	// inUseName is in the folder of the logs from Open to Close; see makeDurable.
 	inUseName = "in-use"
 
 	acceptedEpochName = "acceptedEpoch"
 	currentEpochName  = "currentEpoch"
-	// epochTempSuffix is Java's, which looks for such files after a crash, as we do.
+	// epochTempSuffix is the suffix of Java's temporary files. Java looks for them after a crash, as we do.
 	epochTempSuffix = ".tmp"
 )
 
@@ -49,7 +49,7 @@ type numbered struct {
 	ext  string // what follows the number: "" or ".gz" and the like
 }
 
-// parseName takes a name apart; ok is false for files of other kinds and for temporary ones.
+// parseName splits a name; ok is false for files of other kinds and for temporary ones.
 func parseName(name, prefix string) (n numbered, ok bool) {
 	rest, ok := strings.CutPrefix(name, prefix)
 	if !ok {
@@ -93,9 +93,9 @@ func (l layout) data(name string) string { return filepath.Join(l.dataDir, name)
 type listing struct {
 	logs      []numbered
 	snapshots []numbered
-	installs  []numbered // at most one, unless somebody copied files about
+	installs  []numbered // at most one, unless files were copied here
 	stray     []string   // paths of temporary files that a crash has left
-	inUse     bool       // the server before this one has not closed them
+	inUse     bool       // the last process did not close the logs
 }
 
 // list reads both folders. A folder that does not exist holds nothing.
@@ -145,8 +145,8 @@ func (l layout) names(dir string) ([]string, error) {
 	return names, err
 }
 
-// checkSwapped refuses two folders that were mixed up (ZOOKEEPER-2967): a server that found no logs where
-// it looks for them would start with a tree that lacks them.
+// checkSwapped refuses folders whose settings were exchanged (ZOOKEEPER-2967): a server that found no logs in
+// its dataLogDir would start with a tree that lacks their transactions.
 func (l layout) checkSwapped(inData, inLogs []string) error {
 	for _, name := range inData {
 		if _, ok := parseName(name, logPrefix); ok {
@@ -163,7 +163,7 @@ func (l layout) checkSwapped(inData, inLogs []string) error {
 	return nil
 }
 
-// isTemp recognises files that were never finished: ours, and those that Java renames at the end.
+// isTemp recognizes unfinished files: ours, and those that Java renames at the end.
 func isTemp(name string) bool {
 	return name == snapshotTemp || name == installTemp ||
 		strings.HasPrefix(name, snapshotPrefix) && strings.HasSuffix(name, epochTempSuffix)

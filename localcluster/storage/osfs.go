@@ -7,8 +7,8 @@ import (
 	"sort"
 )
 
-// OS returns the file system of this machine. Folders are made with mode 0700 and files with 0600: a
-// tree holds secrets as often as not, and its ACLs mean nothing to whoever can read the disk.
+// OS returns the file system of this machine. Folders are made with mode 0700 and files with 0600: a tree often
+// holds secrets, and its ACLs do not protect the files.
 func OS() FS { return osFS{} }
 
 type osFS struct{}

@@ -20,8 +20,8 @@ import (
 	"zkctl/probe/wire"
 )
 
-// java returns a command that runs a class of ZooKeeper, and skips the test where there is none, unless
-// ZKCTL_REQUIRE_PEERS=1 says that there must be.
+// java returns a command that runs a class of ZooKeeper. If ZooKeeper is not installed it skips the test, or
+// fails it under ZKCTL_REQUIRE_PEERS=1.
 func java(t *testing.T, ctx context.Context, args ...string) *exec.Cmd {
 	t.Helper()
 	missing := t.Skipf
@@ -46,9 +46,9 @@ func java(t *testing.T, ctx context.Context, args ...string) *exec.Cmd {
 func fileMissing(path string) bool { _, err := os.Stat(path); return err != nil }
 
 // forJava writes a folder with every type of transaction, two logs and a snapshot between them.
-func forJava(t *testing.T, dir string) *story {
+func forJava(t *testing.T, dir string) *testHistory {
 	t.Helper()
-	st := newStory(datatree.WithExtendedTypes(true))
+	st := newTestHistory(datatree.WithExtendedTypes(true))
 	next := func() wire.Zxid { return max(st.last()+1, wire.MakeZxid(1, 1)) }
 	version := int32(0)
 	children := func() int32 { version++; return version }
@@ -86,7 +86,7 @@ func forJava(t *testing.T, dir string) *story {
 	return st
 }
 
-// run runs one of Java's tools to its end and returns what it printed.
+// run runs one of ZooKeeper's tools to its end and returns its output.
 func run(t *testing.T, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -148,8 +148,8 @@ func TestJavaReadsOurSnapshot(t *testing.T) {
 	}
 }
 
-// A Java server starts on a folder of ours, finds every digest right, goes on, is killed, and we start on
-// what it has left.
+// A Java server starts on a folder of ours, finds every digest right, appends, and is killed. Open reads what it
+// has left.
 func TestJavaServesOurFolder(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a server in a JVM; left out by -short")
@@ -164,7 +164,7 @@ func TestJavaServesOurFolder(t *testing.T) {
 		"org.apache.zookeeper.server.ZooKeeperServerMain", config(t, dir, port))
 	server := startServer(t, cmd)
 
-	conn, events, err := zk.Connect([]string{address}, 10*time.Second, zk.WithLogger(silent{}))
+	conn, events, err := zk.Connect([]string{address}, 10*time.Second, zk.WithLogger(noLogger{}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,13 +200,13 @@ func TestJavaServesOurFolder(t *testing.T) {
 	}
 }
 
-// A Java server counts on behind the end of the counter, we read what it wrote and go on, and it serves that.
-func TestJavaCountsOn(t *testing.T) {
+// A Java server continues past the end of the counter. Open reads what it wrote, appends, and Java serves that.
+func TestJavaContinuesPastCounter(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts servers in a JVM; left out by -short")
 	}
 	dir := t.TempDir()
-	st := newStory()
+	st := newTestHistory()
 	st.tree.SetLastZxid(0x1fffffffd)
 	s, _ := mustOpen(t, Options{DataDir: dir})
 	accept(t, s, 1)
@@ -216,7 +216,7 @@ func TestJavaCountsOn(t *testing.T) {
 	mustClose(t, s)
 
 	serve := func(path string) (there bool) {
-		said := javaServes(t, dir, func(conn *zk.Conn) (err error) {
+		output := javaServes(t, dir, func(conn *zk.Conn) (err error) {
 			there, _, err = conn.Exists("/ours")
 			for i := range 4 {
 				if err == nil {
@@ -225,8 +225,8 @@ func TestJavaCountsOn(t *testing.T) {
 			}
 			return err
 		})
-		if strings.Contains(said, "igests are not matching") || strings.Contains(said, "ERROR") {
-			t.Errorf("the server complained:\n%s", said)
+		if strings.Contains(output, "igests are not matching") || strings.Contains(output, "ERROR") {
+			t.Errorf("the server complained:\n%s", output)
 		}
 		return there
 	}
@@ -235,7 +235,7 @@ func TestJavaCountsOn(t *testing.T) {
 	if r.LastZxid != 0x200000002 || r.Mismatches.Count != 0 {
 		t.Fatalf("at %s, %d mismatches, notes %q", r.LastZxid, r.Mismatches.Count, r.Notes)
 	}
-	st = &story{tree: r.Tree, digests: map[wire.Zxid]int64{}, trees: map[wire.Zxid]*datatree.Snapshot{}}
+	st = &testHistory{tree: r.Tree, digests: map[wire.Zxid]int64{}, trees: map[wire.Zxid]*datatree.Snapshot{}}
 	write(t, s, []wire.Proposal{st.add(0x200000003, wire.OpCreate, &wire.CreateTxn{Path: "/ours", ACL: wire.OpenACL(), ParentCVersion: 9})})
 	mustClose(t, s)
 	if !serve("/more") {
@@ -243,20 +243,20 @@ func TestJavaCountsOn(t *testing.T) {
 	}
 }
 
-// A Java server records a wrong digest for a container that is made by the flags of a create, and says so itself.
-// Its folder opens all the same.
+// A Java server records a wrong digest for a container that is made by the flags of a create, and logs that
+// itself. Its folder opens.
 func TestJavaRecordsWrongDigests(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a server in a JVM; left out by -short")
 	}
 	dir := t.TempDir()
 	const containerFlag = 4
-	said := javaServes(t, dir, func(conn *zk.Conn) error {
+	output := javaServes(t, dir, func(conn *zk.Conn) error {
 		_, err := conn.Create("/c", []byte("kept"), containerFlag, zk.WorldACL(zk.PermAll))
 		return err
 	})
-	if !strings.Contains(said, "igests are not matching") {
-		t.Errorf("this ZooKeeper finds its digest right:\n%s", said)
+	if !strings.Contains(output, "igests are not matching") {
+		t.Errorf("this ZooKeeper finds its digest right:\n%s", output)
 	}
 	_, r := mustOpen(t, Options{DataDir: dir, Standalone: true})
 	if data, ok := r.Tree.Data("/c"); !ok || string(data) != "kept" || r.Mismatches.Count != 1 {
@@ -264,8 +264,8 @@ func TestJavaRecordsWrongDigests(t *testing.T) {
 	}
 }
 
-// javaServes runs a standalone server of ZooKeeper on a folder, for a client that does something, and kills it.
-// It returns what the server said.
+// javaServes runs a standalone server of ZooKeeper on a folder, calls do with a client, and kills the server.
+// It returns the server's output.
 func javaServes(t *testing.T, dir string, do func(*zk.Conn) error) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -274,7 +274,7 @@ func javaServes(t *testing.T, dir string, do func(*zk.Conn) error) string {
 	_, port, _ := net.SplitHostPort(address)
 	cmd := java(t, ctx, "-Dzookeeper.admin.enableServer=false", "org.apache.zookeeper.server.ZooKeeperServerMain", config(t, dir, port))
 	output := startServer(t, cmd)
-	conn, events, err := zk.Connect([]string{address}, 10*time.Second, zk.WithLogger(silent{}))
+	conn, events, err := zk.Connect([]string{address}, 10*time.Second, zk.WithLogger(noLogger{}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -310,9 +310,9 @@ func config(t *testing.T, dir, port string) string {
 	return path
 }
 
-// startServer starts a server and returns when it serves. The function that it returns waits for the end of
-// the server and gives all that it has said.
-func startServer(t *testing.T, cmd *exec.Cmd) (output func() string) {
+// startServer starts a server and returns when it serves. The function that it returns waits until the server
+// has ended and returns its output.
+func startServer(t *testing.T, cmd *exec.Cmd) (wait func() string) {
 	t.Helper()
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
@@ -321,33 +321,33 @@ func startServer(t *testing.T, cmd *exec.Cmd) (output func() string) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	var said strings.Builder
+	var output strings.Builder
 	serving := regexp.MustCompile(`PrepRequestProcessor.*started`)
 	lines := bufio.NewScanner(stderr)
 	ready := false
 	for !ready && lines.Scan() {
-		fmt.Fprintln(&said, lines.Text())
+		fmt.Fprintln(&output, lines.Text())
 		ready = serving.MatchString(lines.Text())
 	}
 	if !ready {
 		_ = cmd.Wait()
-		t.Fatalf("the server did not start:\n%s", said.String())
+		t.Fatalf("the server did not start:\n%s", output.String())
 	}
 	rest := make(chan struct{})
 	go func() {
 		defer close(rest)
 		for lines.Scan() {
-			fmt.Fprintln(&said, lines.Text())
+			fmt.Fprintln(&output, lines.Text())
 		}
 	}()
 	return func() string {
 		<-rest
 		_ = cmd.Wait() // it was killed
-		return said.String()
+		return output.String()
 	}
 }
 
-// silent drops what the client library has to say about the server's death.
-type silent struct{}
+// noLogger drops what the client library logs when the server ends.
+type noLogger struct{}
 
-func (silent) Printf(string, ...any) {}
+func (noLogger) Printf(string, ...any) {}

@@ -13,32 +13,32 @@ import (
 	"zkctl/probe/wire"
 )
 
-// Recovered is what the files say this server knows.
+// Recovered is the state that Open has read from the files.
 type Recovered struct {
 	Tree     *datatree.Tree
 	LastZxid wire.Zxid
-	// Recent are the newest proposals of the history, without gaps; the last is LastZxid. It is empty when
+	// Recent holds the newest proposals of the history, without gaps; the last is LastZxid. It is empty when
 	// the history ends with a snapshot that the log does not lead up to.
 	Recent                      []wire.Proposal
 	AcceptedEpoch, CurrentEpoch int64
 
 	Snapshot wire.Zxid // the snapshot that replay began with
-	Backlog  Backlog   // what was replayed onto it
+	Backlog  Backlog   // the log that was replayed onto it
 	History  History   // for SaveSnapshot
-	// Notes say what was not as it should be, and has been repaired.
+	// Notes lists what a crash had left, and how it was repaired.
 	Notes []string
-	// Mismatches are the digests that the files record and the rebuilt tree does not have.
+	// Mismatches counts the recorded digests that differ from those of the rebuilt tree.
 	Mismatches Mismatches
 }
 
-// Mismatches counts recorded digests that are not the tree's. First are the first of a snapshot and the
-// first of the log, which tell as much as all of them.
+// Mismatches counts recorded digests that are not the tree's. First holds the first of a snapshot and the
+// first of the log: the later ones follow from these.
 type Mismatches struct {
 	Count int
 	First []*DigestError
 }
 
-// add counts one, which is an error where digests must match.
+// add counts e, or returns it as an error if digests must match.
 func (m *Mismatches) add(e *DigestError, mustMatch bool) error {
 	if mustMatch {
 		return e
@@ -51,7 +51,7 @@ func (m *Mismatches) add(e *DigestError, mustMatch bool) error {
 	return nil
 }
 
-// Backlog is how much log there is behind the newest snapshot: when it is much, it is time for another.
+// Backlog is how much log follows the newest snapshot; when it is much, it is time for another snapshot.
 type Backlog struct {
 	Entries int
 	Bytes   int64
@@ -66,12 +66,12 @@ type reader struct {
 }
 
 // read finds the state up to limit.
-func (r *reader) read(limit wire.Zxid) (*found, error) {
+func (r *reader) read(limit wire.Zxid) (*recovery, error) {
 	files, err := r.list()
 	if err != nil {
 		return nil, err
 	}
-	f := &found{suspect: files.inUse}
+	f := &recovery{suspect: files.inUse}
 	if len(files.installs) > 0 {
 		err = r.readInstall(f, &files)
 	} else {
@@ -81,7 +81,7 @@ func (r *reader) read(limit wire.Zxid) (*found, error) {
 		return nil, r.withHint(err)
 	}
 	for _, path := range files.stray {
-		f.repair(path+": left over from an interrupted write: removed", func() error { return r.tidy(path) })
+		f.repair(path+": left over from an interrupted write: removed", func() error { return r.removeTemp(path) })
 	}
 	if limit == noLimit {
 		if err := r.readEpochsInto(f); err != nil {
@@ -92,24 +92,24 @@ func (r *reader) read(limit wire.Zxid) (*found, error) {
 }
 
 // readHistory loads the newest snapshot that is whole and replays the log onto it.
-func (r *reader) readHistory(f *found, files listing, limit wire.Zxid) error {
-	var broken []error // of snapshots newer than the one that is tried
+func (r *reader) readHistory(f *recovery, files listing, limit wire.Zxid) error {
+	var broken []error // what is wrong with the snapshots newer than the one that is tried
 	var through wire.Zxid
 	for i := len(files.snapshots) - 1; i >= 0; i-- {
 		s := files.snapshots[i]
 		if s.zxid > limit {
 			continue
 		}
-		err := r.tryFrom(f, s, files.logs, limit, through)
+		err := r.restoreFrom(f, s, files.logs, limit, through)
 		if err == nil {
 			for _, e := range broken {
-				f.Notes = append(f.Notes, fmt.Sprintf("%v; the snapshot before it and the log make up for it", e))
+				f.Notes = append(f.Notes, fmt.Sprintf("%v; used the snapshot before it and the log", e))
 			}
 			return nil
 		}
 		var bad *badSnapshot
 		if !errors.As(err, &bad) {
-			// What is wrong with the newer snapshots belongs to the story.
+			// The damage of the newer snapshots is why this one was read: name it, too.
 			return errors.Join(append(broken, err)...)
 		}
 		broken = append(broken, bad.err)
@@ -126,14 +126,14 @@ func (r *reader) readHistory(f *found, files listing, limit wire.Zxid) error {
 	return r.readWithoutSnapshot(f, files)
 }
 
-// badSnapshot says that a snapshot cannot be used and an older one may be.
+// badSnapshot says that a snapshot cannot be used. An older one may be usable.
 type badSnapshot struct{ err error }
 
 func (b *badSnapshot) Error() string { return b.err.Error() }
 
-// tryFrom rebuilds the state from one snapshot. through is the transaction up to which a newer, damaged
-// snapshot proves that the history reached.
-func (r *reader) tryFrom(f *found, s numbered, logs []numbered, limit, through wire.Zxid) error {
+// restoreFrom rebuilds the state from one snapshot. through is the name of a newer, damaged snapshot, 0 if none:
+// the history reached that transaction.
+func (r *reader) restoreFrom(f *recovery, s numbered, logs []numbered, limit, through wire.Zxid) error {
 	path := r.data(s.name)
 	tree, info, err := readSnapshot(r.fs, path, r.options.Tree)
 	if d := (*Damage)(nil); errors.As(err, &d) {
@@ -148,17 +148,17 @@ func (r *reader) tryFrom(f *found, s numbered, logs []numbered, limit, through w
 			return err
 		}
 	}
-	rp := r.replayOnto(tree, info, limit, &differ)
+	rp := r.newReplay(tree, info, limit, &differ)
 	rp.base, rp.known, rp.through = s.zxid, true, through
 	if err := rp.run(logs); err != nil {
 		return err
 	}
 	if through != 0 && !rp.passed {
 		return &Damage{Path: path, Offset: -1,
-			Expected: fmt.Sprintf("transactions up to %s in the log behind this snapshot, because the newer one of that name is damaged", through),
+			Expected: fmt.Sprintf("transactions up to %s in the log after this snapshot, because the newer one of that name is damaged", through),
 			Found:    fmt.Sprintf("a log that ends with %s", rp.last())}
 	}
-	// Without any log it is a copy that was put here, and not what a crash has left. ZooKeeper takes it as it is.
+	// A snapshot without any log is not what a crash leaves: an operator copied it here. ZooKeeper starts with it.
 	copied := len(logs) == 0 && limit == noLimit && s.ext == ""
 	inexact := info.Fuzzy() && rp.last() < info.DigestZxid
 	if inexact && !copied {
@@ -167,27 +167,27 @@ func (r *reader) tryFrom(f *found, s numbered, logs []numbered, limit, through w
 			Found:    fmt.Sprintf("one that ends with %s", rp.last())}}
 	}
 	f.read = append(f.read, path)
-	r.adopt(f, tree, rp)
+	r.useReplay(f, tree, rp)
 	f.Mismatches = differ
 	if inexact {
-		r.takeInexact(f, path, info)
+		r.acceptFuzzy(f, path, info)
 	}
 	return nil
 }
 
-// takeInexact makes a tree that shows some transactions in part the beginning of this server's history. The
-// snapshot is written anew without saying so, because from the next start on there is a log, which may end
-// before those transactions.
-func (r *reader) takeInexact(f *found, path string, info SnapshotInfo) {
+// acceptFuzzy begins this server's history with the tree of a fuzzy snapshot, which may show some transactions
+// only in part. The snapshot is written anew as an exact one: at the next start there is a log, it may end
+// before those transactions, and a fuzzy snapshot would then be refused.
+func (r *reader) acceptFuzzy(f *recovery, path string, info SnapshotInfo) {
 	if r.options.Standalone {
-		f.Tree.AwaitDigest(0, nil) // they will not come; a leader may have them
+		f.Tree.AwaitDigest(0, nil) // no leader will send those transactions
 	}
-	f.repair(fmt.Sprintf("%s shows effects of transactions up to %s in part, and there is no log: taken as it is", path, info.DigestZxid),
+	f.repair(fmt.Sprintf("%s shows effects of transactions up to %s in part, and there is no log: used as it is", path, info.DigestZxid),
 		func() error { return r.saveSnapshot(f.Tree.Snapshot(), func() error { return nil }) })
 }
 
-// replayOnto prepares a replay that applies to tree.
-func (r *reader) replayOnto(tree *datatree.Tree, info SnapshotInfo, limit wire.Zxid, differ *Mismatches) *replay {
+// newReplay returns a replay that applies the log to tree.
+func (r *reader) newReplay(tree *datatree.Tree, info SnapshotInfo, limit wire.Zxid, differ *Mismatches) *replay {
 	return &replay{
 		layout: r.layout, limit: limit, recent: recent{limit: r.options.Recent},
 		apply: func(path string, e LogEntry) error {
@@ -203,7 +203,7 @@ func (r *reader) replayOnto(tree *datatree.Tree, info SnapshotInfo, limit wire.Z
 				return nil
 			}
 			if e.Proposal.Zxid == info.DigestZxid {
-				path = info.Path // it is the snapshot that recorded this one
+				path = info.Path // the snapshot recorded this digest
 			}
 			return differ.add(&DigestError{Path: path, Zxid: e.Proposal.Zxid, Expected: result.Recorded, Found: tree.Digest().Digest},
 				r.options.DigestsMustMatch)
@@ -211,14 +211,14 @@ func (r *reader) replayOnto(tree *datatree.Tree, info SnapshotInfo, limit wire.Z
 	}
 }
 
-// adopt makes the outcome of a replay the state, and lists what a crash has left in the logs.
-func (r *reader) adopt(f *found, tree *datatree.Tree, rp *replay) {
+// useReplay copies the outcome of a replay to f, and adds the repairs of what a crash has left in the logs.
+func (r *reader) useReplay(f *recovery, tree *datatree.Tree, rp *replay) {
 	f.Tree, f.LastZxid, f.Recent = tree, rp.last(), rp.newest()
 	f.Snapshot, f.Backlog = rp.base, rp.stats
 	f.Notes = append(f.Notes, rp.notes...)
 	f.read = append(f.read, rp.files...)
 	for _, path := range rp.empty {
-		f.repair(path+": no transaction in it, the server stopped right after creating it: removed",
+		f.repair(path+": holds no transaction, because the server stopped right after it created the file: removed",
 			func() error { return removeDurably(r.fs, path) })
 	}
 	if torn := rp.torn; torn != nil {
@@ -227,18 +227,18 @@ func (r *reader) adopt(f *found, tree *datatree.Tree, rp *replay) {
 	}
 }
 
-// readWithoutSnapshot is for a folder without snapshots: a new one, or one that lost them.
-func (r *reader) readWithoutSnapshot(f *found, files listing) error {
+// readWithoutSnapshot reads a folder without snapshots: a new one, or one that has lost them.
+func (r *reader) readWithoutSnapshot(f *recovery, files listing) error {
 	tree := datatree.New(r.options.Tree...)
 	var differ Mismatches
-	rp := r.replayOnto(tree, SnapshotInfo{}, noLimit, &differ)
+	rp := r.newReplay(tree, SnapshotInfo{}, noLimit, &differ)
 	rest, err := rp.dropEmpty(files.logs)
 	if err != nil {
 		return err
 	}
 	switch {
 	case len(rest) == 0:
-		if err := r.refuseAmnesia(); err != nil {
+		if err := r.refuseLostHistory(); err != nil {
 			return err
 		}
 	case !r.options.TrustEmpty:
@@ -251,20 +251,20 @@ func (r *reader) readWithoutSnapshot(f *found, files listing) error {
 		}
 		f.Notes = append(f.Notes, fmt.Sprintf("%s: no snapshot; the tree was rebuilt from the log alone", r.dataDir))
 	}
-	r.adopt(f, tree, rp)
+	r.useReplay(f, tree, rp)
 	f.Mismatches = differ
 	f.Snapshot, f.Backlog = f.LastZxid, Backlog{}
-	// The snapshot comes before anything else: Java, too, refuses a folder with logs and without one.
+	// The snapshot is the first repair: Java, too, refuses a folder with a log and no snapshot.
 	f.repairs = append([]repair{{do: func() error {
 		return r.saveSnapshot(tree.Snapshot(), func() error { return nil })
 	}}}, f.repairs...)
 	return nil
 }
 
-// refuseAmnesia refuses to begin anew in a folder whose epoch says that there was a history.
-func (r *reader) refuseAmnesia() error {
+// refuseLostHistory refuses a folder without history whose currentEpoch says that there was one.
+func (r *reader) refuseLostHistory() error {
 	if r.options.Standalone {
-		return nil // no other server counts on what this one had
+		return nil // no other server counts on its history
 	}
 	current, err := r.readEpoch(currentEpochName)
 	if err != nil {
@@ -277,7 +277,7 @@ func (r *reader) refuseAmnesia() error {
 	return nil
 }
 
-// saveSnapshot makes a snapshot a durable file of its name.
+// saveSnapshot writes a snapshot file durably.
 func (l layout) saveSnapshot(snap *datatree.Snapshot, stop func() error) error {
 	path := l.snapshot(snap.Zxid())
 	err := writeDurably(l.fs, l.data(snapshotTemp), path, func(f File) error { return writeSnapshot(f, snap, stop) })
@@ -288,15 +288,15 @@ func (l layout) saveSnapshot(snap *datatree.Snapshot, stop func() error) error {
 }
 
 // readEpochsInto adds the epochs and the repairs that they need.
-func (r *reader) readEpochsInto(f *found) error {
+func (r *reader) readEpochsInto(f *recovery) error {
 	if r.options.Standalone {
-		return r.readEpochsAlone(f)
+		return r.readStandaloneEpochs(f)
 	}
 	files, err := r.readEpochs()
 	if err != nil {
 		return err
 	}
-	e, notes, err := r.settle(files, f.LastZxid)
+	e, notes, err := r.reconcileEpochs(files, f.LastZxid)
 	if err != nil {
 		return err
 	}
@@ -308,13 +308,13 @@ func (r *reader) readEpochsInto(f *found) error {
 	if want := (epochFile{e.current, true}); files.current != want {
 		f.repair("", func() error { return r.writeEpoch(currentEpochName, e.current) })
 	}
-	// Only now: until the files say it, an unfinished one may be all there is.
+	// These repairs come last: until the epoch is in its file, the temporary file may be the only one that has it.
 	for _, name := range []string{acceptedEpochName, currentEpochName} {
 		path := r.data(name + epochTempSuffix)
 		if _, err := readSmall(r.fs, path); errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		f.repair(path+": left over from an interrupted write: removed", func() error { return r.tidy(path) })
+		f.repair(path+": left over from an interrupted write: removed", func() error { return r.removeTemp(path) })
 	}
 	return nil
 }

@@ -9,41 +9,39 @@ import (
 	"strings"
 )
 
-// found is the outcome of reading a data folder: what it holds, and what should be done to the files so
-// that the next reader finds the same without asking. Reading changes nothing, so a folder that is refused
-// is left as it was.
-type found struct {
+// recovery is the outcome of reading a data folder: the state, and the repairs after which the next start reads
+// the same state without repairs. Reading changes nothing, so a folder that is refused is left as it was.
+type recovery struct {
 	Recovered
-	read    []string // the files that it was found in
-	suspect bool     // what the page cache shows of the logs may not be on the disk, whatever syncs say
+	read    []string // the files that the state was read from
+	suspect bool     // the page cache may show log entries that are not on the disk, and no fsync will write them
 	repairs []repair
 }
 
-// repair is one change to the files that leaves what they mean as it is.
+// repair is one change to the files. It does not change the state that they hold.
 type repair struct {
-	note string // empty when it is not worth telling
+	note string // for Recovered.Notes; empty for none
 	do   func() error
 }
 
-func (f *found) repair(note string, do func() error) {
+func (f *recovery) repair(note string, do func() error) {
 	f.repairs = append(f.repairs, repair{note, do})
 }
 
-// harden makes durable what was read. A process that was killed leaves writes and names that the next one
-// reads from the page cache although no disk has them. This server is about to claim them as its history, in
-// elections and in its promise to a leader, and a quorum may come to count on them. (Java omits this: kill a
-// server, start it, cut its power, and a transaction that was committed with its vote is gone, or missing
-// from the middle of its log.)
+// makeDurable makes durable what was read. A process that was killed leaves writes and names that the next one
+// reads from the page cache although the disk does not have them. This server will report them as its history in
+// elections and to a leader, and a quorum may then count on them. (Java omits this: kill a server, start it, cut
+// its power, and a transaction that was committed with its vote is gone, or missing from the middle of its log.)
 //
-// It comes before all repairs, so that no removal overtakes the rename that justifies it. Our own snapshots
-// were durable before they counted; Java's need not be.
+// It comes before all repairs, so that no removal becomes durable before the rename that justifies it. Our own
+// snapshots are durable before they get their name; Java's need not be.
 //
-// After an fsync that failed, another one is not enough: the page cache may show what it could not write, and
-// have forgotten that it could not. So the logs that a process has not closed are written anew. That must not
-// depend on what the process could still say when its disk failed, be it full or broken (found by the
-// simulation, seed 179535590804577): a mark is there as long as a Store is open, and before its first sync. The
-// mark need not be durable: when the power goes, so does the page cache.
-func (l layout) harden(f *found) error {
+// After an fsync that failed, another one is not enough: the page cache shows what the kernel could not write,
+// and the kernel does not try again. So the logs that a process has not closed are written anew. A process whose
+// disk is full or broken may be unable to record that (found by the simulation, seed 179535590804577), so the
+// mark is created before the first sync and removed by Close. The mark need not be durable: a loss of power
+// empties the page cache, too.
+func (l layout) makeDurable(f *recovery) error {
 	for _, path := range f.read {
 		harden := syncPath
 		if f.suspect && strings.HasPrefix(filepath.Base(path), logPrefix) {
@@ -79,7 +77,7 @@ func syncPath(fsys FS, path string) error {
 	return err
 }
 
-// rewriteLog replaces a log by a copy of itself, so that there is no way but through the disk.
+// rewriteLog replaces a log by a copy of itself, all of which is written to the disk again.
 func (l layout) rewriteLog(fsys FS, path string) error {
 	tmp := filepath.Join(l.logDir, logTemp)
 	if err := writeTemp(fsys, tmp, func(f File) error { return copyInto(fsys, f, path) }); err != nil {
@@ -104,10 +102,10 @@ func copyInto(fsys FS, to File, path string) error {
 }
 
 // apply makes the repairs and adds their notes.
-func (f *found) apply(dir string) error {
+func (f *recovery) apply(dir string) error {
 	for _, r := range f.repairs {
 		if err := r.do(); err != nil {
-			return fmt.Errorf("repair what a crash has left in %s: %w", dir, err)
+			return fmt.Errorf("repair what a crash left in %s: %w", dir, err)
 		}
 		if r.note != "" {
 			f.Notes = append(f.Notes, r.note)
@@ -132,15 +130,15 @@ func cutFile(fsys FS, path string, size int64) error {
 	return err
 }
 
-// tidy removes a temporary file, unless another repair has used its name.
-func (l layout) tidy(path string) error {
+// removeTemp removes a temporary file, if no other repair has removed it.
+func (l layout) removeTemp(path string) error {
 	if err := removeIfThere(l.fs, path); err != nil {
 		return err
 	}
 	return l.fs.SyncDir(filepath.Dir(path))
 }
 
-// make creates both folders, or makes sure that they will last.
+// make creates both folders, or makes the names of existing ones durable.
 func (l layout) make() error {
 	if err := makeDirs(l.fs, l.dataDir); err != nil {
 		return err
@@ -151,9 +149,9 @@ func (l layout) make() error {
 	return makeDirs(l.fs, l.logDir)
 }
 
-// makeDirs makes dir and what is missing above it, durably. A folder that exists may have been made by a
-// process that was killed before it could sync the one above, so that is done again, and once more one level
-// up; whatever is higher was durable before anything was made in it.
+// makeDirs makes dir, and the folders above it that do not exist, durably. A folder that exists may have been
+// made by a process that was killed before it could sync the parent, so the parent and the folder above it are
+// synced again; a higher one was durable before a folder was made in it.
 func makeDirs(fsys FS, dir string) error {
 	parent := filepath.Dir(dir)
 	err := fsys.Mkdir(dir)
@@ -167,7 +165,7 @@ func makeDirs(fsys FS, dir string) error {
 		return err
 	}
 	for _, above := range []string{filepath.Dir(parent), parent} {
-		// Who may not read a folder may still have a folder in it, which somebody else made.
+		// A server may own a folder inside one that it may not read; an administrator has made it then.
 		if err := fsys.SyncDir(above); err != nil && !errors.Is(err, fs.ErrPermission) {
 			return err
 		}

@@ -9,7 +9,7 @@ import (
 	"zkctl/probe/wire"
 )
 
-// replay reads the log files behind a snapshot as one history.
+// replay reads the log files after a snapshot as one history.
 //
 //	              base                             limit
 //	 log.1          |        log.8          log.f    |
@@ -22,24 +22,24 @@ import (
 // that a file was lost, and is refused.
 type replay struct {
 	layout
-	base    wire.Zxid // what the tree holds
-	known   bool      // whether the first transaction must follow base; not for a tree without snapshot
-	limit   wire.Zxid // stop behind it
-	through wire.Zxid // a transaction above base that must be there, 0 if none
+	base    wire.Zxid // the last transaction that the tree holds
+	known   bool      // whether the first transaction must follow base; false for a tree without snapshot
+	limit   wire.Zxid // the last transaction to apply
+	through wire.Zxid // a transaction above base that the log must have; 0 if none
 	apply   func(path string, e LogEntry) error
 
 	recent recent
-	prev   wire.Zxid // of the last entry read
-	read   bool      // whether there is one
-	passed bool      // through was seen
+	prev   wire.Zxid // the last entry's
+	read   bool      // whether an entry was read
+	passed bool      // whether through was read
 	stats  Backlog
-	files  []string // that were read
+	files  []string // the files that were read
 	notes  []string
 	torn   *TornTail // in the last file
 	empty  []string  // files at the end without a whole entry
 }
 
-// run reads files, which are in order.
+// run reads files, which are in the order of their zxids.
 func (r *replay) run(files []numbered) error {
 	files, err := r.dropEmpty(files)
 	if err != nil {
@@ -57,15 +57,15 @@ func (r *replay) run(files []numbered) error {
 		if i+1 < len(files) {
 			next = files[i+1].zxid
 		}
-		if done, err := r.file(f, next); done || err != nil {
+		if done, err := r.readFile(f, next); done || err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// dropEmpty takes files without a whole entry from the end. A crash leaves one when it strikes between
-// the creation of a log file and the first sync (ZOOKEEPER-2332).
+// dropEmpty removes files without a whole entry from the end of the list. A crash between the creation of a log
+// file and the first sync leaves such a file (ZOOKEEPER-2332).
 func (r *replay) dropEmpty(files []numbered) ([]numbered, error) {
 	for len(files) > 0 {
 		path := filepath.Join(r.logDir, files[len(files)-1].name)
@@ -90,7 +90,7 @@ func (r *replay) dropEmpty(files []numbered) ([]numbered, error) {
 }
 
 // file reads one file; next is the name of the one behind it.
-func (r *replay) file(f numbered, next wire.Zxid) (done bool, err error) {
+func (r *replay) readFile(f numbered, next wire.Zxid) (done bool, err error) {
 	path := filepath.Join(r.logDir, f.name)
 	log, err := OpenLog(r.fs, path)
 	if err != nil {
@@ -102,28 +102,28 @@ func (r *replay) file(f numbered, next wire.Zxid) (done bool, err error) {
 		at := log.off
 		entry, err := log.Next()
 		if err != nil {
-			return false, r.ended(log, f, next, err)
+			return false, r.checkEnd(log, f, next, err)
 		}
 		if at <= fileHeaderSize && entry.Proposal.Zxid != f.zxid {
-			return false, &Damage{Path: path, Offset: at, Expected: fmt.Sprintf("transaction %s, after which the file is named", f.zxid),
+			return false, &Damage{Path: path, Offset: at, Expected: fmt.Sprintf("transaction %s, which the file is named after", f.zxid),
 				Found: entry.Proposal.Zxid.String()}
 		}
 		if entry.Proposal.Zxid > r.limit {
 			return true, nil
 		}
-		if err := r.entry(path, entry); err != nil {
+		if err := r.handleEntry(path, entry); err != nil {
 			return false, err
 		}
 	}
 }
 
-// entry takes one transaction.
-func (r *replay) entry(path string, e LogEntry) error {
+// handleEntry checks one transaction, and applies it if the tree does not hold it.
+func (r *replay) handleEntry(path string, e LogEntry) error {
 	z := e.Proposal.Zxid
 	before, known := r.prev, r.read
 	if z > r.base && (!r.read || r.prev < r.base) {
-		// The first one that the snapshot does not include. The log may lack the ones before it: a
-		// snapshot can be ahead of the log that a crash has left.
+		// This is the first transaction that the snapshot does not include. The log may lack the ones before
+		// it: a snapshot can be ahead of the log that a crash has left.
 		before, known = r.base, r.known
 		r.recent.reset()
 	}
@@ -141,13 +141,12 @@ func (r *replay) entry(path string, e LogEntry) error {
 	return r.apply(path, e)
 }
 
-// ended judges the way in which a file ended.
+// checkEnd decides whether a file may end as it does.
 //
-// An interrupted write in a file that is not the last was left by a Java server, which does not cut it off
-// but begins another file. That is believed only if the other file begins with the very transaction that
-// was not written. Where a new epoch begins instead, nobody can tell it from damage to a transaction that
-// was safe before.
-func (r *replay) ended(log *LogReader, f numbered, next wire.Zxid, err error) error {
+// A Java server leaves an interrupted write in a file that is not the last: it does not cut it off, it begins
+// another file. That is accepted only if the other file begins with the very transaction that was not written.
+// If a new epoch begins instead, it cannot be told from damage to a transaction that was durable.
+func (r *replay) checkEnd(log *LogReader, f numbered, next wire.Zxid, err error) error {
 	var torn *TornTail
 	switch {
 	case errors.Is(err, io.EOF):
@@ -161,7 +160,7 @@ func (r *replay) ended(log *LogReader, f numbered, next wire.Zxid, err error) er
 		r.torn = torn
 		return nil
 	case log.last != 0 && next == log.last+1:
-		r.notes = append(r.notes, fmt.Sprintf("%v; %s begins with the transaction that was lost, so nothing is missing",
+		r.notes = append(r.notes, fmt.Sprintf("%v; %s begins with the interrupted transaction, so none is missing",
 			torn, hexName(logPrefix, next)))
 		return nil
 	}
@@ -177,7 +176,7 @@ func (r *replay) ended(log *LogReader, f numbered, next wire.Zxid, err error) er
 // last is the last transaction of the history.
 func (r *replay) last() wire.Zxid { return max(r.base, r.prev) }
 
-// newest returns the recent proposals, if they lead up to the last transaction.
+// newest returns the recent proposals, or nil if they do not lead up to the last transaction.
 func (r *replay) newest() []wire.Proposal {
 	if !r.read || r.prev != r.last() {
 		return nil
@@ -185,8 +184,8 @@ func (r *replay) newest() []wire.Proposal {
 	return r.recent.list()
 }
 
-// recent keeps the newest proposals of a history, without gaps: a server that offered them to another one
-// with a hole in them would lose data (ZOOKEEPER-4925).
+// recent keeps the newest proposals of a history, without gaps: a learner that was sent proposals with a hole
+// in them would lose data (ZOOKEEPER-4925).
 type recent struct {
 	limit int
 	kept  []wire.Proposal
@@ -198,7 +197,7 @@ func (r *recent) push(p wire.Proposal) {
 	if r.limit <= 0 {
 		return
 	}
-	// Dropping half at twice the limit keeps pushing O(1).
+	// Dropping half at twice the limit makes push O(1), amortized.
 	if len(r.kept) >= 2*r.limit {
 		r.kept = append(make([]wire.Proposal, 0, 2*r.limit), r.kept[len(r.kept)-r.limit:]...)
 	}

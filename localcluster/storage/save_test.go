@@ -11,7 +11,7 @@ import (
 )
 
 func TestSaveSnapshot(t *testing.T) {
-	st := newStory()
+	st := newTestHistory()
 	m := NewMemFS(1)
 	s, r := mustOpen(t, options(m))
 	write(t, s, st.grow(1, 5))
@@ -51,10 +51,10 @@ func TestSaveSnapshot(t *testing.T) {
 	mustClose(t, s)
 }
 
-// A snapshot taken before a rollback and saved after it would bring back what was rolled back, once the log
-// has gone beyond it again.
+// A snapshot made before a truncation and saved after it would bring back what was truncated, once the log has
+// grown beyond it again.
 func TestSnapshotOfFormerHistory(t *testing.T) {
-	st := newStory()
+	st := newTestHistory()
 	m := NewMemFS(1)
 	s, r := mustOpen(t, options(m))
 	write(t, s, st.grow(1, 6))
@@ -69,7 +69,7 @@ func TestSnapshotOfFormerHistory(t *testing.T) {
 		t.Errorf("after Truncate: %v", err)
 	}
 	old, oldHistory = st.tree.Snapshot(), r.History
-	other := newStory()
+	other := newTestHistory()
 	other.grow(3, 1)
 	if _, err := s.InstallSnapshot(other.tree.Snapshot()); err == nil || s.Err() != nil {
 		t.Errorf("of an epoch that was not accepted: %v, %v", err, s.Err())
@@ -93,10 +93,9 @@ func TestSnapshotOfFormerHistory(t *testing.T) {
 	}
 }
 
-// A snapshot that is being written gives way to whoever ends the history, and neither waits for the other's
-// whole work.
-func TestSnapshotGivesWay(t *testing.T) {
-	st := newStory()
+// Truncate stops a SaveSnapshot that is writing, and does not wait until the snapshot is whole.
+func TestTruncateStopsSaveSnapshot(t *testing.T) {
+	st := newTestHistory()
 	m := NewMemFS(1)
 	s, r := mustOpen(t, options(m))
 	write(t, s, st.grow(1, 6))
@@ -109,7 +108,7 @@ func TestSnapshotGivesWay(t *testing.T) {
 	<-writing
 	truncated := make(chan error)
 	go func() { _, err := s.Truncate(st.last() - 2); truncated <- err }()
-	for s.waiting.Load() == 0 { // Truncate announces itself before it waits
+	for s.waiting.Load() == 0 { // Truncate counts itself before it waits
 		runtime.Gosched()
 	}
 	close(proceed)
@@ -124,7 +123,7 @@ func TestSnapshotGivesWay(t *testing.T) {
 	}
 }
 
-// slowFS stops at the first write to a snapshot until it is told to proceed.
+// slowFS blocks the first write to a snapshot until proceed is closed.
 type slowFS struct {
 	*MemFS
 	writing, proceed chan struct{}
@@ -152,14 +151,14 @@ func (f *slowFile) WriteAt(b []byte, off int64) (int, error) {
 }
 
 func TestPurge(t *testing.T) {
-	st := newStory()
+	st := newTestHistory()
 	m := NewMemFS(1)
 	s, r := mustOpen(t, options(m))
 	var saved []wire.Zxid
 	for range 6 {
 		write(t, s, st.grow(1, 3))
 		late := st.tree.Snapshot()
-		write(t, s, st.grow(1, 2)) // so the log of a snapshot reaches beyond it
+		write(t, s, st.grow(1, 2)) // so that the log of a snapshot reaches beyond it
 		if err := s.SaveSnapshot(late, r.History); err != nil {
 			t.Fatal(err)
 		}
@@ -172,7 +171,7 @@ func TestPurge(t *testing.T) {
 	if removed, err := s.Purge(7); err != nil || len(removed) != 0 {
 		t.Errorf("with no more than to retain: %q, %v", removed, err)
 	}
-	// One that is not whole does not count.
+	// A snapshot that is not whole is not counted.
 	m.WriteFile(snapshotPath(saved[5]+1), []byte("not whole"))
 	if _, err := s.Purge(3); err != nil {
 		t.Fatal(err)
@@ -183,7 +182,7 @@ func TestPurge(t *testing.T) {
 		t.Fatalf("%q\nexpected %q", names(m), want)
 	}
 	mustClose(t, s)
-	// Each of the snapshots that were kept can be used.
+	// Each of the kept snapshots is usable.
 	for i := 5; i >= 3; i-- {
 		_, r := mustOpen(t, options(m))
 		if err := st.verify(r); err != nil || r.LastZxid != st.last() || r.Snapshot != saved[i] {

@@ -27,12 +27,12 @@ import (
 //
 //	seal: int64 Adler-32 of everything before it, text "/"
 //
-// So every whole snapshot ends with 00 00 00 01 2f, which Java takes as the sign of one and we only as the
-// quick way to find one that is not. Older releases stop reading after the part they know.
+// Every whole snapshot ends with 00 00 00 01 2f. Java accepts a file that ends so; here it is only a quick test
+// that finds files that are not whole. Older releases stop reading after the part they know.
 //
-// The name says the last transaction that the snapshot includes for certain. Java writes a snapshot while
-// the tree changes, so it may show later ones as well; the zxid of the digest says up to which. Ours are
-// exact, and the two zxids the same.
+// The name says the last transaction that the snapshot includes for certain. Java writes a snapshot while the
+// tree changes, so it may show later transactions, up to the zxid of the digest. Ours are exact: the two zxids
+// are the same.
 const (
 	snapshotMagic = 0x5a4b534e
 	snapshotDBID  = -1
@@ -46,8 +46,8 @@ type SnapshotInfo struct {
 	Path string
 	Zxid wire.Zxid // by its name: the last transaction that it includes for certain
 	Size int64
-	// DigestZxid is the transaction after which the tree has Digest. It is above Zxid in a fuzzy snapshot,
-	// and 0 when the file has none, as those of ZooKeeper before 3.6.
+	// DigestZxid is the transaction after which the tree has Digest. It is above Zxid in a fuzzy snapshot, and
+	// 0 when the file has no digest (before ZooKeeper 3.6).
 	DigestZxid wire.Zxid
 	Digest     wire.TxnDigest
 	// LastProcessed is the third part, of ZooKeeper 3.9; 0 when the file has none.
@@ -57,7 +57,7 @@ type SnapshotInfo struct {
 // Fuzzy tells whether the snapshot may include effects of transactions after Zxid.
 func (i SnapshotInfo) Fuzzy() bool { return i.DigestZxid > i.Zxid }
 
-// writeSnapshot writes a whole file. stop is asked from time to time whether to give up.
+// writeSnapshot writes a whole file. It calls stop before each piece and gives up if that returns an error.
 func writeSnapshot(f File, snap *datatree.Snapshot, stop func() error) error {
 	sum := adler32.New()
 	w := io.MultiWriter(&fileWriter{file: f, stop: stop}, sum)
@@ -109,9 +109,9 @@ func (w *fileWriter) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// ReadSnapshot reads and checks a snapshot file. Any error of it other than one of the disk is a *Damage, or a
-// *DigestError, with which the tree is returned all the same.
-// The tree of a fuzzy snapshot waits for the transactions that make it exact (Tree.AwaitDigest).
+// ReadSnapshot reads and checks a snapshot file. Any error that is not the disk's is a *Damage, or a *DigestError,
+// with which it returns the tree, too. The tree of a fuzzy snapshot is compared with its digest once the
+// transactions that make it exact are applied (Tree.AwaitDigest).
 func ReadSnapshot(fsys FS, path string, options ...datatree.Option) (*datatree.Tree, SnapshotInfo, error) {
 	tree, info, err := readSnapshot(fsys, path, options)
 	if err != nil {
@@ -179,7 +179,7 @@ func openSnapshotStream(f io.ReaderAt, ext string, info SnapshotInfo) (io.Reader
 		Found: "compression " + ext[1:]}
 }
 
-// snapshotReader sums up what is read through it.
+// snapshotReader computes the checksum of what is read through it.
 type snapshotReader struct {
 	in  io.Reader
 	sum hash.Hash32
@@ -209,7 +209,7 @@ func (r *snapshotReader) read(info *SnapshotInfo, limit int, options []datatree.
 	}
 	tree.SetLastZxid(info.Zxid)
 
-	// The end of the file, here, is a snapshot of an older release.
+	// A file that ends here is a snapshot of an older release.
 	d.Begin(0)
 	zxid := d.Zxid()
 	if d.Err() == io.EOF {
@@ -233,7 +233,7 @@ func (r *snapshotReader) read(info *SnapshotInfo, limit int, options []datatree.
 	return tree, nil
 }
 
-// seal reads a seal and compares it with what was read before it.
+// seal reads a seal and compares it with the checksum of what was read before it.
 func (r *snapshotReader) seal(d *wire.Decoder) error {
 	at, want := r.off, int64(r.sum.Sum32())
 	got, slash := d.Int64(), d.Text()
@@ -247,9 +247,9 @@ func (r *snapshotReader) seal(d *wire.Decoder) error {
 	return nil
 }
 
-// checkDigest compares an exact snapshot's tree with the digest, and leaves a fuzzy one's to replay. A zxid
-// below the name's says nothing about the tree: Java writes such a pair when its leader was elected and
-// nothing has happened since.
+// checkDigest compares an exact snapshot's tree with the digest. Replay does that for a fuzzy one. A zxid below
+// the name's says nothing about the tree: Java writes such a pair when a leader was elected and no transaction
+// followed.
 func checkDigest(tree *datatree.Tree, info SnapshotInfo) *DigestError {
 	switch {
 	case info.Fuzzy():
@@ -262,7 +262,7 @@ func checkDigest(tree *datatree.Tree, info SnapshotInfo) *DigestError {
 	return nil
 }
 
-// diskReader remembers whether the disk failed, for only then is a file that cannot be read not damaged.
+// diskReader remembers whether the disk failed: if not, a file that cannot be read is damaged.
 type diskReader struct {
 	file File
 	err  error
@@ -276,7 +276,7 @@ func (r *diskReader) ReadAt(b []byte, off int64) (int, error) {
 	return n, err
 }
 
-// explain turns what the decoders say about the bytes before off into a Damage, unless the disk failed.
+// explain turns a decoder's error at off into a Damage, unless the disk failed.
 func (r *diskReader) explain(path string, off int64, err error) error {
 	if r.err != nil {
 		return fmt.Errorf("read %s: %w", path, r.err)

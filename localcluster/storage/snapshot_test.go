@@ -13,8 +13,8 @@ import (
 	"zkctl/probe/wire"
 )
 
-// snapshotFile returns the bytes of a snapshot file of a story.
-func snapshotFile(t testing.TB, st *story) []byte {
+// snapshotFile returns the bytes of the snapshot file of a history.
+func snapshotFile(t testing.TB, st *testHistory) []byte {
 	t.Helper()
 	m := NewMemFS(1)
 	l := newLayout(m, dataDir, "")
@@ -25,7 +25,7 @@ func snapshotFile(t testing.TB, st *story) []byte {
 }
 
 func TestSnapshotRoundTrip(t *testing.T) {
-	st := newStory()
+	st := newTestHistory()
 	st.grow(1, 30)
 	m := NewMemFS(1)
 	path := snapshotPath(st.last())
@@ -43,7 +43,7 @@ func TestSnapshotRoundTrip(t *testing.T) {
 	}
 }
 
-// A new Java server and a new Store begin with the same file, byte for byte.
+// A new Java server and a new Store write the same first file, byte for byte.
 func TestFreshSnapshotIsJavas(t *testing.T) {
 	java, err := os.ReadFile("testdata/java/killed/version-2/snapshot.0")
 	if err != nil {
@@ -57,10 +57,10 @@ func TestFreshSnapshotIsJavas(t *testing.T) {
 }
 
 func TestSnapshotCutAtEveryByte(t *testing.T) {
-	st := newStory()
+	st := newTestHistory()
 	st.grow(1, 9)
 	file := snapshotFile(t, st)
-	// Up to the first seal it is a snapshot of a release that wrote no digest.
+	// The file up to the first seal is a snapshot of a release that wrote no digest.
 	legacy := len(file) - 20 - 13
 	for cut := range len(file) {
 		m := NewMemFS(1)
@@ -79,7 +79,7 @@ func TestSnapshotCutAtEveryByte(t *testing.T) {
 }
 
 func TestEveryFlippedBitInSnapshotIsFound(t *testing.T) {
-	st := newStory()
+	st := newTestHistory()
 	st.grow(1, 9)
 	file := snapshotFile(t, st)
 	for i := range file {
@@ -96,8 +96,8 @@ func TestEveryFlippedBitInSnapshotIsFound(t *testing.T) {
 	}
 }
 
-// rolled returns a disk with snapshots 0, a and b and the log of a story, and the zxids of a and b.
-func rolled(t testing.TB, st *story) (m *MemFS, a, b wire.Zxid) {
+// rolled returns a disk with snapshots 0, a and b and the log of a history, and the zxids of a and b.
+func rolled(t testing.TB, st *testHistory) (m *MemFS, a, b wire.Zxid) {
 	t.Helper()
 	m = NewMemFS(1)
 	s, r := mustOpen(t, options(m))
@@ -120,7 +120,7 @@ func rolled(t testing.TB, st *story) (m *MemFS, a, b wire.Zxid) {
 }
 
 func TestDamagedSnapshotFallsBack(t *testing.T) {
-	st := newStory()
+	st := newTestHistory()
 	m, a, b := rolled(t, st)
 	damage := func(m *MemFS, z wire.Zxid) {
 		file := readFile(t, m, snapshotPath(z))
@@ -164,9 +164,9 @@ func TestDamagedSnapshotFallsBack(t *testing.T) {
 	})
 }
 
-// An older snapshot will do only if the log makes up for the damaged one.
+// An older snapshot is used only if the log reaches the zxid of the damaged one.
 func TestDamagedSnapshotWithoutLog(t *testing.T) {
-	st := newStory()
+	st := newTestHistory()
 	m, a, b := rolled(t, st)
 	for _, z := range []wire.Zxid{a, b} {
 		if err := m.Remove(snapshotPath(z)); err != nil {
@@ -204,9 +204,9 @@ func TestDamagedSnapshotWithoutLog(t *testing.T) {
 }
 
 // aheadOfLog returns a disk on which the log lacks the last transactions that the newest snapshot has.
-func aheadOfLog(t *testing.T) (m *MemFS, st *story, snapshot wire.Zxid) {
+func aheadOfLog(t *testing.T) (m *MemFS, st *testHistory, snapshot wire.Zxid) {
 	t.Helper()
-	st = newStory()
+	st = newTestHistory()
 	m, _, b := rolled(t, st)
 	if err := m.Remove(logPath(b + 1)); err != nil {
 		t.Fatal(err)
@@ -217,8 +217,7 @@ func aheadOfLog(t *testing.T) (m *MemFS, st *story, snapshot wire.Zxid) {
 	return m, st, b
 }
 
-// What the snapshot says is what is known; the log goes on behind it, in the same epoch or in a new one, whose
-// first transaction follows whatever there is.
+// A snapshot ahead of the log is the state; the log continues after it, in the same epoch or in a new one.
 func TestSnapshotAheadOfLog(t *testing.T) {
 	base, st, b := aheadOfLog(t)
 	for _, epoch := range []int64{1, 2} {
@@ -237,8 +236,8 @@ func TestSnapshotAheadOfLog(t *testing.T) {
 	}
 }
 
-// Only the snapshot joins the two pieces of the log; a truncation to the first must not remove it while there
-// is any of the second.
+// Only the snapshot joins the two pieces of the log. A truncation to the first piece must not remove it before
+// the second piece is removed.
 func TestTruncateAcrossHole(t *testing.T) {
 	base, st, b := aheadOfLog(t)
 	s, _ := mustOpen(t, options(base))
@@ -268,7 +267,7 @@ func TestTruncateAcrossHole(t *testing.T) {
 }
 
 func TestCompressedSnapshots(t *testing.T) {
-	st := newStory()
+	st := newTestHistory()
 	m, _, b := rolled(t, st)
 	file := readFile(t, m, snapshotPath(b))
 	if err := m.Remove(snapshotPath(b)); err != nil {
@@ -287,7 +286,7 @@ func TestCompressedSnapshots(t *testing.T) {
 	if err := st.verify(r); err != nil || r.Snapshot != b || len(r.Notes) != 0 {
 		t.Errorf("from snapshot %s, notes %q: %v", r.Snapshot, r.Notes, err)
 	}
-	// Compressed otherwise, it is as good as damaged: the older one is used, and it is said why.
+	// A snapshot with another compression counts as damaged: the older one is used, and the notes say why.
 	m.Crash(KillProcess)
 	if err := m.Rename(snapshotPath(b)+".gz", snapshotPath(b)+".snappy"); err != nil {
 		t.Fatal(err)
@@ -311,15 +310,15 @@ func withDigest(file []byte, zxid wire.Zxid, digest int64) []byte {
 	return f.Bytes()
 }
 
-// fuzzySnapshot is what Java writes while the tree changes: called after one transaction, showing another.
+// Java writes a snapshot while the tree changes: it is named after one transaction and shows a later one, too.
 func TestFuzzySnapshot(t *testing.T) {
-	st := newStory()
+	st := newTestHistory()
 	st.grow(1, 4)
 	called := st.last()
 	st.grow(1, 4)
 	shown := st.fork(st.last())
 	st.grow(1, 4)
-	fuzzy := snapshotFile(t, shown) // of the later tree; the digest says so
+	fuzzy := snapshotFile(t, shown) // of the later tree, with that tree's zxid and digest
 	m := onDisk(t, st)
 	m.WriteFile(snapshotPath(called), fuzzy)
 
@@ -367,7 +366,7 @@ func TestFuzzySnapshot(t *testing.T) {
 }
 
 func TestWrongDigestInSnapshot(t *testing.T) {
-	st := newStory()
+	st := newTestHistory()
 	m, _, b := rolled(t, st)
 	m.WriteFile(snapshotPath(b), withDigest(readFile(t, m, snapshotPath(b)), b, 42))
 	if _, r := mustOpen(t, options(clone(m, 1))); r.LastZxid != st.last() || r.Mismatches.Count != 1 || r.Mismatches.First[0].Zxid != b {
@@ -386,7 +385,7 @@ func TestWrongDigestInSnapshot(t *testing.T) {
 
 // ZooKeeper 3.9 adds a third part, the last transaction processed.
 func TestSnapshotOf39(t *testing.T) {
-	st := newStory()
+	st := newTestHistory()
 	m, _, b := rolled(t, st)
 	f := &rawFile{}
 	f.Write(readFile(t, m, snapshotPath(b)))

@@ -10,14 +10,14 @@ import (
 )
 
 // SaveSnapshot writes a snapshot of a tree that belongs to a history, so that the next start has less to
-// replay, and makes the next append begin a new log file. It may take its time: appends go on meanwhile.
+// replay, and makes the next append begin a new log file. Appends go on while it writes.
 //
-// It fails with ErrSuperseded when the history ended, or Close was called, before the snapshot was there. That is why it must be
-// told the history: a snapshot of a tree that was rolled back since would bring the transactions back that
-// the rollback removed (ZOOKEEPER-4837).
+// It fails with ErrSuperseded if the history ended, or Close was called, before the snapshot was written. The
+// caller names the history because a snapshot of a tree that was truncated since would bring back the
+// transactions that the truncation removed (ZOOKEEPER-4837).
 //
-// An error before the snapshot gets its name, such as a full disk, does no harm, because the log has
-// everything; the Store remains usable.
+// An error before the snapshot gets its name, such as a full disk, does no harm, because the log has every
+// transaction; the Store remains usable.
 func (s *Store) SaveSnapshot(snap *datatree.Snapshot, of History) error {
 	s.saving.Lock()
 	defer s.saving.Unlock()
@@ -43,7 +43,7 @@ func (s *Store) SaveSnapshot(snap *datatree.Snapshot, of History) error {
 	return s.endSave(z, tmp, path)
 }
 
-// beginSave checks that the snapshot is wanted; there means that the files have it already.
+// beginSave checks that the snapshot belongs to the history; there means that the files have it already.
 func (s *Store) beginSave(z wire.Zxid, of History) (there bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -51,21 +51,21 @@ func (s *Store) beginSave(z wire.Zxid, of History) (there bool, err error) {
 	case s.failure != nil:
 		return false, s.failure
 	case of != s.history:
-		return false, fmt.Errorf("%w: snapshot %s is of history %d, this is %d", ErrSuperseded, z, of, s.history)
+		return false, fmt.Errorf("%w: snapshot %s is of history %d, the current one is %d", ErrSuperseded, z, of, s.history)
 	case z > s.log.last:
 		return false, fmt.Errorf("save snapshot %s: the log ends with %s", z, s.log.last)
 	}
 	return z <= s.newest, nil
 }
 
-// endSave gives the snapshot its name. The history cannot have ended meanwhile: for that one needs saving.
+// endSave gives the snapshot its name. The history cannot have ended meanwhile, because the caller holds saving.
 func (s *Store) endSave(z wire.Zxid, tmp, path string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.failure != nil {
 		return s.failure
 	}
-	// The log first: should this snapshot be damaged one day, an older one and the log must make up for it.
+	// The log is made durable first: if this snapshot is damaged one day, an older one and the log replace it.
 	if err := s.log.finish(); err != nil {
 		return s.fail(err)
 	}
@@ -97,8 +97,8 @@ func (s *Store) Purge(retain int) ([]string, error) {
 		return nil, err
 	}
 	var removed []string
-	// Oldest first, snapshots before logs: whatever a crash leaves of this, every snapshot still has the log
-	// that it needs.
+	// The oldest go first, and snapshots before logs, so that at any crash every snapshot still has the log that
+	// it needs.
 	for _, batch := range []struct {
 		dir   string
 		files []numbered
@@ -119,13 +119,13 @@ func (s *Store) Purge(retain int) ([]string, error) {
 	return removed, nil
 }
 
-// obsolete chooses what to purge. Only snapshots that look whole count, as in Java. Of the logs, the one that
-// begins last at or before the oldest snapshot kept may reach beyond that snapshot; those before it do not.
+// obsolete chooses what to purge. As in Java, only snapshots that end like whole ones are counted. The last log
+// that begins at or before the oldest snapshot kept may reach beyond that snapshot; the logs before it do not.
 func (s *Store) obsolete(files listing, retain int) (snapshots, logs []numbered, err error) {
 	kept := 0
 	oldest := -1
 	for i := len(files.snapshots) - 1; i >= 0 && kept < retain; i-- {
-		whole, err := s.looksWhole(files.snapshots[i])
+		whole, err := s.isValidSnapshot(files.snapshots[i])
 		if err != nil {
 			return nil, nil, err
 		}
@@ -149,7 +149,7 @@ func (s *Store) obsolete(files listing, retain int) (snapshots, logs []numbered,
 	return files.snapshots[:oldest], logs, nil
 }
 
-func (s *Store) looksWhole(n numbered) (bool, error) {
+func (s *Store) isValidSnapshot(n numbered) (bool, error) {
 	f, err := s.fs.Open(s.data(n.name), ReadOnly)
 	if err != nil {
 		return false, err

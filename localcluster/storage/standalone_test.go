@@ -15,10 +15,10 @@ func aloneOptions(m *MemFS) Options {
 	return o
 }
 
-// endOfCounter is a folder of an ensemble, in epoch 1, whose last transaction is near the end of the counter.
-func endOfCounter(t *testing.T, at wire.Zxid) (*MemFS, *story) {
+// endOfCounter returns a folder of an ensemble, in epoch 1, whose last zxid is near the end of the counter.
+func endOfCounter(t *testing.T, at wire.Zxid) (*MemFS, *testHistory) {
 	t.Helper()
-	st := newStory()
+	st := newTestHistory()
 	st.tree.SetLastZxid(at)
 	st.digests[at], st.trees[at] = st.tree.Digest().Digest, st.tree.Snapshot()
 	m := NewMemFS(1)
@@ -37,12 +37,12 @@ func endOfCounter(t *testing.T, at wire.Zxid) (*MemFS, *story) {
 	return m, st
 }
 
-func (s *story) create(z wire.Zxid) wire.Proposal {
+func (s *testHistory) create(z wire.Zxid) wire.Proposal {
 	return s.add(z, wire.OpCreate, &wire.CreateTxn{Path: fmt.Sprintf("/%x", int64(z)), ACL: wire.OpenACL(), ParentCVersion: int32(len(s.proposals) + 1)})
 }
 
-// A standalone server counts on from 0x1ffffffff to 0x200000000, as ZooKeeper's does, and reads that back from
-// its logs and snapshots, wherever the files begin; and the folder can join an ensemble again.
+// A standalone server continues from 0x1ffffffff with 0x200000000, as ZooKeeper's does, and reads that back from
+// its logs and snapshots, wherever the files begin. The folder can join an ensemble again.
 func TestCounterRunsOver(t *testing.T) {
 	const end = wire.Zxid(0x1ffffffff)
 	for _, last := range []wire.Zxid{end - 2, end - 1, end} {
@@ -71,7 +71,7 @@ func TestCounterRunsOver(t *testing.T) {
 				}
 				accept(t, s, 3)
 				write(t, s, []wire.Proposal{st.create(wire.MakeZxid(3, 1))})
-				back := max(end, last, saveAt) // a snapshot at or before it is there
+				back := max(end, last, saveAt) // there is a snapshot at or before it
 				if r, err := s.Truncate(back); err != nil || r.LastZxid != back {
 					t.Fatalf("truncate to %s: %v, %v", back, r, err)
 				}
@@ -81,7 +81,7 @@ func TestCounterRunsOver(t *testing.T) {
 	}
 }
 
-// Where the counter runs over, a hole is a hole as anywhere else.
+// A hole where the counter runs over is found like any other.
 func TestHoleWhereTheCounterRunsOver(t *testing.T) {
 	const end = wire.Zxid(0x1ffffffff)
 	m, st := endOfCounter(t, end-1)
@@ -93,7 +93,7 @@ func TestHoleWhereTheCounterRunsOver(t *testing.T) {
 	ends := entryEnds(st.proposals)
 	m.WriteFile(path, append(log[:ends[1]:ends[1]], log[ends[2]:]...))
 	_, r, err := Open(aloneOptions(m))
-	// 0x200000001 behind 0x1ffffffff is how a new epoch begins; only the digest tells.
+	// 0x200000001 after 0x1ffffffff is also how a new epoch begins; only the digest shows the hole.
 	if err != nil || r.Mismatches.Count != 1 {
 		t.Errorf("%v, %v", r, err)
 	}
@@ -103,8 +103,8 @@ func TestHoleWhereTheCounterRunsOver(t *testing.T) {
 	}
 }
 
-// A standalone server has no epochs. It makes no epoch files, and those that are there keep it from nothing;
-// they are raised, so that the folder can join an ensemble.
+// A standalone server has no epochs. It creates no epoch files, and starts whatever existing ones say; it raises
+// them, so that the folder can join an ensemble.
 func TestStandaloneHasNoEpochs(t *testing.T) {
 	m := NewMemFS(1)
 	s, _ := mustOpen(t, aloneOptions(m))
@@ -115,7 +115,7 @@ func TestStandaloneHasNoEpochs(t *testing.T) {
 		}
 	}
 
-	st := newStory()
+	st := newTestHistory()
 	st.grow(1, 5)
 	quorums := snapshotFile(t, st)
 	for _, test := range []struct {
@@ -154,7 +154,7 @@ func TestStandaloneHasNoEpochs(t *testing.T) {
 		})
 	}
 
-	// Nor does a folder without history whose epoch says that there was one.
+	// It also starts on a folder without history whose epoch says that there was one.
 	empty := NewMemFS(1)
 	empty.WriteFile(dataDir+"/version-2/"+currentEpochName, []byte("3"))
 	if _, _, err := Open(options(clone(empty, 1))); !isDamage(err) {

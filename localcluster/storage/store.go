@@ -13,21 +13,21 @@ import (
 
 // Options say where a Store keeps its files, and how.
 type Options struct {
-	FS      FS     // nil: the machine's
+	FS      FS     // nil: OS()
 	DataDir string // dataDir of zoo.cfg
-	LogDir  string // dataLogDir; empty: as DataDir
+	LogDir  string // dataLogDir; empty: DataDir
 
 	// NoSync is forceSync=no: nothing waits for the disk, and a loss of power may lose what was
 	// acknowledged. A crash of the process alone does not.
 	NoSync bool
-	// Standalone is for a server without peers. It has no epochs, as in ZooKeeper: the epoch files keep it
-	// from nothing, and none are made.
+	// Standalone is for a server without peers. As in ZooKeeper, it has no epochs: whatever the epoch files
+	// say, it starts, and it creates none.
 	Standalone bool
 	// TrustEmpty is snapshot.trust.empty: a log without any snapshot is the whole history.
 	TrustEmpty bool
 	// DigestsMustMatch refuses a tree whose digest is not the recorded one. Without it, as in ZooKeeper, the
-	// difference is only reported (Recovered.Mismatches): whoever recorded the digest may have computed it
-	// wrong, and a server that refuses its own undamaged history takes it from its quorum.
+	// difference is only reported (Recovered.Mismatches): the server that recorded the digest may have computed
+	// it wrong, and a member that refuses its own undamaged history is missing from its quorum.
 	DigestsMustMatch bool
 	// Recent is how many proposals to remember for other servers (0: 500, ZooKeeper's commitLogCount).
 	Recent int
@@ -35,42 +35,42 @@ type Options struct {
 	// change a file's size is quicker. The price is that a loss of power may leave the last write with a
 	// hole in it, which looks like damage; so it is off (0) by default.
 	Preallocate int64
-	// Tree are options for the tree that is rebuilt.
+	// Tree holds the options of the tree that is rebuilt.
 	Tree []datatree.Option
 }
 
 const defaultRecent = 500
 
-// History names one uninterrupted line of transactions of a Store. Truncate and InstallSnapshot end one
+// History numbers the uninterrupted sequences of transactions of a Store. Truncate and InstallSnapshot end one
 // and begin another. A tree belongs to the history that it was rebuilt from or installed with.
 type History uint64
 
-// Store keeps one server's history on disk. See the package documentation for what is promised when.
+// Store keeps one server's history on disk. The package documentation says what is durable when.
 //
 // Any goroutine may call any method. Those that change the history (Append, Sync, Truncate,
 // InstallSnapshot, SetAcceptedEpoch, SetCurrentEpoch) carry out a protocol in which their order matters, so
-// they should have one caller. SaveSnapshot and Purge may come from anywhere at any time; they do not hold
-// the others up while they write, and give way to Truncate and InstallSnapshot.
+// they should have one caller. SaveSnapshot and Purge may be called by others at any time; the other methods do
+// not wait while they write. Truncate and InstallSnapshot make SaveSnapshot give up.
 type Store struct {
 	layout
 	options Options
 	lock    io.Closer // of the folders; nil if the FS has none
-	begun   bool      // the mark is there that says that they are in use
+	marked  bool      // the mark is there that says that they are in use
 
-	saving  sync.Mutex   // held while snapshots come and go; taken before mu
-	waiting atomic.Int32 // how many want to end the history, for which SaveSnapshot gives up
+	saving  sync.Mutex   // held while snapshot files are added or removed; locked before mu
+	waiting atomic.Int32 // the number of callers that wait to end the history; SaveSnapshot gives up for them
 
 	mu      sync.Mutex // guards everything below
-	failure error      // sticky
+	failure error      // the first one; every later call returns it
 	log     logWriter
 	epochs  epochs
 	history History
-	newest  wire.Zxid // of the snapshots
-	backlog Backlog   // behind newest
+	newest  wire.Zxid // the zxid of the newest snapshot
+	backlog Backlog   // what the log holds after newest
 }
 
-// Open reads what is in the folders, making them if need be, repairs what a crash has left, and returns a
-// Store that is ready to append. If anything is there that a crash cannot explain, it fails and changes
+// Open reads the folders, which it creates if they do not exist, repairs what a crash has left, and returns a
+// Store that is ready to append. If it finds anything that a crash cannot have left, it fails and changes
 // nothing; the error says what to do.
 func Open(options Options) (*Store, *Recovered, error) {
 	if options.FS == nil {
@@ -97,7 +97,7 @@ func Open(options Options) (*Store, *Recovered, error) {
 	return s, state, nil
 }
 
-// recover reads the state and makes the files say the same without repairs.
+// recover reads the state and repairs the files, so that the next start reads the same without repairs.
 func (s *Store) recover(limit wire.Zxid) (*Recovered, error) {
 	r := reader{s.layout, s.options}
 	f, err := r.read(limit)
@@ -105,10 +105,10 @@ func (s *Store) recover(limit wire.Zxid) (*Recovered, error) {
 		return nil, err
 	}
 	if !s.options.NoSync {
-		if err := s.begin(f); err != nil {
+		if err := s.markInUse(f); err != nil {
 			return nil, err
 		}
-		if err := r.harden(f); err != nil {
+		if err := r.makeDurable(f); err != nil {
 			return nil, err
 		}
 	}
@@ -119,14 +119,14 @@ func (s *Store) recover(limit wire.Zxid) (*Recovered, error) {
 	return &f.Recovered, nil
 }
 
-// begin marks the folders as in use, unless a process that has not closed them has left its mark. After that the
-// mark says nothing of the logs.
-func (s *Store) begin(f *found) error {
-	if s.begun {
+// markInUse creates the mark that the folders are in use, unless a process that did not close them has left it.
+// From then on the mark is this Store's own, and no reason to suspect the logs.
+func (s *Store) markInUse(f *recovery) error {
+	if s.marked {
 		f.suspect = false
 		return nil
 	}
-	s.begun = true
+	s.marked = true
 	if f.suspect {
 		return nil
 	}
@@ -137,7 +137,7 @@ func (s *Store) begin(f *found) error {
 	return mark.Close()
 }
 
-// usable returns why the Store cannot be used, or nil.
+// usable returns the failure that put the Store out of service, or nil.
 func (s *Store) usable() error { return s.failure }
 
 // fail puts the Store out of service and returns the reason.
@@ -150,8 +150,8 @@ func (s *Store) fail(err error) error {
 
 // Append adds proposals to the log. They are durable after the next Sync, not before.
 //
-// Each must follow the last, and be of an epoch that was accepted: what could not be read back is refused
-// before it is written. Such a refusal changes nothing and leaves the Store usable; any other error is final.
+// Each must follow the last and belong to an accepted epoch: Append refuses, before it writes anything, what
+// Open could not read back. Such a refusal changes nothing and leaves the Store usable; any other error is final.
 func (s *Store) Append(batch []wire.Proposal) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -164,9 +164,9 @@ func (s *Store) Append(batch []wire.Proposal) error {
 			return err
 		}
 		if !p.Zxid.Follows(last) {
-			return fmt.Errorf("append %s behind %s: expected %s", p.Zxid, last, successors(last))
+			return fmt.Errorf("append %s after %s: expected %s", p.Zxid, last, successors(last))
 		}
-		if err := s.promised(p.Zxid); err != nil {
+		if err := s.checkAccepted(p.Zxid); err != nil {
 			return err
 		}
 		last = p.Zxid
@@ -186,10 +186,10 @@ func (s *Store) Append(batch []wire.Proposal) error {
 	return nil
 }
 
-// promised refuses history of an epoch that was never accepted: Open would refuse it, too.
-func (s *Store) promised(z wire.Zxid) error {
+// checkAccepted refuses a transaction of an epoch that was never accepted, because Open would refuse it, too.
+func (s *Store) checkAccepted(z wire.Zxid) error {
 	if z.Epoch() > s.epochs.accepted && !s.options.Standalone {
-		return fmt.Errorf("store transaction %s: acceptedEpoch is %d: expected SetAcceptedEpoch before", z, s.epochs.accepted)
+		return fmt.Errorf("store transaction %s: acceptedEpoch is %d: call SetAcceptedEpoch first", z, s.epochs.accepted)
 	}
 	return nil
 }
@@ -227,8 +227,8 @@ func (s *Store) SetAcceptedEpoch(epoch int64) error {
 	return nil
 }
 
-// SetCurrentEpoch says, durably, that this server has the history with which the leader of an epoch began.
-// It makes durable what was appended before, because that is part of the claim (ZOOKEEPER-4643).
+// SetCurrentEpoch records that this server has the history with which the leader of an epoch began. It first
+// makes that history durable: the record is false without it (ZOOKEEPER-4643).
 func (s *Store) SetCurrentEpoch(epoch int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -272,7 +272,7 @@ func (s *Store) LastZxid() wire.Zxid {
 	return s.log.last
 }
 
-// Backlog is how much was appended since the newest snapshot.
+// Backlog is how much was appended after the newest snapshot.
 func (s *Store) Backlog() Backlog {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -305,8 +305,8 @@ func (s *Store) Close() error {
 		}
 	}
 	s.log.abandon()
-	if err == nil && s.begun {
-		err = removeIfThere(s.fs, s.inUse()) // a mark that stays says less than is true, and does no harm
+	if err == nil && s.marked {
+		err = removeIfThere(s.fs, s.inUse()) // a leftover mark only costs one log rewrite
 	}
 	s.failure = ErrClosed
 	s.unlockFolders()

@@ -19,14 +19,14 @@ func TestFreshFolder(t *testing.T) {
 	if r.LastZxid != 0 || len(r.Recent) != 0 || len(r.Notes) != 0 || r.Tree.Counts().Nodes != 5 {
 		t.Errorf("%+v", r)
 	}
-	// A folder with logs and no snapshot is refused by Java, so the snapshot is there before any log.
+	// Java refuses a folder with logs and no snapshot, so the snapshot exists before any log.
 	if want := []string{"acceptedEpoch", "currentEpoch", "snapshot.0"}; !slices.Equal(names(m), want) {
 		t.Errorf("%q, expected %q", names(m), want)
 	}
 	mustClose(t, s)
 }
 
-// names are the files of a folder, but for the mark that a Store has it open.
+// names returns the files on a disk, without the mark that a Store has it open.
 func names(m *MemFS) []string {
 	var names []string
 	for _, path := range m.Files() {
@@ -37,7 +37,7 @@ func names(m *MemFS) []string {
 	return names
 }
 
-// TestMarkInUse is there from Open to Close, and stays when there is no Close.
+// The mark exists from Open to Close, and stays if there is no Close.
 func TestMarkInUse(t *testing.T) {
 	m := NewMemFS(1)
 	marked := func() bool {
@@ -59,12 +59,12 @@ func TestMarkInUse(t *testing.T) {
 }
 
 func TestAppendRefusals(t *testing.T) {
-	st := newStory()
+	st := newTestHistory()
 	batch := st.grow(2, 4)
 	m := NewMemFS(1)
 	s, _ := mustOpen(t, options(m))
 	write(t, s, batch[:2])
-	next := func(z wire.Zxid) wire.Proposal { return newStory().add(z, wire.OpError, &wire.ErrorTxn{}) }
+	next := func(z wire.Zxid) wire.Proposal { return newTestHistory().add(z, wire.OpError, &wire.ErrorTxn{}) }
 	for name, bad := range map[string][]wire.Proposal{
 		"again":               batch[:2],
 		"a gap":               batch[3:],
@@ -104,10 +104,10 @@ func watchOps(m *MemFS) *[]string {
 	return &ops
 }
 
-// However many are appended, one write and one fsync make them durable; and the header of a log, and its
-// name, are durable before there is anything to lose.
+// One write and one fsync make any number of appends durable. The header of a log and its name are durable
+// before the first entry is written.
 func TestGroupCommit(t *testing.T) {
-	st := newStory()
+	st := newTestHistory()
 	m := NewMemFS(1)
 	s, _ := mustOpen(t, options(m))
 	accept(t, s, 1)
@@ -134,7 +134,7 @@ func TestNoSync(t *testing.T) {
 	o := options(m)
 	o.NoSync = true
 	s, _ := mustOpen(t, o)
-	st := newStory()
+	st := newTestHistory()
 	write(t, s, st.grow(1, 2))
 	ops := watchOps(m)
 	write(t, s, st.grow(1, 2))
@@ -148,10 +148,10 @@ func TestNoSync(t *testing.T) {
 	}
 }
 
-// killedInSync is the disk of a server that was killed between a write to its log and the fsync.
-func killedInSync(t *testing.T) (*MemFS, *story) {
+// killedInSync returns the disk of a server that was killed between a write to its log and the fsync.
+func killedInSync(t *testing.T) (*MemFS, *testHistory) {
 	t.Helper()
-	m, st := NewMemFS(1), newStory()
+	m, st := NewMemFS(1), newTestHistory()
 	s, _ := mustOpen(t, options(m))
 	accept(t, s, 1)
 	write(t, s, st.grow(1, 3))
@@ -163,14 +163,13 @@ func killedInSync(t *testing.T) (*MemFS, *story) {
 	return m, st
 }
 
-// A process is killed before its fsync, and the next one finds what was written in the page cache. It tells
-// others that it has it; so it must have it after a loss of power, too. (Found by the simulation, which names
-// the seed.)
+// A process is killed before its fsync, and the next one reads the write from the page cache. It reports it to
+// other servers, so it must have it after a loss of power, too. (Found by the simulation: testdata/corpus there.)
 func TestOpenMakesDurableWhatItFinds(t *testing.T) {
 	m, st := killedInSync(t)
 	s, r := mustOpen(t, options(m))
 	if r.LastZxid != st.last() {
-		t.Fatalf("found %s, expected %s: the test does not test what it should", r.LastZxid, st.last())
+		t.Fatalf("found %s, expected %s: the killed process left nothing in the page cache", r.LastZxid, st.last())
 	}
 	write(t, s, st.grow(1, 1))
 	m.Crash(LoseUnsynced)
@@ -185,7 +184,7 @@ func TestPreallocate(t *testing.T) {
 	o := options(m)
 	o.Preallocate = 1 << 10
 	s, _ := mustOpen(t, o)
-	st := newStory()
+	st := newTestHistory()
 	write(t, s, st.grow(1, 8))
 	path := logPath(st.proposals[0].Zxid)
 	if err := s.SetCurrentEpoch(1); err != nil {
@@ -213,7 +212,7 @@ func TestPreallocate(t *testing.T) {
 }
 
 func TestRecent(t *testing.T) {
-	st := newStory()
+	st := newTestHistory()
 	st.grow(1, 23)
 	m := onDisk(t, st)
 	for limit, want := range map[int]int{0: 23, 1: 1, 4: 4, 22: 22, 23: 23, 50: 23} {
@@ -230,7 +229,7 @@ func TestRecent(t *testing.T) {
 }
 
 func TestCheckChangesNothing(t *testing.T) {
-	st := newStory()
+	st := newTestHistory()
 	st.grow(1, 6)
 	m := onDisk(t, st)
 	path := logPath(st.proposals[0].Zxid)
@@ -248,7 +247,7 @@ func TestCheckChangesNothing(t *testing.T) {
 }
 
 func TestDiskFull(t *testing.T) {
-	st := newStory()
+	st := newTestHistory()
 	m := NewMemFS(1)
 	s, r := mustOpen(t, options(m))
 	write(t, s, st.grow(1, 4))
@@ -258,7 +257,7 @@ func TestDiskFull(t *testing.T) {
 	}
 	m.SetCapacity(int64(used + 100))
 
-	// A snapshot that does not fit is no loss, and leaves the room that it took.
+	// A snapshot that does not fit loses nothing, and frees the space that it took.
 	err := s.SaveSnapshot(st.tree.Snapshot(), r.History)
 	checkFull(t, err)
 	if s.Err() != nil || len(names(m)) != 4 {
@@ -290,7 +289,7 @@ func checkFull(t *testing.T, err error) {
 }
 
 func TestSwappedFolders(t *testing.T) {
-	st := newStory()
+	st := newTestHistory()
 	st.grow(1, 4)
 	m := onDisk(t, st)
 	for _, o := range []Options{
@@ -304,7 +303,7 @@ func TestSwappedFolders(t *testing.T) {
 }
 
 func TestClose(t *testing.T) {
-	st := newStory()
+	st := newTestHistory()
 	m := NewMemFS(1)
 	s, _ := mustOpen(t, options(m))
 	accept(t, s, 1)
@@ -343,7 +342,7 @@ func TestOneServerPerFolder(t *testing.T) {
 	}
 }
 
-func TestListIgnoresStrangers(t *testing.T) {
+func TestListIgnoresOtherFiles(t *testing.T) {
 	m := NewMemFS(1)
 	s, _ := mustOpen(t, options(m))
 	mustClose(t, s)
@@ -369,7 +368,7 @@ func TestStringsOfEnums(t *testing.T) {
 	}
 }
 
-// A failed sync of a folder, like that of a file, is final: the name may be lost.
+// A failed sync of a folder is final, like that of a file: the name may be lost.
 func TestFolderSyncFails(t *testing.T) {
 	m := NewMemFS(1)
 	s, _ := mustOpen(t, options(m))
@@ -380,19 +379,19 @@ func TestFolderSyncFails(t *testing.T) {
 		}
 		return nil
 	})
-	err := s.Append(newStory().grow(1, 1))
+	err := s.Append(newTestHistory().grow(1, 1))
 	if !errors.Is(err, ErrFailed) || !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "log.100000001") {
 		t.Errorf("%v", err)
 	}
 }
 
-// After a failed fsync the page cache shows what is not on the disk, and further fsyncs do not help. A start on
-// such a machine must not count on what it reads there, nor must it lose what it says that it has found.
+// After a failed fsync the page cache shows what is not on the disk, and further fsyncs do not help. What a start
+// reads there and returns must be on the disk afterwards.
 func TestStartAfterFailedSync(t *testing.T) {
 	for name, kind := range map[string]OpKind{"the sync": OpSync, "a write": OpWrite} {
 		t.Run(name, func(t *testing.T) {
 			m := NewMemFS(1)
-			st := newStory()
+			st := newTestHistory()
 			s, _ := mustOpen(t, options(m))
 			accept(t, s, 1)
 			write(t, s, st.grow(1, 3))
@@ -420,9 +419,9 @@ func TestStartAfterFailedSync(t *testing.T) {
 	}
 }
 
-// The same when it is the start itself that cannot make durable what it finds, for whatever reason.
+// The same holds if the start itself cannot make durable what it finds.
 func TestStartAfterFailedStart(t *testing.T) {
-	// The log, and the copy of it that a start makes of the log of a killed process.
+	// The log, and the copy that a start makes of a killed process's log.
 	isLog := func(path string) bool {
 		return strings.HasPrefix(filepath.Base(path), logPrefix) || filepath.Base(path) == logTemp
 	}
@@ -436,7 +435,7 @@ func TestStartAfterFailedStart(t *testing.T) {
 			}
 			return nil
 		}, syscall.EIO},
-		"the disk is full, too": {func(op Op) error { // so that nobody can leave word any more
+		"the disk is full, too": {func(op Op) error { // so that no file can record the failure
 			switch {
 			case op.Kind == OpSync && isLog(op.Path):
 				return syscall.EIO
@@ -467,18 +466,18 @@ func TestStartAfterFailedStart(t *testing.T) {
 	}
 }
 
-// A read that fails is not the end of a log. Each of a start's reads is the one in turn: the start ends, or finds
-// all that there is elsewhere, and the next one has everything.
+// A failed read is not the end of a log. Each read of a start fails once: the start fails, or it finds the whole
+// history in other files; and the next start has the whole history.
 func TestStartCannotRead(t *testing.T) {
-	build := func() (*MemFS, *story) {
-		m, st := NewMemFS(1), newStory()
+	build := func() (*MemFS, *testHistory) {
+		m, st := NewMemFS(1), newTestHistory()
 		s, r := mustOpen(t, options(m))
 		accept(t, s, 1)
 		write(t, s, st.grow(1, 5))
 		if err := s.SaveSnapshot(st.tree.Snapshot(), r.History); err != nil {
 			t.Fatal(err)
 		}
-		write(t, s, st.grow(1, 5)) // to a log of its own, which has no end: the process is killed
+		write(t, s, st.grow(1, 5)) // to a log of its own; the process is killed before it closes it
 		m.Crash(KillProcess)
 		return m, st
 	}
@@ -522,12 +521,11 @@ func TestStartCannotRead(t *testing.T) {
 	}
 }
 
-// And when it is a repair whose sync fails: the torn tail is cut off for whoever reads through the page cache, and
-// still there on the disk. The next start sees nothing to repair, and must not count on that (found by the
-// simulation, seed 777186).
+// If the sync of a repair fails, the torn tail is cut off in the page cache and still on the disk. The next start
+// sees nothing to repair, and must write the log anew (found by the simulation, seed 777186).
 func TestStartAfterFailedRepair(t *testing.T) {
 	m := NewMemFS(1)
-	st := newStory()
+	st := newTestHistory()
 	s, _ := mustOpen(t, options(m))
 	accept(t, s, 1)
 	write(t, s, st.grow(1, 3))
@@ -557,7 +555,7 @@ func TestStartAfterFailedRepair(t *testing.T) {
 	m.Crash(KillProcess)
 	next, r := mustOpen(t, options(m))
 	accept(t, next, 2)
-	write(t, next, st.grow(2, 1)) // into a log of its own, behind the one that was cut
+	write(t, next, st.grow(2, 1)) // to a log of its own, after the one that was cut
 	m.Crash(LoseUnsynced)
 	_, again := mustOpen(t, options(m))
 	if err := st.verify(again); err != nil || again.LastZxid <= r.LastZxid {
@@ -565,8 +563,8 @@ func TestStartAfterFailedRepair(t *testing.T) {
 	}
 }
 
-// A process that is killed while it makes its folders leaves some whose names are not durable. The next one
-// finds that they exist, and must not leave it at that.
+// A process that is killed while it makes its folders leaves some whose names are not durable. The next one finds
+// that they exist, and must make the names durable.
 func TestFoldersOfKilledProcess(t *testing.T) {
 	o := Options{DataDir: "/a/b/data", LogDir: "/a/c/log"}
 	for at := 1; ; at++ {
@@ -581,7 +579,7 @@ func TestFoldersOfKilledProcess(t *testing.T) {
 			return
 		}
 		m.Crash(KillProcess)
-		st := newStory()
+		st := newTestHistory()
 		s, _ := mustOpen(t, o)
 		write(t, s, st.grow(1, 2))
 		mustClose(t, s)

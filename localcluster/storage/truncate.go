@@ -9,26 +9,25 @@ import (
 	"zkctl/probe/wire"
 )
 
-// A leader that finds transactions in a learner's log which it does not have tells it to truncate (TRUNC).
-// The files are shortened from the newest end, one durable step after another:
+// A leader sends TRUNC to a learner whose log has transactions that the leader does not have. The files are
+// shortened from the newest end, one durable step after another:
 //
 //	snapshot.5   log.1         log.8        snapshot.e   log.f        truncate to a
 //	             [1 .. 7]      [8 9 a b c d e]           [f 10 11]
 //	                                                      1: removed
 //	                                        2: removed
-//	                              3: cut behind a
+//	                              3: cut after a
 //
-// Each state in between is the history that this server had, only shorter: a crash leaves a folder that
-// opens, and the leader will ask again. In any other order it might not open: a log that was cut in the
-// middle with a later one still there has a hole, and a snapshot that was left standing above the cut
-// brings the transactions back at the next start (ZOOKEEPER-4837).
+// Each state in between is the history that this server had, only shorter: a crash leaves a folder that opens,
+// and the leader sends TRUNC again. Any other order would be wrong: a log that is cut while a later one exists
+// has a hole, and a snapshot above the cut brings the transactions back at the next start (ZOOKEEPER-4837).
 
-// Truncate gives up everything behind a transaction, on disk, and returns the state as a restart would find
-// it. The caller goes on with the tree returned and never with its own: memory must not be ahead of the log,
-// or a server claims what it does not have.
+// Truncate removes every transaction after to from the disk, and returns the state as a restart would find it.
+// The caller goes on with the tree returned and drops its own: memory must not be ahead of the log, or the server
+// reports transactions that it does not have.
 //
-// LastZxid is below to when the log did not hold to itself; whoever asked should be told. If the tree at to
-// cannot be rebuilt, Truncate fails with ErrNoHistory and changes nothing. Any other error is final.
+// LastZxid is below to if the log does not hold to itself; the caller has to check. If the tree at to cannot be
+// rebuilt, Truncate fails with ErrNoHistory and changes nothing. Any other error is final.
 func (s *Store) Truncate(to wire.Zxid) (*Recovered, error) {
 	s.waiting.Add(1)
 	defer s.waiting.Add(-1)
@@ -66,8 +65,8 @@ func (s *Store) Truncate(to wire.Zxid) (*Recovered, error) {
 	return state, nil
 }
 
-// cutHistory removes everything behind to. base is the snapshot from which the tree at to can be rebuilt;
-// newer ones go, even those that are not newer than to: they are damaged, or show effects beyond it.
+// cutHistory removes everything after to. base is the snapshot from which the tree at to can be rebuilt. Newer
+// snapshots are removed, even those up to to: they are damaged, or show effects beyond it.
 func (s *Store) cutHistory(to, base wire.Zxid) error {
 	files, err := s.list()
 	if err != nil {
@@ -104,7 +103,7 @@ func (s *Store) cutHistory(to, base wire.Zxid) error {
 	return nil
 }
 
-// endOf returns the offset behind the last entry up to a transaction.
+// endOf returns the offset of the end of the last entry up to a transaction.
 func (s *Store) endOf(path string, to wire.Zxid) (int64, error) {
 	log, err := OpenLog(s.fs, path)
 	if err != nil {
