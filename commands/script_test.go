@@ -3,16 +3,19 @@ package commands
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"zkctl/localcluster"
+	"zkctl/probe/peers"
 )
 
 // TestMain lets this test binary stand in for zkctl, under that name: scripts
@@ -42,6 +45,18 @@ func TestScripts(t *testing.T) {
 			home := localcluster.Home(filepath.Join(env.WorkDir, "state"))
 			env.Defer(func() { downAll(t, home) })
 			return nil
+		},
+		// [peer:NAME] is [exec:NAME] for what has to be there where peers are required.
+		Condition: func(condition string) (bool, error) {
+			name, ok := strings.CutPrefix(condition, "peer:")
+			if !ok {
+				return false, fmt.Errorf("unknown condition %q", condition)
+			}
+			_, err := exec.LookPath(name)
+			if err != nil && peers.Required() {
+				return false, fmt.Errorf("ZKCTL_REQUIRE_PEERS=1, and %s is missing: %w", name, err)
+			}
+			return err == nil, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": cmdExits,

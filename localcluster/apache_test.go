@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"zkctl/localcluster"
+	"zkctl/probe/peers"
 )
 
 // Three of Apache's own servers, behind the links: everything zkctl does to the embedded engine it
@@ -21,7 +22,7 @@ func TestApacheAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	needApache(t)
+	peers.Need(t, "the apache engine", localcluster.CheckApache(os.Getenv))
 	e := start(t, localcluster.Request{Engines: mix})
 	e.create(e.session(e.leader()), "/kept", "1")
 	old := e.leader().ID
@@ -49,7 +50,7 @@ func TestDigestsThatJavaComputesWrong(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	needApache(t)
+	peers.Need(t, "the apache engine", localcluster.CheckApache(os.Getenv))
 	const apache = 3
 	e := start(t, localcluster.Request{Engines: mix})
 	for e.leader().ID != apache {
@@ -114,19 +115,4 @@ func (e *ensemble) mntr(m localcluster.MemberStatus, key string) string {
 	}
 	e.Fatalf("member %d has no %s:\n%s", m.ID, key, text)
 	return ""
-}
-
-// needApache skips a test where the apache engine cannot run; with ZKCTL_REQUIRE_PEERS=1, as CI has
-// it, that is a failure.
-func needApache(t *testing.T) {
-	t.Helper()
-	err := localcluster.CheckApache(os.Getenv)
-	if err == nil {
-		return
-	}
-	missing := t.Skipf
-	if os.Getenv("ZKCTL_REQUIRE_PEERS") == "1" {
-		missing = t.Fatalf
-	}
-	missing("Apache ZooKeeper is not tested: %v (%s)", err, localcluster.HintOf(err))
 }

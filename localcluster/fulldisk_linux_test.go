@@ -8,15 +8,14 @@ import (
 	"testing"
 
 	"zkctl/localcluster"
+	"zkctl/probe/peers"
 )
 
 // On a disk that is full, or is full a moment later, an ensemble either comes up or leaves nothing
 // behind, and says what is wrong.
 func TestFullDisk(t *testing.T) {
 	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=4k"); err != nil {
-		t.Skipf("a small disk takes the right to mount one: %v", err)
-	}
+	peers.Need(t, "the right to mount a small disk", syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=4k"))
 	t.Cleanup(func() {
 		// Detached, because a supervisor that has let go of everything may take a moment to exit.
 		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {

@@ -3,13 +3,15 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os/exec"
+	"os"
 	"slices"
 	"testing"
 
 	"github.com/go-zookeeper/zk"
 
+	"zkctl/localcluster"
 	"zkctl/localcluster/storage"
+	"zkctl/probe/peers"
 )
 
 // TestWithApacheZooKeeper is the proof that the formats are real: a Java
@@ -18,8 +20,7 @@ import (
 // any member is read through the others; and in the end the three data
 // directories, Java's own among them, hold the same tree.
 func TestWithApacheZooKeeper(t *testing.T) {
-	needs(t, "java", func() error { _, err := exec.LookPath("java"); return err })
-	needs(t, "Debian's zookeeper", fileExists("/usr/share/java/zookeeper.jar"))
+	peers.Need(t, "the apache engine", localcluster.CheckApache(os.Getenv))
 	e := up(t, "--engine", "embedded=2,apache=1")
 	const apache = 3
 	if got := e.status().Members[apache-1].Engine; got != "apache" {

@@ -9,13 +9,15 @@ import (
 	"testing"
 
 	"github.com/go-zookeeper/zk"
+
+	"zkctl/probe/peers"
 )
 
 // The clients that the world uses, each against an ensemble of three.
 
 func TestKazoo(t *testing.T) {
 	const python = "/usr/bin/python3" // Debian's, which has Debian's kazoo
-	needs(t, "python3-kazoo", func() error { return exec.Command(python, "-c", "import kazoo").Run() })
+	peers.Need(t, "python3-kazoo", exec.Command(python, "-c", "import kazoo").Run())
 	e := up(t)
 	out, errs, code := e.exec(python, "testdata/kazoo_recipes.py", strings.Join(e.hosts(), ","))
 	if code != 0 {
@@ -29,8 +31,7 @@ func TestKazoo(t *testing.T) {
 }
 
 func TestCClient(t *testing.T) {
-	const cli = "/usr/lib/zookeeper/bin/cli_mt"
-	needs(t, "zookeeper-bin", fileExists(cli))
+	cli := peers.File(t, "zookeeper-bin", "/usr/lib/zookeeper/bin/cli_mt")
 	e := up(t)
 	hosts := e.hosts()
 	// One command a process, as a script would use it; each at another server.

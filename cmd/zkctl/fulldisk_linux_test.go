@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"zkctl/probe/peers"
 )
 
 // smallDisk mounts a disk of so many bytes, for as long as the test runs.
@@ -18,9 +20,7 @@ func smallDisk(t *testing.T, size int) string {
 		t.Skip("mounts a disk and starts processes; left out by -short")
 	}
 	dir := t.TempDir()
-	needs(t, "the right to mount a small disk", func() error {
-		return syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d,mode=700", size))
-	})
+	peers.Need(t, "the right to mount a small disk", syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d,mode=700", size)))
 	t.Cleanup(func() {
 		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
 			t.Error(err)

@@ -22,6 +22,8 @@ type rule struct {
 	// pure folders compute and nothing else: only the standard packages of
 	// purePackages, no goroutines, no clock.
 	pure bool
+	// tests folders may be imported by tests only.
+	tests bool
 	// also names what a pure folder may import beyond purePackages.
 	also []string
 }
@@ -37,6 +39,7 @@ var layout = map[string]rule{
 	"quorum/zoocfg": {pure: true, imports: []string{"quorum"}},
 	"probe":         {imports: []string{"quorum/...", "probe/..."}},
 	"probe/wire":    {pure: true},
+	"probe/peers":   {tests: true},
 	"inject":        {imports: []string{"quorum/...", "probe/...", "inject/..."}},
 	"inject/link":   {imports: []string{"probe/wire"}},
 
@@ -91,7 +94,7 @@ func checkFile(folder string, r rule, file *ast.File, fset *token.FileSet) []str
 		}
 		named[local] = imported
 		if ours, ok := strings.CutPrefix(imported, "zkctl/"); ok {
-			if !allowed(r.imports, ours) {
+			if !allowed(r.imports, ours) || layout[ours].tests {
 				complain(spec.Pos(), "%s must not import %s", folder, ours)
 			}
 			continue
@@ -200,6 +203,7 @@ func TestCheckerCatches(t *testing.T) {
 		{"quorum/zoocfg", `import _ "zkctl/quorum"; import _ "zkctl/quorum/other"`, "must not import quorum/other"},
 		{"probe/wire", `import _ "zkctl/quorum"`, "must not import quorum"},
 		{"probe", `import _ "zkctl/inject"`, "must not import inject"},
+		{"localcluster", `import _ "zkctl/probe/peers"`, "must not import probe/peers"},
 		{"inject/link", `import _ "zkctl/localcluster"`, "must not import localcluster"},
 		{"localcluster/zab", `import _ "zkctl/localcluster/storage"`, "must not import localcluster/storage"},
 		{"localcluster", `import _ "zkctl/commands"`, "must not import commands"},

@@ -198,22 +198,6 @@ func (e *ensemble) hosts() []string {
 	return hosts
 }
 
-// needs looks for something that a test needs and zkctl does not. On a user's
-// machine the test is skipped; where peers are required, as in CI, that it is
-// missing is a failure.
-func needs(t testing.TB, what string, found func() error) {
-	t.Helper()
-	err := found()
-	if err == nil {
-		return
-	}
-	message := fmt.Sprintf("%s is needed: %v", what, err)
-	if os.Getenv("ZKCTL_REQUIRE_PEERS") != "" {
-		t.Fatal(message)
-	}
-	t.Skip(message)
-}
-
 func fileExists(path string) func() error {
 	return func() error {
 		_, err := os.Stat(path)

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"zkctl/commands"
+	"zkctl/probe/peers"
 )
 
 // Apache ZooKeeper's own QuorumPeerMain says which configurations it refuses, and the calculator is
@@ -111,8 +112,6 @@ func TestRefusalsAreZooKeepers(t *testing.T) {
 		if testing.Short() {
 			t.Skip("starts eighty JVMs; left out by -short")
 		}
-		needs(t, "java", func() error { _, err := exec.LookPath("java"); return err })
-		needs(t, "Debian's zookeeper", fileExists("/usr/share/java/zookeeper.jar"))
 		judged(t, startsApache, func(both, java, ours bool) bool { return both || java })
 	})
 }
@@ -152,9 +151,9 @@ func judged(t *testing.T, accepts func(t *testing.T, file string) (ok bool, why 
 
 // startsApache starts a server with a configuration, as zkServer.sh would, and sees how far it comes.
 func startsApache(t *testing.T, file string) (bool, string) {
-	cmd := exec.Command("java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+	cmd := peers.Java(t.Context(), t, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
 		"-Dzookeeper.datadir.autocreate=false", "-Dzookeeper.admin.enableServer=false", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
-		"-cp", "/usr/share/java/zookeeper.jar:/usr/share/java/slf4j-simple.jar", "org.apache.zookeeper.server.quorum.QuorumPeerMain", file)
+		"org.apache.zookeeper.server.quorum.QuorumPeerMain", file)
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) {

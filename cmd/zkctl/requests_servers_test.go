@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"zkctl/probe/peers"
 )
 
 // The two standalone servers that are asked.
@@ -31,11 +33,9 @@ func startZkctl(t *testing.T) string {
 
 // startApache starts a Java server.
 func startApache(t *testing.T) string {
-	needs(t, "java", func() error { _, err := exec.LookPath("java"); return err })
-	needs(t, "Debian's zookeeper", fileExists("/usr/share/java/zookeeper.jar"))
 	return startStandalone(t, "ContainerManager - Using checkIntervalMs", func(file string) *exec.Cmd {
-		return exec.Command("java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dzookeeper.admin.enableServer=false",
-			"-cp", "/usr/share/java/zookeeper.jar:/usr/share/java/slf4j-simple.jar", "org.apache.zookeeper.server.quorum.QuorumPeerMain", file)
+		return peers.Java(context.Background(), t, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dzookeeper.admin.enableServer=false",
+			"org.apache.zookeeper.server.quorum.QuorumPeerMain", file)
 	})
 }
 

@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"zkctl/probe/peers"
 )
 
 // guard bounds every command of the matrix. It is far above what the contract allows, five seconds beyond
@@ -405,12 +407,9 @@ func (e *ensemble) holdLock() {
 
 // asNobody makes the test run its commands as a user who is not the ensemble's.
 func asNobody(e *ensemble) {
-	needs(e, "root, to become another user", func() error {
-		if os.Getuid() != 0 {
-			return errors.New("not root")
-		}
-		return nil
-	})
+	if os.Getuid() != 0 {
+		peers.Need(e, "root, to become another user", errors.New("not root"))
+	}
 	// Where go test puts its binary only its own user may go.
 	text, err := os.ReadFile(e.self())
 	if err == nil {

@@ -6,17 +6,14 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"zkctl/probe/peers"
 	"zkctl/probe/wire"
 )
-
-// debianJar is where Debian's libzookeeper-java puts the server.
-const debianJar = "/usr/share/java/zookeeper.jar"
 
 // javaServer is Apache ZooKeeper as server 2 of an ensemble of three whose
 // other servers a test plays.
@@ -30,17 +27,6 @@ func startJava(t *testing.T) *javaServer {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("starts a JVM")
-	}
-	missing := t.Skipf
-	if os.Getenv("ZKCTL_REQUIRE_PEERS") == "1" {
-		missing = t.Fatalf
-	}
-	java, err := exec.LookPath("java")
-	if err != nil {
-		missing("no java: %v", err)
-	}
-	if _, err := os.Stat(debianJar); err != nil {
-		missing("no Apache ZooKeeper: %v", err)
 	}
 	dir := t.TempDir()
 	s := &javaServer{election: map[int64]string{}}
@@ -60,9 +46,8 @@ func startJava(t *testing.T) *javaServer {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command(java, "-XX:TieredStopAtLevel=1", "-Xmx128m",
+	cmd := peers.Java(context.Background(), t, "-XX:TieredStopAtLevel=1", "-Xmx128m",
 		"-Dzookeeper.admin.enableServer=false", "-Dzookeeper.forceSnapshotSync=true",
-		"-cp", debianJar+":/usr/share/java/slf4j-simple.jar",
 		"org.apache.zookeeper.server.quorum.QuorumPeerMain", filepath.Join(dir, "zoo.cfg"))
 	var said strings.Builder
 	cmd.Stdout, cmd.Stderr = &said, &said

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"zkctl/localcluster/datatree"
+	"zkctl/probe/peers"
 	"zkctl/probe/wire"
 )
 
@@ -206,7 +207,7 @@ func javaStarts(t *testing.T, m *MemFS, standalone bool) (bool, string) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	cmd := java(t, ctx, "-Xmx128m", "-XX:TieredStopAtLevel=1", "-Dzookeeper.admin.enableServer=false", class, cfg)
+	cmd := peers.Java(ctx, t, "-Xmx128m", "-XX:TieredStopAtLevel=1", "-Dzookeeper.admin.enableServer=false", class, cfg)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -17,33 +17,9 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"zkctl/localcluster/datatree"
+	"zkctl/probe/peers"
 	"zkctl/probe/wire"
 )
-
-// java returns a command that runs a class of ZooKeeper. If ZooKeeper is not installed it skips the test, or
-// fails it under ZKCTL_REQUIRE_PEERS=1.
-func java(t *testing.T, ctx context.Context, args ...string) *exec.Cmd {
-	t.Helper()
-	missing := t.Skipf
-	if os.Getenv("ZKCTL_REQUIRE_PEERS") == "1" {
-		missing = t.Fatalf
-	}
-	program, err := exec.LookPath("java")
-	if err != nil {
-		missing("files are not checked against Apache ZooKeeper: no java (%v)", err)
-	}
-	jars := []string{"/usr/share/java/zookeeper.jar", "/usr/share/java/slf4j-simple.jar", "/usr/share/java/commons-cli.jar"}
-	if home := os.Getenv("ZOOKEEPER_HOME"); home != "" {
-		jars, _ = filepath.Glob(filepath.Join(home, "lib", "*.jar"))
-	}
-	if len(jars) == 0 || fileMissing(jars[0]) {
-		missing("files are not checked against Apache ZooKeeper: neither Debian's libzookeeper-java nor a release at ZOOKEEPER_HOME")
-	}
-	classpath := strings.Join(jars, string(os.PathListSeparator))
-	return exec.CommandContext(ctx, program, append([]string{"-cp", classpath}, args...)...)
-}
-
-func fileMissing(path string) bool { _, err := os.Stat(path); return err != nil }
 
 // forJava writes a folder with every type of transaction, two logs and a snapshot between them.
 func forJava(t *testing.T, dir string) *testHistory {
@@ -91,7 +67,7 @@ func run(t *testing.T, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	out, err := java(t, ctx, args...).Output()
+	out, err := peers.Java(ctx, t, args...).Output()
 	if err != nil {
 		var exit *exec.ExitError
 		if errors.As(err, &exit) {
@@ -160,7 +136,7 @@ func TestJavaServesOurFolder(t *testing.T) {
 	defer cancel()
 	address := freeAddress(t)
 	_, port, _ := net.SplitHostPort(address)
-	cmd := java(t, ctx, "-Dzookeeper.admin.enableServer=false", "-Dzookeeper.extendedTypesEnabled=true",
+	cmd := peers.Java(ctx, t, "-Dzookeeper.admin.enableServer=false", "-Dzookeeper.extendedTypesEnabled=true",
 		"org.apache.zookeeper.server.ZooKeeperServerMain", config(t, dir, port))
 	server := startServer(t, cmd)
 
@@ -272,7 +248,7 @@ func javaServes(t *testing.T, dir string, do func(*zk.Conn) error) string {
 	defer cancel()
 	address := freeAddress(t)
 	_, port, _ := net.SplitHostPort(address)
-	cmd := java(t, ctx, "-Dzookeeper.admin.enableServer=false", "org.apache.zookeeper.server.ZooKeeperServerMain", config(t, dir, port))
+	cmd := peers.Java(ctx, t, "-Dzookeeper.admin.enableServer=false", "org.apache.zookeeper.server.ZooKeeperServerMain", config(t, dir, port))
 	output := startServer(t, cmd)
 	conn, events, err := zk.Connect([]string{address}, 10*time.Second, zk.WithLogger(noLogger{}))
 	if err != nil {
