@@ -380,7 +380,7 @@ func (o *healOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	report, err := client.Mend(ctx, localcluster.HealRequest{
+	report, err := client.Heal(ctx, localcluster.HealRequest{
 		Healing: inject.Healing{IDs: o.ids, Processes: o.all}, Selector: o.selector, DryRun: o.dryRun,
 	})
 	if err != nil {

@@ -1,8 +1,7 @@
 // Package inject says what to break, in whom, and for how long.
 //
 // It holds the words of fault injection and no machinery: nothing here kills a
-// process or cuts a link. That is the business of a [Target], such as a local
-// ensemble.
+// process or cuts a link. That is the business of package localcluster.
 //
 //	"leader"  --ParseSelector-->  [Selector]  --Resolve-->  member 2
 //	                                                           |
@@ -10,7 +9,7 @@
 //	                                |                          v
 //	                                +------------------->  [Fault]
 //	                                                           |
-//	     [Ledger]: who broke what, until when  <-----Inject----+---->  Target
+//	     [Ledger]: who broke what, until when  <---------------+---->  localcluster
 //
 // The terms:
 //
@@ -27,5 +26,5 @@
 //   - lease: no fault is for ever by accident. Each is recorded, listed and
 //     healed when its time is up, even when whoever asked for it is gone.
 //
-// Everything but [Target] is pure: time and randomness are parameters.
+// The package is pure: time and randomness are parameters.
 package inject

@@ -77,6 +77,9 @@ func (s *Supervisor) Act(ctx context.Context, r ActRequest) (ActReport, error) {
 			return ActReport{}, err
 		}
 	}
+	if err := checkLease(seconds(r.Lease)); err != nil {
+		return ActReport{}, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, actTime)
 	defer cancel()
 	report, useful, err := s.act(ctx, r, v, selector, signal)
@@ -257,9 +260,6 @@ func (s *Supervisor) do(ctx context.Context, verb string, ids []int64, lease tim
 }
 
 func (s *Supervisor) breakInto(ctx context.Context, report *ActReport, f inject.Fault, lease time.Duration, why string) error {
-	if err := s.checkFault(f, lease); err != nil {
-		return err
-	}
 	recorded, err := s.inject(ctx, f, lease, why)
 	if err == nil {
 		report.Fault = &recorded
@@ -325,6 +325,9 @@ type breaking struct {
 }
 
 func (s *Supervisor) breakLinks(ctx context.Context, b breaking, plan planner) (FaultReport, error) {
+	if err := checkLease(b.lease); err != nil {
+		return FaultReport{}, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, actTime)
 	defer cancel()
 	release, err := s.begin(ctx, b.why)
@@ -346,8 +349,8 @@ func (s *Supervisor) breakLinks(ctx context.Context, b breaking, plan planner) (
 	if b.open {
 		report.Seed = &seed
 	}
-	if err := s.checkFault(fault, b.lease); err != nil || b.dryRun {
-		return report, err
+	if b.dryRun {
+		return report, nil
 	}
 	report.Fault, err = s.inject(ctx, fault, b.lease, b.why)
 	return report, err

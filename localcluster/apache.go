@@ -88,7 +88,7 @@ func (e apacheEngine) command(config string) []string {
 	return append(args, "-cp", e.classpath, apacheMain, config)
 }
 
-// CheckApache says what the apache engine lacks on this machine; nil is nothing.
+// CheckApache says what the apache engine lacks on this machine; nil is nothing. `up --dry-run` asks it, and so do tests.
 func CheckApache(getenv func(string) string) error {
 	_, err := findApache(getenv)
 	return err

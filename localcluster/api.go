@@ -16,7 +16,6 @@ import (
 //	POST /v1/act        ActRequest       -> ActReport        kill, start, restart, pause, resume
 //	POST /v1/partition  PartitionRequest -> FaultReport
 //	POST /v1/slow       SlowRequest      -> FaultReport
-//	POST /v1/inject     InjectRequest    -> FaultReport      a fault whose members and links are chosen
 //	POST /v1/heal       HealRequest      -> HealReport
 //	GET  /v1/faults                 -> FaultsAnswer
 //	POST /v1/stop                   -> nothing, when all members have ended
@@ -83,12 +82,6 @@ type SlowRequest struct {
 	Seed    *uint64    `json:"seed,omitempty"`
 	Lease   float64    `json:"lease_seconds,omitempty"`
 	DryRun  bool       `json:"dry_run,omitempty"`
-}
-
-// InjectRequest asks for a fault whose members and links have been chosen already.
-type InjectRequest struct {
-	Fault inject.Fault `json:"fault"`
-	Lease float64      `json:"lease_seconds,omitempty"`
 }
 
 // FaultReport is a fault that began, or with a dry run would begin.

@@ -14,7 +14,7 @@ import (
 	"zkctl/inject"
 )
 
-// Client speaks to the supervisor of one running ensemble. It is an inject.Target.
+// Client speaks to the supervisor of one running ensemble.
 //
 // Every call has a deadline, because a supervisor can be stopped, or hang, at any moment, and the kernel
 // goes on accepting connections for it.
@@ -23,8 +23,6 @@ type Client struct {
 	folder Folder
 	http   *http.Client
 }
-
-var _ inject.Target = (*Client)(nil)
 
 const (
 	// answerTime is how long a supervisor may take for what it does at once, or bounds by actTime.
@@ -153,8 +151,8 @@ func (c *Client) Slow(ctx context.Context, r SlowRequest) (f FaultReport, err er
 	return f, c.call(ctx, answerTime, http.MethodPost, "slow", r, &f)
 }
 
-// Mend ends faults.
-func (c *Client) Mend(ctx context.Context, r HealRequest) (h HealReport, err error) {
+// Heal ends faults.
+func (c *Client) Heal(ctx context.Context, r HealRequest) (h HealReport, err error) {
 	return h, c.call(ctx, answerTime, http.MethodPost, "heal", r, &h)
 }
 
@@ -169,22 +167,9 @@ func (c *Client) Stop(ctx context.Context) error {
 	return c.call(ctx, stopTime, http.MethodPost, "stop", nothing, &nothing)
 }
 
-// Members implements inject.Target.
+// Members says what each member is doing at this moment.
 func (c *Client) Members(ctx context.Context) ([]inject.Member, error) {
 	var a MembersAnswer
 	err := c.call(ctx, answerTime, http.MethodGet, "members", nil, &a)
 	return a.Members, err
-}
-
-// Inject implements inject.Target.
-func (c *Client) Inject(ctx context.Context, f inject.Fault, lease time.Duration) (inject.Fault, error) {
-	var a FaultReport
-	err := c.call(ctx, answerTime, http.MethodPost, "inject", InjectRequest{f, lease.Seconds()}, &a)
-	return a.Fault, err
-}
-
-// Heal implements inject.Target.
-func (c *Client) Heal(ctx context.Context, h inject.Healing) ([]inject.Fault, error) {
-	report, err := c.Mend(ctx, HealRequest{Healing: h})
-	return report.Healed, err
 }

@@ -11,8 +11,6 @@ import (
 	"net/http"
 	"os"
 	"time"
-
-	"zkctl/inject"
 )
 
 // listen opens the control socket. Whoever holds the ensemble's lock may remove a socket that is in
@@ -92,11 +90,7 @@ func (s *Supervisor) routes() http.Handler {
 	post(mux, "act", s.Act)
 	post(mux, "partition", s.Partition)
 	post(mux, "slow", s.Slow)
-	post(mux, "heal", s.Mend)
-	post(mux, "inject", func(ctx context.Context, r InjectRequest) (FaultReport, error) {
-		fault, err := s.Inject(ctx, r.Fault, seconds(r.Lease))
-		return FaultReport{Fault: fault}, err
-	})
+	post(mux, "heal", s.Heal)
 	post(mux, "stop", func(ctx context.Context, _ struct{}) (struct{}, error) { return struct{}{}, s.Stop(ctx) })
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, fail(CodeUsage, "the supervisor may be of another version of zkctl: `zkctl down`, then `zkctl up`",
@@ -162,10 +156,5 @@ func refuse(w http.ResponseWriter, err error) {
 
 // toError gives any error the form that crosses the socket, with its whole text.
 func toError(err error) *Error {
-	e := &Error{Code: CodeOf(err), Text: err.Error(), Hint: HintOf(err)}
-	var unsupported *inject.UnsupportedError
-	if errors.As(err, &unsupported) {
-		e.Code = CodeUsage
-	}
-	return e
+	return &Error{Code: CodeOf(err), Text: err.Error(), Hint: HintOf(err)}
 }

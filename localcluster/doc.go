@@ -17,8 +17,7 @@
 //
 // `zkctl up` draws up a [Spec] and starts a detached [Supervisor], which starts the members. From then
 // on the supervisor owns everything that lives: processes, links, faults, the timeline. Every other
-// zkctl is a [Client] that asks it, over HTTP on a unix socket; api.go is the protocol. Both are an
-// inject.Target, so a drill can break a local ensemble from inside or from outside.
+// zkctl is a [Client] that asks it, over HTTP on a unix socket; api.go is the protocol.
 //
 // A member is any program that runs one zoo.cfg. The supervisor knows nothing else of it: what a
 // member is doing is asked over the member's own client port (package probe), never read from a log

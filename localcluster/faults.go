@@ -11,10 +11,6 @@ import (
 	"zkctl/inject"
 )
 
-// The supervisor is an inject.Target: whatever is broken goes through Inject, and whatever is mended
-// through mend, so that the ledger, the timeline and the ensemble always say the same.
-var _ inject.Target = (*Supervisor)(nil)
-
 // Members says who there is and what each member is doing at this moment.
 func (s *Supervisor) Members(ctx context.Context) ([]inject.Member, error) {
 	report := s.assess(ctx)
@@ -26,64 +22,16 @@ func (s *Supervisor) Members(ctx context.Context) ([]inject.Member, error) {
 	return members, ctx.Err()
 }
 
-// Inject breaks something and puts it on record; see inject.Target.
-func (s *Supervisor) Inject(ctx context.Context, f inject.Fault, lease time.Duration) (inject.Fault, error) {
-	ctx, cancel := context.WithTimeout(ctx, actTime)
-	defer cancel()
-	release, err := s.begin(ctx, f.Kind.String())
-	if err != nil {
-		return inject.Fault{}, err
-	}
-	defer release()
-	if err := s.checkFault(f, lease); err != nil {
-		return inject.Fault{}, err
-	}
-	return s.inject(ctx, f, lease, f.Kind.String())
-}
-
-// checkFault refuses what cannot be done before anything is done.
-func (s *Supervisor) checkFault(f inject.Fault, lease time.Duration) error {
+// checkLease refuses a fault that would end before it begins.
+func checkLease(lease time.Duration) error {
 	if lease < 0 {
 		return fail(CodeUsage, "", "a fault cannot last %s", lease)
 	}
-	for _, id := range f.Members {
-		if _, err := s.member(id); err != nil {
-			return err
-		}
-	}
-	for _, lane := range f.Links {
-		if s.mesh.Address(lane.From, lane.To, lane.Channel) == "" || lane.From == lane.To {
-			return fail(CodeMissing, "", "there is no link %s", lane)
-		}
-	}
-	switch f.Kind {
-	case inject.Kill:
-		if _, err := ParseSignal(signalOf(f)); err != nil {
-			return err
-		}
-		return nil
-	case inject.Pause:
-		return nil
-	case inject.Cut, inject.Slow:
-		if f.Shape != nil {
-			if err := f.Shape.Validate(); err != nil {
-				return fail(CodeUsage, "", "%w", err)
-			}
-		}
-		return nil
-	}
-	return &inject.UnsupportedError{Kind: f.Kind, Reason: "a local ensemble's processes and links can be broken so far"}
+	return nil
 }
 
-// signalOf is the signal of a kill: its detail.
-func signalOf(f inject.Fault) string {
-	if f.Detail == "" {
-		return "KILL"
-	}
-	return f.Detail
-}
-
-// inject breaks and records. The caller holds acting and has checked the fault.
+// inject breaks something and puts it on record. Every fault goes through it, and every end of a fault through
+// heal, so that the ledger, the timeline and the ensemble always say the same. The caller holds acting.
 func (s *Supervisor) inject(ctx context.Context, f inject.Fault, lease time.Duration, why string) (inject.Fault, error) {
 	// On record first: what happens next in the timeline is its consequence.
 	s.mu.Lock()
@@ -93,7 +41,7 @@ func (s *Supervisor) inject(ctx context.Context, f inject.Fault, lease time.Dura
 	var err error
 	switch f.Kind {
 	case inject.Kill:
-		signal, _ := ParseSignal(signalOf(f))
+		signal, _ := ParseSignal(f.Detail) // which signalName wrote
 		err = joinErrors(s.each(f.Members, func(m *member) error { return s.kill(ctx, m, signal, why) }))
 	case inject.Pause:
 		err = joinErrors(s.each(f.Members, func(m *member) error { return s.pause(m, why) }))

@@ -173,7 +173,7 @@ func (e *ensemble) partition(p inject.Partition) inject.Fault {
 
 func (e *ensemble) heal() {
 	e.Helper()
-	if _, err := e.Mend(e.ctx, localcluster.HealRequest{Healing: inject.Healing{Processes: true}}); err != nil {
+	if _, err := e.Heal(e.ctx, localcluster.HealRequest{Healing: inject.Healing{Processes: true}}); err != nil {
 		e.Fatalf("heal: %v", err)
 	}
 }

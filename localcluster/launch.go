@@ -113,16 +113,6 @@ func exitOf(state *os.ProcessState) exit {
 	return exit{code: state.ExitCode()}
 }
 
-// alive tells whether the process has not ended yet.
-func (p *process) alive() bool {
-	select {
-	case <-p.ended:
-		return false
-	default:
-		return true
-	}
-}
-
 // signal sends a signal. To one that has ended it sends nothing, which is no failure: the os package
 // holds the process by a handle, so the signal can never hit another that has the same number.
 func (p *process) signal(s syscall.Signal) error {

@@ -99,3 +99,13 @@ func TestParseSignal(t *testing.T) {
 		}
 	}
 }
+
+// alive tells whether the process has not ended yet.
+func (p *process) alive() bool {
+	select {
+	case <-p.ended:
+		return false
+	default:
+		return true
+	}
+}

@@ -338,11 +338,11 @@ func TestDownAndUpAgain(t *testing.T) {
 func TestLeases(t *testing.T) {
 	t.Parallel()
 	e := start(t, localcluster.Request{})
-	leader := e.leader()
-	fault, err := e.Client.Inject(e.ctx, inject.Fault{Kind: inject.Kill, Members: []int64{leader.ID}}, 300*time.Millisecond)
-	if err != nil {
-		t.Fatal(err)
+	killed, err := e.Act(e.ctx, localcluster.ActRequest{Verb: "kill", Selector: "leader", Lease: 0.3})
+	if err != nil || killed.Fault == nil {
+		t.Fatalf("%+v, %v", killed, err)
 	}
+	fault := killed.Fault
 	report, err := e.Partition(e.ctx, localcluster.PartitionRequest{Partition: inject.Partition{Groups: "1"}, Lease: 0.4})
 	if err != nil {
 		t.Fatal(err)

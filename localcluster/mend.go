@@ -57,15 +57,9 @@ func unknownFault(ids []string) error {
 	return fail(CodeMissing, "`zkctl faults` lists the faults there are", "there never was a fault %s", ids[0])
 }
 
-// Heal mends; see inject.Target. An id that no fault ever had is CodeMissing, and nothing is mended.
-func (s *Supervisor) Heal(ctx context.Context, h inject.Healing) ([]inject.Fault, error) {
-	report, err := s.Mend(ctx, HealRequest{Healing: h})
-	return report.Healed, err
-}
-
-// Mend ends faults; with processes and no ids it also starts and resumes every member, no matter who
+// Heal ends faults; with processes and no ids it also starts and resumes every member, no matter who
 // ended it: `heal --all` is the way back to a whole ensemble.
-func (s *Supervisor) Mend(ctx context.Context, r HealRequest) (HealReport, error) {
+func (s *Supervisor) Heal(ctx context.Context, r HealRequest) (HealReport, error) {
 	ctx, cancel := context.WithTimeout(ctx, actTime)
 	defer cancel()
 	if r.Selector != "" {
