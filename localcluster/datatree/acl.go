@@ -2,15 +2,15 @@ package datatree
 
 import "zkctl/probe/wire"
 
-// Caller is who wants something: the identities of a connection, first of all ("ip", its address).
+// Caller holds the identities of a connection; the first is ("ip", its address).
 type Caller struct {
 	IDs []wire.ID
-	// SkipACL is ZooKeeper's skipACL=yes: everybody may do everything.
+	// SkipACL is ZooKeeper's skipACL=yes: every caller has every permission.
 	SkipACL bool
 }
 
 // May reports whether the caller has any of the permissions in perm (getACL asks for READ or ADMIN at once).
-// An empty list denies nothing; it cannot be set, but it stands for "no node, hence no objection" in events.
+// An empty list permits everything; no node can have one, but events without a node do.
 func (c Caller) May(perm wire.Perm, list []wire.ACL) bool {
 	if c.SkipACL || len(list) == 0 {
 		return true
@@ -52,9 +52,9 @@ func (c Caller) matches(s scheme, want wire.ID) bool {
 
 func isAnyone(id wire.ID) bool { return id.Scheme == "world" && id.ID == "anyone" }
 
-// fixACL turns the ACL of a request into the one to be stored: without duplicates, every id valid, and the
-// pseudo-scheme "auth" replaced by the caller's own identities, as far as those prove anything (an address
-// does not). The transaction must carry identities, not "auth", because other servers do not know the caller.
+// fixACL turns the ACL of a request into the one to store (PrepRequestProcessor.fixupACL): without duplicates,
+// every id valid, and the pseudo-scheme "auth" replaced by those of the caller's identities that prove who it is
+// (an address does not). The transaction must have identities, not "auth": other servers do not know the caller.
 func fixACL(list []wire.ACL, caller []wire.ID) ([]wire.ACL, wire.ErrCode) {
 	if len(list) == 0 {
 		return nil, wire.ErrInvalidACL
@@ -88,7 +88,7 @@ func fixACL(list []wire.ACL, caller []wire.ID) ([]wire.ACL, wire.ErrCode) {
 	return fixed, wire.OK
 }
 
-// maskDigests hides the password hashes of an ACL from a caller who may read it but not change it.
+// maskDigests hides the password hashes of an ACL from a caller that may read it but not change it.
 func maskDigests(list []wire.ACL) []wire.ACL {
 	masked := make([]wire.ACL, len(list))
 	for i, entry := range list {

@@ -151,7 +151,7 @@ func TestAddAuth(t *testing.T) {
 		want                      []wire.ID
 		code                      wire.ErrCode
 	}{
-		// The hash is what ZooKeeper's own documentation gives for user:password tools.
+		// The hash is the one of ZooKeeper's documentation.
 		{"digest", "digest", "super:admin", "", []wire.ID{from[0], id("digest", "super:xQJmxLMiHGwaqBvst5y6rkB6HQs=")}, wire.OK},
 		{"no password", "digest", "ann", "", []wire.ID{from[0], DigestID("ann")}, wire.OK},
 		{"super", "digest", "super:pw", super, []wire.ID{from[0], id("super", ""), id("digest", super)}, wire.OK},
@@ -165,7 +165,7 @@ func TestAddAuth(t *testing.T) {
 			t.Errorf("%s: %v, %v, want %v, %v", c.name, got, code, c.want, c.code)
 		}
 	}
-	// Twice the same is once; and what was handed out before does not change.
+	// The same identity is added once, and a slice returned before does not change.
 	shared := append(make([]wire.ID, 0, 8), from...)
 	one, _ := AddAuth(shared, "digest", []byte("a:b"), "")
 	two, _ := AddAuth(shared, "digest", []byte("c:d"), "")
@@ -183,7 +183,7 @@ func TestWhoAmI(t *testing.T) {
 	}
 }
 
-// TestACLTable: nodes share lists by value, and what nobody uses is not kept.
+// Nodes share lists by value, and a list that no node uses is removed.
 func TestACLTable(t *testing.T) {
 	r := newRig(t)
 	closed := []wire.ACL{entry(31, "ip", "127.0.0.1")}

@@ -16,14 +16,14 @@ type acl struct {
 	list []wire.ACL
 }
 
-// openACL is what almost every node has. It needs no table entry: Java writes -1 for it too.
+// openACL is the list of almost every node. It needs no table entry: Java, too, writes -1 for it.
 var openACL = &acl{id: openACLID, list: wire.OpenACL()}
 
 // aclTable interns ACLs by value and counts how many nodes use each.
 //
-// Java interns them as well, but shares the table with a snapshot being written, and lists had entries
-// missing or left over for it (ZOOKEEPER-3306, 4689, 4846). Here a snapshot takes a copy of the table at the
-// instant it takes the nodes, and a node holds its list, not a number to be looked up.
+// Java interns them as well, but changes the table while a snapshot is written, and snapshots had entries missing
+// or left over (ZOOKEEPER-3306, 4689, 4846). Here a snapshot copies the table at the instant at which it copies
+// the nodes, and a node holds its list and not a number to look up.
 type aclTable struct {
 	byValue map[string]*usedACL     // key: the encoded list
 	byID    *btree.Map[int64, *acl] // in the order of ids, so that snapshots are reproducible
@@ -40,7 +40,7 @@ func newACLTable() aclTable {
 	return aclTable{byValue: make(map[string]*usedACL), byID: btree.NewMap[int64, *acl](0)}
 }
 
-// use returns the one acl with this list and counts a user of it. A null list is the open ACL.
+// use returns the one acl with this list and counts one use of it. A null list is the open ACL.
 func (t *aclTable) use(list []wire.ACL) *acl {
 	if list == nil || isOpenACL(list) {
 		return openACL
@@ -60,7 +60,7 @@ func (t *aclTable) add(key string, a *acl) *acl {
 	return a
 }
 
-// useAs is use for a list that a snapshot calls id. The name is kept if it is free, so that a snapshot that is
+// useAs is use for a list that has this id in a snapshot. The id is kept if it is free, so that a snapshot that is
 // read and written again has the same bytes.
 func (t *aclTable) useAs(id int64, list []wire.ACL) *acl {
 	key := t.encode(list)
@@ -71,18 +71,18 @@ func (t *aclTable) useAs(id int64, list []wire.ACL) *acl {
 	return t.add(string(key), &acl{id: id, list: list})
 }
 
-// reserve keeps an id that a snapshot's table mentions from being given to another list.
+// reserve makes sure that an id of a snapshot's table is not given to another list.
 func (t *aclTable) reserve(id int64) {
 	if reservable(id) {
 		t.lastID = max(t.lastID, id)
 	}
 }
 
-// reservable refuses ids that Java's counter, which starts at 1, cannot reach; a hostile one would make ours
-// overflow.
+// reservable refuses ids that Java's counter, which starts at 1, cannot reach: a hostile one would make our
+// counter overflow.
 func reservable(id int64) bool { return id > 0 && id < 1<<62 }
 
-// release gives back one use; the last user takes the entry with it.
+// release ends one use; the last one removes the entry.
 func (t *aclTable) release(a *acl) {
 	if a == openACL {
 		return

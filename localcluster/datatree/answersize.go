@@ -3,20 +3,20 @@ package datatree
 import "zkctl/probe/wire"
 
 const (
-	// maxMultiRead is the largest answer of a multiRead, in bytes. A request of some bytes for each node
-	// could ask for thousands of times its own size. Clients refuse far less (wire.DefaultMaxResponse).
+	// maxMultiRead is the largest answer of a multiRead, in bytes. A request has a few bytes for each node and
+	// could ask for thousands of times its own size. Clients refuse much smaller answers (wire.DefaultMaxResponse).
 	maxMultiRead = 16 << 20
 
-	// sizeOfSmall is what answers are taken to cost beside what they carry: header, Stat, lengths.
-	sizeOfSmall = 128
+	// answerOverhead is the assumed size of an answer without its data: header, Stat, lengths.
+	answerOverhead = 128
 )
 
-// AnswerSize is about how many bytes the answer to a Query would have now, so that the caller can have room
-// for it before it is made.
+// AnswerSize estimates how many bytes the answer to a Query would have now, so that the caller can reserve memory
+// for it first.
 func AnswerSize(t *Tree, q Query) int {
 	body, _ := wire.NewRequest(q.Op)
 	if body == nil || wire.Unmarshal(q.Body, body) != nil {
-		return sizeOfSmall
+		return answerOverhead
 	}
 	switch b := body.(type) {
 	case *wire.PathWatchRequest:
@@ -26,14 +26,14 @@ func AnswerSize(t *Tree, q Query) int {
 		case wire.OpGetACL:
 			return t.readSize(q.Op, b.Path)
 		case wire.OpGetEphemerals:
-			size := sizeOfSmall
+			size := answerOverhead
 			for path := range t.ephemerals[q.Session] {
 				size += 4 + len(path)
 			}
 			return size
 		}
 	case *wire.MultiRequest:
-		size := sizeOfSmall
+		size := answerOverhead
 		for _, op := range b.Ops {
 			if r, ok := op.Request.(*wire.PathWatchRequest); ok && size <= maxMultiRead {
 				size += t.readSize(op.Op, r.Path)
@@ -41,15 +41,15 @@ func AnswerSize(t *Tree, q Query) int {
 		}
 		return size
 	case *wire.SetWatches:
-		// An event for each watch that has missed something.
+		// There may be one event for each watch.
 		watches := len(b.Data) + len(b.Exist) + len(b.Child)
-		return sizeOfSmall + len(q.Body) + watches*sizeOfSmall
+		return answerOverhead + len(q.Body) + watches*answerOverhead
 	}
-	return sizeOfSmall
+	return answerOverhead
 }
 
 func (t *Tree) readSize(op wire.OpCode, path string) int {
-	size := sizeOfSmall
+	size := answerOverhead
 	n := t.lookup(path)
 	if n == nil {
 		return size

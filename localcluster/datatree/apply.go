@@ -6,33 +6,32 @@ import (
 	"zkctl/probe/wire"
 )
 
-// Result is what a transaction did, for the reply to whoever asked for it.
+// Result is what a transaction did, from which its reply is made.
 type Result struct {
 	Type wire.OpCode // the transaction's; OpError for one that failed
 	Zxid wire.Zxid
 	Err  wire.ErrCode
-	Path string    // the node; of a create, with its sequence number
-	Stat wire.Stat // the node's afterwards; zero for a delete
-	// Multi has a result per operation of a multi. When one failed, all are of type OpError, with code OK
-	// before the culprit and ErrRuntimeInconsistency after it.
+	Path string    // the node's; after a create with its sequence number
+	Stat wire.Stat // the node's after the transaction; zero for a delete
+	// Multi has one result per operation of a multi. If one failed, all are of type OpError, with code OK before
+	// the one that failed and ErrRuntimeInconsistency after it.
 	Multi []Result
-	// Changes are for Watches.Trigger, in the order in which they happened. A failed transaction has none.
+	// Changes is for Watches.Trigger, in the order of the changes. A failed transaction has none.
 	Changes []Change
 	// Diverged says that the tree's digest is not Recorded, the one that the leader expected after this
-	// transaction: this replica, or the leader, has a bug or a bad disk. ZooKeeper logs it and goes on; its own
-	// leaders record a wrong digest for a container that is made by flags.
+	// transaction: this replica or the leader has a bug or a bad disk. ZooKeeper logs it and goes on; its own
+	// leaders record a wrong digest for a container that is made by the flags of a create.
 	Diverged bool
 	Recorded int64
 }
 
 // Apply makes the change that a committed transaction describes. Transactions must come in the order of their
-// zxids; those that the tree has seen already, all of them again from some point on, do no harm.
+// zxids. Applying a whole tail of the sequence again does no harm.
 //
-// An error means that the transaction makes no sense to this version: an unknown type, or contents that do
-// not match it. The tree is unchanged, and the server must stop: going on without the transaction would make
-// it diverge.
+// An error means that the transaction is unknown to this version: an unknown type, or contents that do not
+// match it. The tree is unchanged, and the server must stop: without the transaction it would diverge.
 //
-// That the transaction failed, or could not be applied in replay, is no error but Result.Err.
+// Result.Err, and not the error, says that the request failed, or that a replay could not apply it.
 func (t *Tree) Apply(txn *wire.Txn) (Result, error) {
 	h := &txn.Header
 	subs, err := parseMulti(txn)
@@ -58,8 +57,8 @@ type subTxn struct {
 	body wire.Record
 }
 
-// parseMulti decodes the operations of a multi before any is applied, so that a bad one leaves no half of a
-// transaction behind. For other transactions it returns nil.
+// parseMulti decodes the operations of a multi before any is applied, so that an unreadable one does not leave
+// half a transaction applied. For other transactions it returns nil.
 func parseMulti(txn *wire.Txn) ([]subTxn, error) {
 	if txn.Header.Type != wire.OpMulti {
 		return nil, nil
@@ -90,8 +89,8 @@ func parseMulti(txn *wire.Txn) ([]subTxn, error) {
 	return subs, nil
 }
 
-// failedSubs turns the operations of a multi with a failure in it into errors all. A Preparer has written
-// them so already; Java leaves the operations before the culprit as they were.
+// failedSubs turns all operations of a failed multi into errors. Preparer writes them so; Java leaves the
+// operations before the one that failed as they were.
 func failedSubs(subs []subTxn) []subTxn {
 	code := wire.OK
 	for i, s := range subs {
@@ -129,13 +128,13 @@ func (t *Tree) applyOne(op wire.OpCode, body wire.Record, at stamp) (Result, err
 			owner = at.session
 		}
 		r.Path = b.Path
-		n, r.Changes, r.Err = t.create(created{b.Path, b.Data, b.ACL, owner, b.ParentCVersion}, at)
+		n, r.Changes, r.Err = t.create(createEffect{b.Path, b.Data, b.ACL, owner, b.ParentCVersion}, at)
 	case *wire.CreateContainerTxn:
 		r.Path = b.Path
-		n, r.Changes, r.Err = t.create(created{b.Path, b.Data, b.ACL, containerOwner, b.ParentCVersion}, at)
+		n, r.Changes, r.Err = t.create(createEffect{b.Path, b.Data, b.ACL, containerOwner, b.ParentCVersion}, at)
 	case *wire.CreateTTLTxn:
 		r.Path = b.Path
-		n, r.Changes, r.Err = t.create(created{b.Path, b.Data, b.ACL, ttlOwner(b.TTL), b.ParentCVersion}, at)
+		n, r.Changes, r.Err = t.create(createEffect{b.Path, b.Data, b.ACL, ttlOwner(b.TTL), b.ParentCVersion}, at)
 	case *wire.DeleteTxn:
 		r.Path = b.Path
 		r.Changes, r.Err = t.delete(b.Path, at)

@@ -8,7 +8,7 @@ import (
 	"zkctl/probe/wire"
 )
 
-// bigTree has n nodes in n/100 folders.
+// bigTree returns a tree of n nodes under n/100 parents.
 func bigTree(b *testing.B, n int) *rig {
 	r := newRig(b)
 	r.create("/app", "")
@@ -50,7 +50,7 @@ func BenchmarkGetChildren(b *testing.B) {
 	}
 }
 
-// prepareAndApply measures requests, made by f, on their way through both halves.
+// prepareAndApply measures Prepare and Apply of the requests that f makes.
 func prepareAndApply(b *testing.B, op wire.OpCode, f func(i int) wire.Record) {
 	r := bigTree(b, benchSize)
 	b.ReportAllocs()
@@ -76,7 +76,7 @@ func BenchmarkPrepareApplySetData(b *testing.B) {
 	})
 }
 
-// BenchmarkApplySetData is a follower's part: decode and apply.
+// BenchmarkApplySetData measures a follower's part: decode and apply.
 func BenchmarkApplySetData(b *testing.B) {
 	r := bigTree(b, benchSize)
 	const n = 1000
@@ -95,7 +95,7 @@ func BenchmarkApplySetData(b *testing.B) {
 	}
 }
 
-// BenchmarkSnapshot is what taking one costs the server: nothing, and then a copied page per change.
+// BenchmarkSnapshot measures what a snapshot costs the server: nothing at first, and then a copied page per change.
 func BenchmarkSnapshot(b *testing.B) {
 	r := bigTree(b, benchSize)
 	for b.Loop() {

@@ -7,21 +7,21 @@ import (
 	"zkctl/probe/wire"
 )
 
-// ErrCorrupt is why Decode refuses bytes that are no snapshot: some were changed, or they are of another
-// format. A truncated one fails with io.ErrUnexpectedEOF instead.
+// ErrCorrupt says that bytes are not a snapshot: some were changed, or they have another format. A truncated
+// snapshot fails with io.ErrUnexpectedEOF instead.
 var ErrCorrupt = errors.New("corrupt snapshot")
 
 func corrupt(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrCorrupt, fmt.Sprintf(format, args...))
 }
 
-// Decode reads what Snapshot.Encode writes, up to and including the "/" at the end, and not a byte further.
-// It believes nothing: memory grows with the bytes that have arrived, not with the counts that they announce,
-// and every node must have a parent. On an error there is no tree: half of one is worse than none
-// (ZOOKEEPER-3642).
+// Decode reads what Snapshot.Encode writes, up to and including the "/" at the end, and not a byte further. It
+// does not trust its input: memory grows with the bytes that have arrived, not with the counts that they
+// announce, and every node must have a parent. After an error there is no tree, because a server must not start
+// with half of one (ZOOKEEPER-3642).
 //
-// The bytes do not say which transaction they stand at; call SetLastZxid. Java's snapshots may be ahead of
-// what they are called, see AwaitDigest.
+// The bytes do not say which transaction is the last; call SetLastZxid. Java's snapshots may be ahead of their
+// name; see AwaitDigest.
 func Decode(d *wire.Decoder, options ...Option) (*Tree, error) {
 	t := emptyTree(options)
 	if err := t.decodeSessions(d); err != nil {
@@ -52,8 +52,8 @@ func (t *Tree) decodeSessions(d *wire.Decoder) error {
 	return d.Err()
 }
 
-// decodeACLs reads the table. It is kept beside the tree until the nodes have said which entries they use:
-// those of fuzzy snapshots have entries for nodes that were deleted meanwhile.
+// decodeACLs reads the table. The tree gets only the entries that nodes use: a fuzzy snapshot has entries of
+// nodes that were deleted meanwhile.
 func (t *Tree) decodeACLs(d *wire.Decoder) (map[int64][]wire.ACL, error) {
 	count := d.Int32()
 	if count < 0 {
@@ -74,9 +74,9 @@ func (t *Tree) decodeACLs(d *wire.Decoder) (map[int64][]wire.ACL, error) {
 	return table, d.Err()
 }
 
-// unreadable stands in for an ACL that the table lacks. Java writes the table first and the nodes later, so
-// a node created in between refers to an entry that is not there; replaying its transaction repairs it. Until
-// then nobody has access, instead of everybody.
+// unreadable replaces an ACL that the table lacks. Java writes the table first and the nodes later, so a node
+// created in between refers to an entry that is not there; replaying its transaction repairs it. Until then no
+// caller has access.
 var unreadable = []wire.ACL{{Perms: 0, ID: wire.ID{Scheme: "world", ID: "anyone"}}}
 
 func (t *Tree) decodeNodes(d *wire.Decoder, acls map[int64][]wire.ACL) error {
@@ -92,10 +92,10 @@ func (t *Tree) decodeNodes(d *wire.Decoder, acls map[int64][]wire.ACL) error {
 		aclID := d.Int64()
 		n.stat.Decode(d)
 		if d.Err() != nil {
-			// A damaged length makes a path of megabytes, which nobody should have to read.
+			// A damaged length can make a path of megabytes: print only its beginning.
 			return fmt.Errorf("node %.100q: %w", path, d.Err())
 		}
-		if err := t.adopt(n, aclID, acls); err != nil {
+		if err := t.addDecoded(n, aclID, acls); err != nil {
 			return err
 		}
 	}
@@ -105,8 +105,8 @@ func (t *Tree) decodeNodes(d *wire.Decoder, acls map[int64][]wire.ACL) error {
 	return nil
 }
 
-// adopt adds a decoded node, which nobody else has seen yet, and may for that reason count children in place.
-func (t *Tree) adopt(n *znode, aclID int64, acls map[int64][]wire.ACL) error {
+// addDecoded adds a decoded node. Decoded nodes are not shared yet, so it may count children in place.
+func (t *Tree) addDecoded(n *znode, aclID int64, acls map[int64][]wire.ACL) error {
 	if t.znodes.get(n.path) != nil {
 		return corrupt("node %.100q twice", n.path)
 	}

@@ -12,8 +12,8 @@ var (
 	badACL    = []wire.ACL{{Perms: wire.PermAll, ID: wire.ID{Scheme: "nonsense"}}}
 )
 
-// newWorld is a tree with one of everything that requests stumble over.
-func newWorld(t *testing.T) *rig {
+// newPopulatedRig returns a tree with a node for every error that a request can get.
+func newPopulatedRig(t *testing.T) *rig {
 	r := newRig(t)
 	r.create("/open", "")
 	r.create("/open/child", "")
@@ -28,8 +28,8 @@ func newWorld(t *testing.T) *rig {
 	return r
 }
 
-// errorCase is a request and the error that it must get. Most have several things wrong with them, and name
-// in their order the checks that come after the one that must decide.
+// errorCase is a request and the error that it must get. Most requests have several errors: the name lists, in
+// their order, the checks after the one that must decide.
 type errorCase struct {
 	name string
 	op   wire.OpCode
@@ -139,7 +139,7 @@ func TestErrors(t *testing.T) {
 	for _, table := range [][]errorCase{createCases, deleteCases, changeCases, otherCases} {
 		for _, c := range table {
 			t.Run(fmt.Sprintf("%s/%s", c.op, c.name), func(t *testing.T) {
-				r := newWorld(t)
+				r := newPopulatedRig(t)
 				before := dump(r.tree)
 				txn := r.prepare(r.request(rigSession, c.op, c.body))
 				outstanding := r.prep.Outstanding()
@@ -161,7 +161,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestChecksInMulti: what check does, which is allowed nowhere else.
+// TestChecksInMulti tests check, which is allowed only in a multi.
 func TestChecksInMulti(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -176,7 +176,7 @@ func TestChecksInMulti(t *testing.T) {
 		{"good version", "/v1", 1, wire.OK},
 		{"any version", "/v1", -1, wire.OK},
 	} {
-		r := newWorld(t)
+		r := newPopulatedRig(t)
 		ops := []wire.MultiOp{{Op: wire.OpCheck, Request: &wire.CheckVersionRequest{Path: c.path, Version: c.version}}}
 		result := r.do(r.request(rigSession, wire.OpMulti, &wire.MultiRequest{Ops: ops}))
 		if result.Multi[0].Err != c.want {

@@ -8,8 +8,8 @@ import (
 	"zkctl/probe/wire"
 )
 
-// A request is conditional, a transaction is not. The leader prepares a conditional write against the state
-// that will be, before the write in front of it is even applied, and what it replicates is the outcome.
+// A request is conditional, a transaction is not. The leader prepares a conditional write before the write ahead of
+// it is applied, against the state that will follow that write, and replicates the outcome.
 func Example() {
 	leader, follower := datatree.New(), datatree.New()
 	preparer := datatree.NewPreparer(leader, datatree.PreparerOptions{})
@@ -80,7 +80,7 @@ func ExampleTree_Snapshot() {
 	// 0x1 [before zookeeper]
 }
 
-// One delete, two watchers: who watches the node hears of it, and who watches its parent's children.
+// A delete notifies the watchers of the node and those of its parent's children.
 func ExampleWatches_Trigger() {
 	watches := datatree.NewWatches()
 	watches.Data("/app/worker", 1)

@@ -8,11 +8,11 @@ type awaited struct {
 	digest *wire.TxnDigest // nil: only the zxid is known
 }
 
-// AwaitDigest says that the tree comes from a snapshot which may show effects of transactions up to zxid:
-// until that one was applied, digests are not compared, and then the tree must have this digest (nil: not
-// known). A snapshot file ends with such a pair; it is the zxid after which Java finished writing.
+// AwaitDigest says that the tree comes from a snapshot which may show effects of transactions up to zxid. Until
+// that one is applied, digests are not compared; then the tree must have this digest (nil: not known). A
+// snapshot file ends with such a pair: the zxid at which Java finished writing, and its digest.
 //
-// When zxid is not ahead of the tree there is nothing to wait for: the snapshot is exact, or taken for it.
+// If zxid is not ahead of the tree, the snapshot counts as exact.
 func (t *Tree) AwaitDigest(zxid wire.Zxid, digest *wire.TxnDigest) {
 	t.awaited = nil
 	if zxid > t.lastZxid {
@@ -20,10 +20,10 @@ func (t *Tree) AwaitDigest(zxid wire.Zxid, digest *wire.TxnDigest) {
 	}
 }
 
-// SetLastZxid says which transaction the tree stands at, after Decode, whose bytes do not tell.
+// SetLastZxid sets the last transaction that a decoded tree includes, which its bytes do not tell.
 func (t *Tree) SetLastZxid(z wire.Zxid) { t.lastZxid = z }
 
-// diverged compares the tree with the digest expected after the transaction just applied, which it returns.
+// diverged compares the tree's digest with the one expected after the transaction just applied, and returns that.
 func (t *Tree) diverged(zxid wire.Zxid, expected *wire.TxnDigest) (want int64, differs bool) {
 	if a := t.awaited; a != nil {
 		if zxid < a.zxid {

@@ -6,8 +6,8 @@ import (
 	"zkctl/probe/wire"
 )
 
-// FuzzPrepare sends requests that no client makes. Whatever they are, there is a transaction, every server can
-// read it, and the tree afterwards is the one that the leader predicted.
+// FuzzPrepare prepares arbitrary requests. Each gives a transaction that every server can read, and the tree after
+// it has the digest that the leader predicted.
 func FuzzPrepare(f *testing.F) {
 	for _, table := range [][]errorCase{createCases, deleteCases, changeCases, otherCases} {
 		for _, c := range table {
@@ -30,7 +30,7 @@ func FuzzPrepare(f *testing.F) {
 			q.Session = rigSession
 		}
 		r.prepare(q)
-		result := r.apply() // fails the test on a digest that is not the predicted one
+		result := r.apply() // fails the test if the digest is not the predicted one
 		checkTree(t, r.tree)
 		sameTree(t, roundTrip(t, r.tree), r.tree)
 		Respond(q.Op, q.Body, &result)
@@ -38,8 +38,7 @@ func FuzzPrepare(f *testing.F) {
 	})
 }
 
-// FuzzApply applies transactions that no leader writes. They may fail, but leave a tree that can be saved and
-// go on.
+// FuzzApply applies arbitrary transactions. They may fail, but the tree can still be saved and changed.
 func FuzzApply(f *testing.F) {
 	rng := newRand(f)
 	for _, b := range history(f, rng, 60).log {
@@ -64,7 +63,7 @@ func FuzzApply(f *testing.F) {
 		for _, c := range result.Changes {
 			w.Trigger(c)
 		}
-		// A tree that lost its root's children is still a tree; one that cannot be read back is not.
+		// A tree without its built-in nodes is accepted, but every tree must be readable after it is saved.
 		again := roundTrip(t, r.tree)
 		sameTree(t, again, r.tree)
 	})

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// The ids of the ip scheme: an address, in an ACL also a network such as 10.0.0.0/8. IPv6 as in ZooKeeper from
-// 3.9.4 on (ZOOKEEPER-4240); earlier ones refuse it.
+// An id of the ip scheme is an address, in an ACL also a network such as 10.0.0.0/8. IPv6 is accepted as in
+// ZooKeeper from 3.9.4 on (ZOOKEEPER-4240); earlier releases refuse it.
 
 func validIP(id string) bool {
 	_, _, ok := parseNetwork(id)
@@ -32,7 +32,7 @@ func matchIP(have, want string) bool {
 	return rest == 0 || (address[whole]^network[whole])>>(8-rest) == 0
 }
 
-// parseNetwork reads address[/bits]; without bits all of them count.
+// parseNetwork reads address[/bits]; without bits, all bits count.
 func parseNetwork(s string) (address []byte, bits int, ok bool) {
 	text, prefix, hasPrefix := strings.Cut(s, "/")
 	if address, ok = parseIP(text); !ok {
@@ -45,8 +45,8 @@ func parseNetwork(s string) (address []byte, bits int, ok bool) {
 	return address, bits, err == nil && 0 <= bits && bits <= 8*len(address)
 }
 
-// parseIP returns the 4 or 16 bytes of an address. It is not the net package's parser because it must accept
-// what Java's accepts, leading zeros for one, or servers would disagree about who may do what.
+// parseIP returns the 4 or 16 bytes of an address. It does not use net/netip, because it must accept what Java
+// accepts, such as leading zeros: otherwise servers would disagree about permissions.
 func parseIP(s string) ([]byte, bool) {
 	if strings.Contains(s, ":") {
 		return parseIPv6(s)

@@ -37,7 +37,7 @@ func javaLog(t *testing.T) (log [][]byte) {
 	return log
 }
 
-// javaSnapshotFile decodes a snapshot file and returns what its trailer says about the digest.
+// javaSnapshotFile decodes a snapshot file and returns the zxid and digest after its nodes.
 func javaSnapshotFile(t *testing.T, name string) (*Tree, wire.Zxid, wire.TxnDigest) {
 	t.Helper()
 	d := wire.NewDecoder(javaFile(t, name)[16:])
@@ -56,7 +56,7 @@ func javaSnapshotFile(t *testing.T, name string) (*Tree, wire.Zxid, wire.TxnDige
 	return tree, zxid, digest
 }
 
-// TestJavaLog: after every single transaction this tree has the digest that the Java leader expected.
+// After every transaction this tree has the digest that the Java leader expected.
 func TestJavaLog(t *testing.T) {
 	tree, digests := New(WithExtendedTypes(true)), 0
 	for _, b := range javaLog(t) {
@@ -82,7 +82,7 @@ func TestJavaLog(t *testing.T) {
 	sameTree(t, snapshot, tree)
 }
 
-// TestJavaFirstSnapshot: a new tree is the one that Java begins with.
+// A new tree equals the first one of a Java server.
 func TestJavaFirstSnapshot(t *testing.T) {
 	tree, zxid, _ := javaSnapshotFile(t, "snapshot.0")
 	if zxid != 0 {
@@ -97,7 +97,7 @@ func TestJavaFirstSnapshot(t *testing.T) {
 	}
 }
 
-// TestJavaDetails looks at what the digest does not cover.
+// TestJavaDetails compares what the digest does not cover.
 func TestJavaDetails(t *testing.T) {
 	tree, _, _ := javaSnapshotFile(t, "snapshot.19")
 	names := strings.Join(tree.Children("/app"), " ")

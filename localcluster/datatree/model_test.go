@@ -10,17 +10,17 @@ import (
 	"zkctl/probe/wire"
 )
 
-// model is a second, dumb state machine: it does requests on a map at once, without transactions, outstanding
-// changes or indexes. It knows no ACLs.
+// model is a second, simple state machine: it applies requests to a map at once, without transactions, outstanding
+// changes or indexes. It has no ACLs.
 type model struct{ nodes map[string]modelNode }
 
 type modelNode struct {
 	data     []byte
-	creates  int32 // of children, ever
+	creates  int32 // number of children ever created
 	deletes  int32
-	stat     wire.Stat // without what is counted
+	stat     wire.Stat // without the counted fields
 	special  string    // "", "session", "container", "ttl"
-	children int32     // of built-in nodes that no create counted
+	children int32     // built-in children, which creates does not count
 }
 
 func newModel() *model {
@@ -61,7 +61,7 @@ func fail(err wire.ErrCode) modelResult { return modelResult{err: err} }
 
 func (m *model) create(path string, data []byte, flags int32, kind string, at stamp) modelResult {
 	if flags == 2 || flags == 3 || flags == 6 {
-		// The parent may not be there; then the number does not matter.
+		// If the parent does not exist, the create fails and the number does not matter.
 		cut := strings.LastIndexByte(path, '/')
 		path += fmt.Sprintf("%010d", m.nodes[strings.TrimSuffix(path[:cut+1], "/")].creates)
 	}
@@ -159,7 +159,7 @@ func (m *model) change(path string, version int32, ofACL bool, f func(*modelNode
 	return modelResult{path: path, stat: m.visible(key(path))}
 }
 
-// multi does all operations or none.
+// multi applies all operations or none.
 func (m *model) multi(ops []wire.MultiOp, at stamp) []modelResult {
 	results := make([]modelResult, len(ops))
 	before := m.clone()
@@ -210,8 +210,8 @@ func (m *model) check(t *testing.T, tree *Tree) {
 	}
 }
 
-// TestModel runs random requests through a preparer that is a random number of transactions ahead of its tree,
-// and through the model, which is ahead of nothing.
+// TestModel runs random requests through a Preparer that is a random number of transactions ahead of its tree,
+// and through the model, and compares results and trees.
 func TestModel(t *testing.T) {
 	rng := newRand(t)
 	r, m := newRig(t), newModel()
@@ -221,7 +221,7 @@ func TestModel(t *testing.T) {
 	r.open(sessions[2])
 	traffic := traffic{rng: rng, sessions: sessions}
 
-	var expected [][]modelResult // of the transactions not yet applied
+	var expected [][]modelResult // results of the transactions not yet applied
 	apply := func(n int) {
 		for range n {
 			compareResults(t, r.apply(), expected[0])

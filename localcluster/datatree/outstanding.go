@@ -6,54 +6,53 @@ import (
 	"zkctl/probe/wire"
 )
 
-// outstanding is the tree as it will be when everything proposed has been applied: the committed tree below,
-// and over it the nodes that outstanding transactions change.
+// outstanding is the tree as it will be when everything proposed has been applied: the committed tree, and over
+// it the nodes that outstanding transactions change (ZooKeeper's outstandingChanges).
 //
-//	prepare --put--> [ changes, oldest first ]  --release(zxid)--> applied, the tree has them now
-//	                   newest per path: what get sees
+//	prepare --put--> [ changes, oldest first ]  --release(zxid)--> applied: the tree has them
+//	                   get sees the newest per path
 //
-// A leader pipelines: the next request is prepared long before the last one is committed, and must be judged
-// as if it were. ZooKeeper calls the entries change records. Preparing costs O(1) per node touched, however
-// many transactions are outstanding.
+// A leader pipelines: it prepares a request long before the last one is committed, and must decide it as if that
+// had been applied. Preparing costs O(1) per node touched, however many transactions are outstanding.
 type outstanding struct {
 	tree   *Tree
-	newest map[string]pending // path -> its newest version
-	owned  map[int64]pathSet  // session -> paths in newest whose node is its ephemeral
+	newest map[string]changeRecord // path -> its newest version
+	owned  map[int64]pathSet       // session -> paths in newest whose node is its ephemeral
 	// queue has an entry per put; those before head are released. Zxids do not fall.
-	queue []change
+	queue []queuedChange
 	head  int
-	// digest is the tree's digest after everything outstanding; meaningless when nothing is.
+	// digest is the tree's digest after everything outstanding; undefined when nothing is.
 	digest uint64
 	hash   hasher
 
-	// Of the transaction being prepared.
+	// These belong to the transaction being prepared.
 	undo       []undo
 	undoDigest uint64
 }
 
-// pending is a version of a node that is not in the tree yet.
-type pending struct {
+// changeRecord is a version of a node that is not in the tree yet (ZooKeeper's ChangeRecord).
+type changeRecord struct {
 	zxid wire.Zxid
 	node *znode // nil: deleted
 }
 
-type change struct {
+type queuedChange struct {
 	zxid wire.Zxid
 	path string
 }
 
-// undo says what newest held for a path before a put.
+// undo is the entry of newest for a path before a put.
 type undo struct {
 	path string
-	was  pending
+	was  changeRecord
 	had  bool
 }
 
 func newOutstanding(t *Tree) *outstanding {
-	return &outstanding{tree: t, newest: make(map[string]pending), owned: make(map[int64]pathSet)}
+	return &outstanding{tree: t, newest: make(map[string]changeRecord), owned: make(map[int64]pathSet)}
 }
 
-// begin starts a transaction: a later rollback returns to this point.
+// begin starts a transaction, to which rollback returns.
 func (o *outstanding) begin() {
 	o.undo = o.undo[:0]
 	if o.head == len(o.queue) {
@@ -62,7 +61,7 @@ func (o *outstanding) begin() {
 	o.undoDigest = o.digest
 }
 
-// rollback takes back every put since begin.
+// rollback undoes every put since begin.
 func (o *outstanding) rollback() {
 	for _, u := range slices.Backward(o.undo) {
 		o.set(u.path, u.was, u.had)
@@ -90,12 +89,12 @@ func (o *outstanding) put(key string, n *znode, zxid wire.Zxid) {
 	}
 	was, had := o.newest[key]
 	o.undo = append(o.undo, undo{key, was, had})
-	o.queue = append(o.queue, change{zxid, key})
-	o.set(key, pending{zxid, n}, true)
+	o.queue = append(o.queue, queuedChange{zxid, key})
+	o.set(key, changeRecord{zxid, n}, true)
 }
 
 // set changes newest, and owned with it.
-func (o *outstanding) set(key string, p pending, present bool) {
+func (o *outstanding) set(key string, p changeRecord, present bool) {
 	if session, ok := o.session(o.newest[key].node); ok {
 		delete(o.owned[session], key)
 		if len(o.owned[session]) == 0 {
@@ -124,23 +123,23 @@ func (o *outstanding) session(n *znode) (int64, bool) {
 	return owner, ownerKind(owner, o.tree.extended) == OwnerSession
 }
 
-// release forgets the changes of transactions up to zxid, which the tree has now.
+// release drops the changes of transactions up to zxid, which the tree has now.
 func (o *outstanding) release(zxid wire.Zxid) {
 	for o.head < len(o.queue) && o.queue[o.head].zxid <= zxid {
 		c := o.queue[o.head]
-		o.queue[o.head] = change{}
+		o.queue[o.head] = queuedChange{}
 		o.head++
 		if p, ok := o.newest[c.path]; ok && p.zxid <= zxid {
-			o.set(c.path, pending{}, false)
+			o.set(c.path, changeRecord{}, false)
 		}
 	}
-	if o.head > len(o.queue)/2 { // each entry is moved at most once per halving: O(1) amortised
+	if o.head > len(o.queue)/2 { // each entry is moved at most once per halving: O(1) amortized
 		o.queue = slices.Delete(o.queue, 0, o.head)
 		o.head = 0
 	}
 }
 
-// ephemerals lists the nodes that will be the session's, in order.
+// ephemerals lists the nodes that the session will have, in order.
 func (o *outstanding) ephemerals(session int64) []string {
 	var paths []string
 	for path := range o.tree.ephemerals[session] {

@@ -2,9 +2,9 @@ package datatree
 
 import "math"
 
-// OwnerKind says what a znode's ephemeralOwner field means. ZooKeeper packs three unrelated ideas into
-// that one number: which session keeps an ephemeral node alive, that a node is a container, and how long
-// a TTL node may idle.
+// OwnerKind says what a znode's ephemeralOwner field means (EphemeralType). ZooKeeper stores three unrelated
+// things in that number: which session owns an ephemeral node, that a node is a container, and how long a TTL
+// node may be idle.
 type OwnerKind int
 
 const (
@@ -12,9 +12,9 @@ const (
 	OwnerNone OwnerKind = iota
 	// OwnerSession is an ephemeral node: ephemeralOwner is the session that created it.
 	OwnerSession
-	// OwnerContainer is a container, reaped once it has lost its last child.
+	// OwnerContainer is a container, deleted once it has lost its last child.
 	OwnerContainer
-	// OwnerTTL is a node reaped when it is childless and unmodified for its time to live.
+	// OwnerTTL is a node deleted when it has no children and was not modified for its time to live.
 	OwnerTTL
 )
 
@@ -48,9 +48,8 @@ const (
 	maxTTL          int64  = 1<<40 - 1
 )
 
-// ownerKind classifies a stored ephemeralOwner. TTL owners are recognised only when extended types are
-// on; without them the same bits are a (strange) session id, exactly as ZooKeeper reads them, which is why
-// that switch must agree across an ensemble.
+// ownerKind classifies a stored ephemeralOwner. TTL owners are recognized only if extended types are on; without
+// them the same bits are a session id, as in ZooKeeper, so that setting must agree across an ensemble.
 func ownerKind(owner int64, extended bool) OwnerKind {
 	switch {
 	case owner == 0:

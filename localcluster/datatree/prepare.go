@@ -2,21 +2,21 @@ package datatree
 
 import "zkctl/probe/wire"
 
-// Request is a write on its way to become a transaction.
+// Request is a write that is to become a transaction.
 type Request struct {
-	Session int64 // 0 for what the server itself asks, such as the reaping of containers
+	Session int64 // 0 for the server's own requests, such as the removal of containers
 	Cxid    int32
 	Op      wire.OpCode
 	// Body is the request as the client encoded it. The transaction and the outstanding changes refer to parts
 	// of it: it must not change afterwards.
 	Body []byte
-	// Auth is every identity of the connection, ("ip", address) included.
+	// Auth holds every identity of the connection, including ("ip", address).
 	Auth []wire.ID
-	// Owner is the connection that the session is served by; see Sessions.Check.
+	// Owner is the connection through which the session is served; see Sessions.Check.
 	Owner int64
 }
 
-// SessionChecker is what a Preparer asks about sessions. *Sessions is one.
+// SessionChecker is what a Preparer needs of the session tracker. *Sessions is one.
 type SessionChecker interface {
 	// Check reports whether the session may write through this owner.
 	Check(session, owner int64) wire.ErrCode
@@ -26,24 +26,23 @@ type SessionChecker interface {
 
 // PreparerOptions are a leader's settings.
 type PreparerOptions struct {
-	// Sessions is asked before each operation of a session. Nil: every session is good.
+	// Sessions checks the session of each operation. Nil: no session is checked.
 	Sessions SessionChecker
 	// SkipACL is ZooKeeper's skipACL=yes.
 	SkipACL bool
 }
 
-// Preparer turns requests into transactions; only a leader or a standalone server has one. It judges each
-// request against the tree as it will be after all transactions prepared before.
+// Preparer turns requests into transactions (PrepRequestProcessor); only a leader or a standalone server has one.
+// It checks each request against the tree as it will be after all transactions prepared before.
 //
-// Preparer and Tree move in step. Every transaction that Prepare returns must be proposed, in that order;
-// when one has been applied to the tree, Applied must follow before the next Prepare. When the leadership ends
-// the proposals may be lost: Reset.
+// Every transaction that Prepare returns must be proposed, in that order; when one has been applied to the tree,
+// Applied must be called before the next Prepare. When the leadership ends, the proposals may be lost: call Reset.
 type Preparer struct {
 	tree    *Tree
 	options PreparerOptions
 	out     *outstanding
 
-	// Of the request being prepared.
+	// These belong to the request being prepared.
 	request *Request
 	caller  Caller
 	at      stamp
@@ -54,19 +53,18 @@ func NewPreparer(t *Tree, options PreparerOptions) *Preparer {
 	return &Preparer{tree: t, options: options, out: newOutstanding(t)}
 }
 
-// Applied says that the tree has the effects of every transaction up to zxid, so they are outstanding no
-// longer.
+// Applied reports that the tree has the effects of every transaction up to zxid: they are no longer outstanding.
 func (p *Preparer) Applied(zxid wire.Zxid) { p.out.release(zxid) }
 
 // Outstanding is the number of node changes that are proposed and not yet applied.
 func (p *Preparer) Outstanding() int { return p.out.len() }
 
-// Reset forgets what is outstanding, for a new leadership that begins on top of t.
+// Reset drops the outstanding changes, for a new leadership that begins on top of t.
 func (p *Preparer) Reset(t *Tree) { p.tree, p.out = t, newOutstanding(t) }
 
-// Prepare decides a request. The transaction takes zxid and the wall-clock time in milliseconds whether it
-// succeeds or not: a write that fails is a transaction of type OpError (or, of a multi, one whose operations
-// are all OpError) and is replicated like any other, so that its reply has a place in the total order.
+// Prepare decides a request and returns its transaction, with zxid and the wall-clock time in milliseconds. A
+// write that fails is a transaction of type OpError (a multi: one whose operations are all OpError). It is
+// replicated like any other, so that its reply has a place in the total order.
 func (p *Preparer) Prepare(q Request, zxid wire.Zxid, millis int64) *wire.Txn {
 	p.request = &q
 	p.caller = Caller{IDs: q.Auth, SkipACL: p.options.SkipACL}
@@ -115,11 +113,11 @@ func (p *Preparer) decide() (wire.Record, wire.ErrCode) {
 	case *wire.ReconfigRequest:
 		return nil, wire.ErrReconfigDisabled
 	}
-	return p.one(p.request.Op, body)
+	return p.decideOne(p.request.Op, body)
 }
 
-// one applies the rules to a request that may stand alone or in a multi.
-func (p *Preparer) one(op wire.OpCode, body wire.Record) (wire.Record, wire.ErrCode) {
+// decideOne applies the rules to a request that is allowed alone and in a multi.
+func (p *Preparer) decideOne(op wire.OpCode, body wire.Record) (wire.Record, wire.ErrCode) {
 	switch b := body.(type) {
 	case *wire.CreateRequest:
 		return p.create(creation{op, b.Path, b.Data, b.ACL, b.Flags, 0})
@@ -137,8 +135,8 @@ func (p *Preparer) one(op wire.OpCode, body wire.Record) (wire.Record, wire.ErrC
 	return nil, wire.ErrMarshalling
 }
 
-// multi prepares all operations or none. All share one zxid. The first that fails takes back those before it,
-// and each of the others becomes an error too.
+// multi prepares all operations or none. All share one zxid. If one fails, the ones before it are rolled back,
+// and every operation becomes an error.
 func (p *Preparer) multi(m *wire.MultiRequest) (wire.Record, wire.ErrCode) {
 	for _, op := range m.Ops {
 		if _, ok := kindInMulti(op); !ok || op.Null {
@@ -148,7 +146,7 @@ func (p *Preparer) multi(m *wire.MultiRequest) (wire.Record, wire.ErrCode) {
 	subs := make([]wire.SubTxn, 0, len(m.Ops))
 	for i, op := range m.Ops {
 		kind, _ := kindInMulti(op)
-		body, code := p.one(kind, op.Request)
+		body, code := p.decideOne(kind, op.Request)
 		if code != wire.OK {
 			p.out.rollback()
 			return failedMulti(len(m.Ops), i, code), wire.OK
@@ -158,13 +156,13 @@ func (p *Preparer) multi(m *wire.MultiRequest) (wire.Record, wire.ErrCode) {
 	return &wire.MultiTxn{Txns: subs}, wire.OK
 }
 
-// kindInMulti is what an operation of a multi asks for, and whether it may stand there at all: reads have
-// multiRead, and the other writes are not allowed inside a multi.
+// kindInMulti returns which write an operation of a multi is. ok is false if it is not allowed inside a multi:
+// reads have multiRead, and the other writes are refused.
 //
-// Java makes creates anew from their flags when it reads a multi (Op.create), and those decide what is made,
-// where outside a multi the operation does: flags 4 make a container of any create, and a createTTL whose flags
-// name no TTL node makes an ordinary one. Flags of a TTL node in a create, which has no TTL to go with them, and
-// flags that do not exist make the whole multi unreadable.
+// When Java reads a multi, it builds each create from its flags (Op.create): the flags decide which kind of node
+// is made, while outside a multi the operation does. Flags 4 make a container of any create, and a createTTL
+// whose flags name no TTL node makes an ordinary node. A create with the flags of a TTL node, for which it has no
+// TTL, and flags that do not exist make the whole multi unreadable.
 func kindInMulti(op wire.MultiOp) (kind wire.OpCode, ok bool) {
 	switch r := op.Request.(type) {
 	case *wire.CreateRequest:
@@ -188,9 +186,9 @@ func kindInMulti(op wire.MultiOp) (kind wire.OpCode, ok bool) {
 	return 0, false
 }
 
-// subType is the type that an operation has in a MultiTxn. A create2 goes as a create: ZooKeeper 3.8.0 and
-// 3.8.1 skip sub-transactions of type create2 silently and diverge (ZOOKEEPER-4026). The reply can tell them
-// apart without it.
+// subType is the type that an operation has in a MultiTxn. A create2 is written as a create: ZooKeeper 3.8.0 and
+// 3.8.1 skip sub-transactions of type create2 silently and diverge (ZOOKEEPER-4026). Respond takes the difference
+// from the request.
 func subType(op wire.OpCode) wire.OpCode {
 	if op == wire.OpCreate2 {
 		return wire.OpCreate
@@ -198,7 +196,7 @@ func subType(op wire.OpCode) wire.OpCode {
 	return op
 }
 
-// failedMulti is the transaction of a multi of n operations of which number culprit failed.
+// failedMulti is the transaction of a multi of n operations in which number culprit failed.
 func failedMulti(n, culprit int, code wire.ErrCode) *wire.MultiTxn {
 	subs := make([]wire.SubTxn, n)
 	for i := range subs {

@@ -21,12 +21,12 @@ func TestExtendedTypesOff(t *testing.T) {
 }
 
 func TestSkipACL(t *testing.T) {
-	r := newWorld(t)
+	r := newPopulatedRig(t)
 	r.prep = NewPreparer(r.tree, PreparerOptions{SkipACL: true})
 	if result := r.do(r.request(rigSession, wire.OpDelete, deleteRequest("/closed/child"))); result.Err != wire.OK {
 		t.Errorf("delete with skipACL: %v", result.Err)
 	}
-	// Skipping the check is not skipping the rules for what may be stored.
+	// skipACL skips permission checks, but not the rules for ACLs that may be stored.
 	if result := r.do(r.request(rigSession, wire.OpSetACL, &wire.SetACLRequest{Path: "/v1", ACL: badACL, Version: -1})); result.Err != wire.ErrInvalidACL {
 		t.Errorf("setACL of nonsense with skipACL: %v, want %v", result.Err, wire.ErrInvalidACL)
 	}
@@ -42,7 +42,7 @@ func TestSessionChecks(t *testing.T) {
 		{wire.OpSetACL, &wire.SetACLRequest{Path: "/v1", ACL: open, Version: -1}},
 	}
 	for _, w := range writes {
-		r := newWorld(t)
+		r := newPopulatedRig(t)
 		q := r.request(rigSession, w.op, w.body)
 		q.Owner++
 		if got := r.do(q).Err; got != wire.ErrSessionMoved {
@@ -58,8 +58,8 @@ func TestSessionChecks(t *testing.T) {
 			t.Errorf("%s behind closeSession: %v", w.op, got)
 		}
 	}
-	// In a multi each operation is checked, and the whole answer is that the session has moved.
-	r := newWorld(t)
+	// In a multi each operation is checked, and the whole multi is answered by ErrSessionMoved.
+	r := newPopulatedRig(t)
 	multi := &wire.MultiRequest{Ops: []wire.MultiOp{{Op: wire.OpDelete, Request: deleteRequest("/v1")}}}
 	q := r.request(rigSession, wire.OpMulti, multi)
 	q.Owner++
@@ -81,7 +81,7 @@ func TestSessionChecks(t *testing.T) {
 }
 
 func TestFailedMulti(t *testing.T) {
-	r := newWorld(t)
+	r := newPopulatedRig(t)
 	multi := &wire.MultiRequest{Ops: []wire.MultiOp{
 		{Op: wire.OpCreate, Request: createRequest("/seq-", "", wire.FlagPersistentSequential)},
 		{Op: wire.OpSetData, Request: setRequest("/v1", "changed")},
@@ -109,16 +109,16 @@ func TestFailedMulti(t *testing.T) {
 	if answer.Err != wire.OK || !slices.Equal(codes, want) {
 		t.Errorf("header %v, results %v, want ok and %v", answer.Err, codes, want)
 	}
-	// It used up no sequence number.
+	// The failed multi used up no sequence number.
 	next := r.do(r.request(rigSession, wire.OpCreate, createRequest("/seq-", "", wire.FlagPersistentSequential)))
 	if next.Path != "/seq-0000000004" {
 		t.Errorf("the next sequential node is %s, want /seq-0000000004", next.Path)
 	}
 }
 
-// TestMultiRollsBackToOutstanding: what a failed multi takes back is its own, not what was outstanding before.
+// A failed multi rolls back its own changes, and none that were outstanding before.
 func TestMultiRollsBackToOutstanding(t *testing.T) {
-	r := newWorld(t)
+	r := newPopulatedRig(t)
 	r.prepare(r.request(rigSession, wire.OpSetData, setRequest("/v1", "2")))
 	r.prepare(r.request(rigSession, wire.OpDelete, deleteRequest("/open/child")))
 	r.prepare(r.request(rigSession, wire.OpMulti, &wire.MultiRequest{Ops: []wire.MultiOp{
@@ -135,9 +135,9 @@ func TestMultiRollsBackToOutstanding(t *testing.T) {
 	}
 }
 
-// TestMultiReplicatesNoCreate2: ZooKeeper 3.8.0 skips it. The reply still has the stat.
+// A multi replicates no create2, which ZooKeeper 3.8.0 skips. The reply still has the stat.
 func TestMultiReplicatesNoCreate2(t *testing.T) {
-	r := newWorld(t)
+	r := newPopulatedRig(t)
 	q := r.request(rigSession, wire.OpMulti, &wire.MultiRequest{Ops: []wire.MultiOp{
 		{Op: wire.OpCreate2, Request: createRequest("/two", "ab", 0)},
 		{Op: wire.OpCreate, Request: createRequest("/one", "", 0)},
@@ -165,7 +165,7 @@ func TestSequenceNumbers(t *testing.T) {
 		r.prepare(r.request(rigSession, wire.OpCreate, createRequest("/q/n-", "", wire.FlagPersistentSequential)))
 		return unmarshal(t, r.log[len(r.log)-1]).Body.(*wire.CreateTxn).Path
 	}
-	// They count on before anything is applied, count children of any kind, and deletions not at all.
+	// Sequence numbers rise before anything is applied; they count children of any kind, and no deletes.
 	got := []string{sequential(), sequential()}
 	r.prepare(r.request(rigSession, wire.OpCreate, createRequest("/q/plain", "", 0)))
 	r.prepare(r.request(rigSession, wire.OpCreate, createRequest("/q/plain", "", 0))) // fails: does not count
@@ -177,15 +177,15 @@ func TestSequenceNumbers(t *testing.T) {
 	for r.applied < len(r.log) {
 		r.apply()
 	}
-	// A new leader goes on where the old one was.
+	// A new leader continues with the next number.
 	r.prep.Reset(roundTrip(t, r.tree))
 	if next := sequential(); next != "/q/n-0000000004" {
 		t.Errorf("after a failover %s, want /q/n-0000000004", next)
 	}
 }
 
-// TestSequenceOverflow: the number is a signed 32-bit one. After the last, creates fail as they do in ZooKeeper,
-// whose rule for replay lets the parent's cversion never fall.
+// The sequence number has 32 bits and a sign. After the last number, creates fail as they do in ZooKeeper, whose
+// rule for replay never lowers the parent's cversion.
 func TestSequenceOverflow(t *testing.T) {
 	r := newRig(t)
 	r.create("/q", "")
@@ -231,7 +231,7 @@ func TestCloseSessionListsOutstanding(t *testing.T) {
 	if got := txn.Body.(*wire.CloseSessionTxn).Paths; !slices.Equal(got, want) {
 		t.Errorf("closeSession deletes %q, want %q", got, want)
 	}
-	// Closing it is outstanding now: its nodes are gone for the next request.
+	// The close is outstanding: for the next request the session's nodes do not exist.
 	r.prepare(ephemeral(other, "/committed"))
 	var last Result
 	for r.applied < len(r.log) {
@@ -248,7 +248,7 @@ func TestCloseSessionListsOutstanding(t *testing.T) {
 	}
 }
 
-// TestOutstandingIsReleased: preparing does not get slower with what has been prepared, because nothing stays.
+// Applied releases every outstanding change, so that Prepare does not get slower over time.
 func TestOutstandingIsReleased(t *testing.T) {
 	r := newRig(t)
 	r.create("/a", "")

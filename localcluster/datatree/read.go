@@ -7,12 +7,12 @@ import (
 	"zkctl/probe/wire"
 )
 
-// Reads are answered by any server from its own tree, without the leader: they may be behind, but never go
-// backwards on one connection. None of these functions changes anything. Data in the answers belongs to the
-// tree and must not be changed.
+// Any server answers reads from its own tree, without the leader: they may be behind, but never go backwards on
+// one connection. None of these functions changes anything. Data in the answers belongs to the tree and must not
+// be changed.
 
-// Exists answers exists. Permission is needed for a node that is there (since ZooKeeper 3.8.4, ZOOKEEPER-2590),
-// and none to learn that it is not.
+// Exists answers exists. It needs READ permission on an existing node (since ZooKeeper 3.8.4, ZOOKEEPER-2590), and
+// none if there is no node.
 func (t *Tree) Exists(path string, c Caller) (wire.StatResponse, wire.ErrCode) {
 	if strings.IndexByte(path, 0) >= 0 {
 		return wire.StatResponse{}, wire.ErrBadArguments
@@ -33,8 +33,7 @@ func (t *Tree) GetData(path string, c Caller) (wire.DataResponse, wire.ErrCode) 
 	return wire.DataResponse{Data: n.data, Stat: n.visible(t.extended)}, wire.OK
 }
 
-// GetChildren answers getChildren and getChildren2. The order, by name, is a courtesy: the protocol promises
-// none.
+// GetChildren answers getChildren and getChildren2. The names are sorted, although the protocol promises no order.
 func (t *Tree) GetChildren(path string, c Caller) (wire.Children2Response, wire.ErrCode) {
 	n, code := t.readable(path, wire.PermRead, c)
 	if code != wire.OK {
@@ -77,7 +76,7 @@ func (t *Tree) descendants(n *znode) int32 {
 }
 
 // GetEphemerals answers getEphemerals: a session's own ephemeral nodes whose path begins with prefix; "" and
-// "/" are all of them. No permission is needed to hear of what one created.
+// "/" mean all of them. A session needs no permission to list its own nodes.
 func (t *Tree) GetEphemerals(session int64, prefix string) wire.ChildrenResponse {
 	paths := t.Ephemerals(session)
 	if trimmed := strings.TrimSpace(prefix); trimmed != "" && trimmed != "/" {
@@ -92,12 +91,12 @@ func (t *Tree) GetEphemerals(session int64, prefix string) wire.ChildrenResponse
 	return wire.ChildrenResponse{Children: paths}
 }
 
-// MultiRead answers multiRead. Unlike in a multi, one operation's error is only its own. The watch flags of the
-// reads are no request: Java drops them when it makes operations of a multi. More than maxMultiRead is not
-// answered.
+// MultiRead answers multiRead. Unlike in a multi, one operation's error does not affect the others. The watch
+// flags of the reads are ignored: Java drops them when it reads a multi. An answer larger than maxMultiRead is
+// refused.
 //
-// A request of writes, or with a null path, fails as a whole; Java has begun its answer by then, and sends what
-// it has. Reads and writes mixed it cannot even read.
+// A request of writes, or with a null path, fails as a whole; Java has begun its answer by then, and sends that
+// part. Java cannot read a request that mixes reads and writes.
 func (t *Tree) MultiRead(m *wire.MultiRequest, c Caller) (wire.MultiResponse, wire.ErrCode) {
 	r := wire.MultiResponse{Results: make([]wire.MultiResult, 0, len(m.Ops))}
 	if mixed(m) {
@@ -132,7 +131,7 @@ func (t *Tree) MultiRead(m *wire.MultiRequest, c Caller) (wire.MultiResponse, wi
 	return r, wire.OK
 }
 
-// mixed tells a multi of reads and writes.
+// mixed reports whether a multi has both reads and writes.
 func mixed(m *wire.MultiRequest) bool {
 	reads := 0
 	for _, op := range m.Ops {
@@ -155,9 +154,9 @@ func (t *Tree) readable(path string, perm wire.Perm, c Caller) (*znode, wire.Err
 	return n, wire.OK
 }
 
-// Reapable lists, in order, the containers and TTL nodes that a leader should ask to be deleted, by op
-// deleteContainer, at this wall-clock time in milliseconds. A container qualifies when it has lost all its
-// children, or has never had one for longer than neverUsed milliseconds (0: keep it).
+// Reapable lists, in order, the containers and TTL nodes that a leader should delete, by op deleteContainer, at
+// this wall-clock time in milliseconds. A container qualifies if it has lost all its children, or has never had
+// one for longer than neverUsed milliseconds (0: keep it).
 func (t *Tree) Reapable(millis, neverUsed int64) []string {
 	var paths []string
 	for path := range t.containers {

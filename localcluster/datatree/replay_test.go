@@ -9,7 +9,7 @@ import (
 	"zkctl/probe/wire"
 )
 
-// history is what a tree went through under random traffic.
+// history returns a tree after random traffic, with its log.
 func history(t testing.TB, rng *rand.Rand, n int) *rig {
 	r := newRig(t)
 	sessions := []int64{rigSession, rigSession + 1, rigSession + 2}
@@ -35,7 +35,7 @@ func TestReplayTwiceGivesTheSameTree(t *testing.T) {
 	}
 }
 
-// TestReplayOntoItself: a leader may send a snapshot and then proposals that it includes already.
+// A leader may send a snapshot and then proposals that the snapshot includes.
 func TestReplayOntoItself(t *testing.T) {
 	rng := newRand(t)
 	r := history(t, rng, 1000)
@@ -52,12 +52,12 @@ func TestReplayOntoItself(t *testing.T) {
 	}
 }
 
-// javaSnapshot writes a snapshot as Java does: sessions, then the ACL table, then node after node from the
-// root down, each as it is when its turn comes, while the tree changes in between.
+// javaSnapshot writes a snapshot as Java does: sessions, then the ACL table, then each node from the root down as
+// it is at that moment, while the tree changes in between.
 type javaSnapshot struct {
 	wire.Encoder
 	tree *Tree
-	step func() // lets the tree change
+	step func() // changes the tree
 }
 
 func (j *javaSnapshot) write() []byte {
@@ -66,7 +66,7 @@ func (j *javaSnapshot) write() []byte {
 	if err := s.Encode(&head); err != nil {
 		panic(err)
 	}
-	// Everything up to the nodes is what the exact snapshot has, written some time before them.
+	// Sessions and ACLs are those of an exact snapshot, written some time before the nodes.
 	d := wire.NewDecoder(head.Bytes())
 	for range d.Int32() {
 		d.Int64()
@@ -98,8 +98,8 @@ func (j *javaSnapshot) node(path string) {
 	}
 }
 
-// TestFuzzySnapshot: a snapshot written while the tree changed, and then the log from the moment on at which
-// writing began, must give the tree that the log alone gives.
+// A snapshot that was written while the tree changed, and the log from the transaction at which writing began,
+// give the same tree as the whole log.
 func TestFuzzySnapshot(t *testing.T) {
 	rng := newRand(t)
 	for range 60 {
@@ -120,7 +120,7 @@ func TestFuzzySnapshot(t *testing.T) {
 			t.Fatal(err)
 		}
 		restored.SetLastZxid(wire.Zxid(begin))
-		end := wire.Zxid(next) // when writing ended; the file says so, and with which digest
+		end := wire.Zxid(next) // the zxid at which writing ended, which the file records with its digest
 		digest := live.Digest()
 		restored.AwaitDigest(end, &digest)
 		for _, b := range whole.log[begin:] {
@@ -157,7 +157,7 @@ func TestDivergenceIsReported(t *testing.T) {
 		t.Errorf("diverged %v, want %v", diverged, want)
 	}
 
-	// While a fuzzy snapshot is caught up with nobody compares; at its end everybody does.
+	// No digest is compared until the fuzzy snapshot is exact; then both recorded digests are.
 	for _, c := range []struct {
 		name  string
 		until wire.Zxid
@@ -172,14 +172,14 @@ func TestDivergenceIsReported(t *testing.T) {
 		tree.AwaitDigest(c.until, &wire.TxnDigest{Version: wire.DigestVersion, Digest: c.value})
 		replay(t, tree, r.log[:1])
 		txn := unmarshal(t, r.log[1])
-		txn.Digest.Digest++ // the transaction's own does not matter until then
+		txn.Digest.Digest++ // the transaction's own digest is not compared before that
 		if result, _ := tree.Apply(txn); result.Diverged != c.want {
 			t.Errorf("%s: diverged %v, want %v", c.name, result.Diverged, c.want)
 		}
 	}
 }
 
-// TestOldLogs: what servers before 3.6 and 3.4 wrote.
+// TestOldLogs applies transactions as servers before 3.6 and 3.4 wrote them.
 func TestOldLogs(t *testing.T) {
 	tree := New()
 	header := func(z wire.Zxid, op wire.OpCode) wire.TxnHeader {
@@ -195,7 +195,7 @@ func TestOldLogs(t *testing.T) {
 	apply(&wire.Txn{Header: header(1, wire.OpCreate), Body: &wire.CreateTxn{Path: "/a", ParentCVersion: -1}})
 	apply(&wire.Txn{Header: header(2, wire.OpCreate), Body: &wire.CreateTxn{Path: "/e", Ephemeral: true, ParentCVersion: -1}})
 	if stat, _ := tree.Stat("/"); stat.Cversion != 2*2-3 || stat.Pzxid != 2 {
-		t.Errorf("parent's cversion unknown: root is %+v, want it counted on", stat)
+		t.Errorf("parent's cversion unknown: root is %+v, want it increased by one", stat)
 	}
 	closed := apply(&wire.Txn{Header: header(3, wire.OpCloseSession)}) // no list of paths
 	if len(closed.Changes) != 1 || closed.Changes[0].Path != "/e" {
@@ -203,8 +203,8 @@ func TestOldLogs(t *testing.T) {
 	}
 }
 
-// TestUnintelligibleTransactions: nothing is applied, and the caller hears that it must stop.
-func TestUnintelligibleTransactions(t *testing.T) {
+// Apply changes nothing for a transaction that it does not know, and returns an error.
+func TestUnknownTransactions(t *testing.T) {
 	good := wire.SubTxn{Type: wire.OpCreate, Data: wire.Marshal(&wire.CreateTxn{Path: "/a", ParentCVersion: 1})}
 	for name, txn := range map[string]*wire.Txn{
 		"unknown type":               {Header: wire.TxnHeader{Type: 77}},
@@ -228,8 +228,8 @@ func TestUnintelligibleTransactions(t *testing.T) {
 	}
 }
 
-// TestHopelessTransactions: what no leader would write is an error result, and leaves the tree whole.
-func TestHopelessTransactions(t *testing.T) {
+// A transaction that no leader writes gives an error result and leaves the tree consistent.
+func TestInapplicableTransactions(t *testing.T) {
 	create := func(path string) wire.Record { return &wire.CreateTxn{Path: path, ParentCVersion: 1} }
 	for _, c := range []struct {
 		body wire.Record
@@ -257,7 +257,7 @@ func TestHopelessTransactions(t *testing.T) {
 			t.Errorf("%s %+v: changed the tree", c.op, c.body)
 		}
 	}
-	// A node deleted with its children: nobody is left without a parent.
+	// A node is deleted with its children, so that no node is left without a parent.
 	r := newRig(t)
 	for _, path := range []string{"/a", "/a/b", "/a/b/c", "/a/d"} {
 		r.create(path, "")

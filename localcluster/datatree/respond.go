@@ -6,14 +6,15 @@ import (
 	"zkctl/probe/wire"
 )
 
-// Respond makes the reply to a write from what its transaction did. op and body are the request as the client
-// sent it: a transaction does not tell create2 from create inside a multi, but the reply must.
+// Respond makes the reply to a write from the result of its transaction (FinalRequestProcessor). op and body are
+// the request as the client sent it: the transaction of a multi does not tell create2 from create, but the reply
+// must.
 //
-// The answer's Err belongs into the reply's header. ErrSessionMoved means that the client has gone to another
-// server meanwhile: close this connection without a reply. The reply to createSession, a ConnectResponse, is
-// the caller's to make.
+// The answer's Err goes into the reply's header. ErrSessionMoved means that the session has moved to another
+// server meanwhile: close this connection without a reply. The caller makes the reply to createSession, a
+// ConnectResponse.
 func Respond(op wire.OpCode, body []byte, r *Result) Answer {
-	if r.moved() {
+	if r.sessionMoved() {
 		return Answer{Err: wire.ErrSessionMoved}
 	}
 	if r.Type == wire.OpError {
@@ -32,17 +33,16 @@ func Respond(op wire.OpCode, body []byte, r *Result) Answer {
 	return Answer{Err: r.Err}
 }
 
-// moved tells a request that the leader refused because its session had moved on. A
-// server knows the requests of its clients by their xids alone, and a client that
-// counts them from 1 on every connection may have sent this one elsewhere: so it
-// must be recognized before it is taken for an answer to what was asked here.
-func (r *Result) moved() bool {
+// sessionMoved reports whether the leader refused the request because its session had moved to another server.
+// A server finds the request of a transaction by its xid alone, and a client that counts xids from 1 on every
+// connection may have sent this one through another server: then it is no answer to the request of that xid here.
+func (r *Result) sessionMoved() bool {
 	return r.Err == wire.ErrSessionMoved || slices.ContainsFunc(r.Multi, func(sub Result) bool {
 		return sub.Err == wire.ErrSessionMoved
 	})
 }
 
-// respondMulti: the header of a multi's reply says OK even when the multi failed; the results say why.
+// respondMulti makes the reply to a multi. Its header says OK even if the multi failed; the results say why.
 func respondMulti(body []byte, r *Result) Answer {
 	var request wire.MultiRequest
 	if wire.Unmarshal(body, &request) != nil || len(request.Ops) != len(r.Multi) {

@@ -6,9 +6,9 @@ import (
 	"zkctl/probe/wire"
 )
 
-// What the leader refused because the session had moved on is nobody's answer,
-// whatever the request is that has the same xid.
-func TestRespondToWhatMoved(t *testing.T) {
+// A transaction that the leader refused because the session had moved answers no request here, whatever request has
+// the same xid.
+func TestRespondSessionMoved(t *testing.T) {
 	create := wire.Marshal(&wire.CreateRequest{Path: "/a", ACL: wire.OpenACL()})
 	two := wire.Marshal(&wire.MultiRequest{Ops: []wire.MultiOp{
 		{Op: wire.OpCreate, Request: &wire.CreateRequest{Path: "/a", ACL: wire.OpenACL()}},

@@ -13,7 +13,7 @@ import (
 
 var seedFlag = flag.Uint64("seed", 0, "seed of the random tests (0: a new one each time)")
 
-// newRand returns random numbers that a failed test can be repeated with.
+// newRand returns random numbers and logs their seed, so that a failed test can be repeated.
 func newRand(t testing.TB) *rand.Rand {
 	seed := *seedFlag
 	if seed == 0 {
@@ -23,8 +23,8 @@ func newRand(t testing.TB) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, seed))
 }
 
-// rig is a leader's state machine without the agreement in between: what is prepared is marshalled, as if it
-// had gone over the network, and applied when the test says so.
+// rig is a leader's state machine without Zab: what is prepared is marshalled, as for the network, and applied when
+// the test calls apply.
 type rig struct {
 	t        testing.TB
 	tree     *Tree
@@ -33,7 +33,7 @@ type rig struct {
 	zxid     wire.Zxid
 	millis   int64
 	log      [][]byte // every transaction, marshalled
-	applied  int      // how many of log the tree has
+	applied  int      // the number of them that the tree has
 }
 
 const (
@@ -62,7 +62,7 @@ func (r *rig) request(session int64, op wire.OpCode, body wire.Record) Request {
 	return q
 }
 
-// prepare makes the next transaction and does not apply it.
+// prepare makes the next transaction without applying it.
 func (r *rig) prepare(q Request) *wire.Txn {
 	r.t.Helper()
 	r.zxid++
@@ -111,7 +111,7 @@ func (r *rig) must(q Request) Result {
 	return result
 }
 
-// create makes a persistent node that anyone may use.
+// create makes a persistent node with an open ACL.
 func (r *rig) create(path, data string) Result {
 	r.t.Helper()
 	return r.must(r.request(rigSession, wire.OpCreate, createRequest(path, data, wire.FlagPersistent)))
@@ -138,7 +138,7 @@ func unmarshal(t testing.TB, b []byte) *wire.Txn {
 	return txn
 }
 
-// replay applies marshalled transactions, without looking at digests.
+// replay applies marshalled transactions without checking digests.
 func replay(t testing.TB, tree *Tree, log [][]byte) {
 	t.Helper()
 	for _, b := range log {
@@ -148,7 +148,7 @@ func replay(t testing.TB, tree *Tree, log [][]byte) {
 	}
 }
 
-// sameTree compares everything that two trees hold, ACLs and sessions included, which the digest is not about.
+// sameTree compares everything that two trees hold, including ACLs and sessions, which the digest does not cover.
 func sameTree(t testing.TB, got, want *Tree) {
 	t.Helper()
 	checkTree(t, got)
@@ -164,7 +164,7 @@ func sameTree(t testing.TB, got, want *Tree) {
 	}
 }
 
-// checkTree recomputes from the nodes everything that a tree keeps beside them.
+// checkTree recomputes from the nodes the indexes and counters of a tree.
 func checkTree(t testing.TB, tree *Tree) {
 	t.Helper()
 	fresh := emptyTree([]Option{WithExtendedTypes(tree.extended)})
@@ -207,7 +207,7 @@ func checkTree(t testing.TB, tree *Tree) {
 	}
 }
 
-// dump is a tree as text, by way of its public face only.
+// dump formats a tree as text, through its exported methods only.
 func dump(t *Tree) string {
 	var out string
 	var walk func(path string)

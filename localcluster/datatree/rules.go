@@ -7,9 +7,9 @@ import (
 	"zkctl/probe/wire"
 )
 
-// One function per kind of write. Each checks in ZooKeeper's order, because the first check that fails is the
-// error that clients see and some rely on, and then predicts the transaction's effect with the functions of
-// znode.go that Apply will use.
+// This file has one function per kind of write. Each checks in ZooKeeper's order, because clients see the error
+// of the first check that fails and some rely on it. It then predicts the transaction's effect with the functions
+// of znode.go that Apply uses, too.
 
 // creation is any of the four requests that create a node.
 type creation struct {
@@ -21,7 +21,7 @@ type creation struct {
 	ttl   int64
 }
 
-// mode takes the flags of a create apart; ok is false for flags that do not exist.
+// mode decodes the flags of a create (CreateMode); ok is false for flags that do not exist.
 func (c *creation) mode() (ephemeral, sequential, ttl, ok bool) {
 	switch c.flags {
 	case wire.FlagPersistent, wire.FlagContainer:
@@ -40,8 +40,8 @@ func (c *creation) mode() (ephemeral, sequential, ttl, ok bool) {
 	return false, false, false, false
 }
 
-// create checks: flags and TTL, session, shape of the path, ACL, parent, permission, and only then the path
-// in full, because only now it has its sequence number: "/a/" is a legal request for a sequential node.
+// create checks flags and TTL, session, parent path, ACL, parent, permission, and then the whole path, which has
+// its sequence number only by then: "/a/" is a legal request for a sequential node.
 func (p *Preparer) create(c creation) (wire.Record, wire.ErrCode) {
 	ephemeral, sequential, ttl, ok := c.mode()
 	switch {
@@ -72,8 +72,8 @@ func (p *Preparer) create(c creation) (wire.Record, wire.ErrCode) {
 	}
 	path := c.path
 	if sequential {
-		// The persisted cversion counts children ever created, and travels in transactions and snapshots. A
-		// counter of its own would start again after a failover.
+		// The persisted cversion counts the children ever created, and is in transactions and snapshots. A
+		// separate counter would start again after a failover.
 		path += fmt.Sprintf("%010d", parent.stat.Cversion)
 	}
 	if wire.ValidatePath(path) != nil {
@@ -86,11 +86,11 @@ func (p *Preparer) create(c creation) (wire.Record, wire.ErrCode) {
 		return nil, wire.ErrNoChildrenForEphemerals
 	}
 	c.path, c.acl = path, list
-	return p.created(c, ephemeral, parent), wire.OK
+	return p.predictCreate(c, ephemeral, parent), wire.OK
 }
 
-// created is the transaction of a create that passed.
-func (p *Preparer) created(c creation, ephemeral bool, parent *znode) wire.Record {
+// predictCreate returns the transaction of a create that passed every check, and records its effect.
+func (p *Preparer) predictCreate(c creation, ephemeral bool, parent *znode) wire.Record {
 	var (
 		txn      wire.Record
 		owner    int64
@@ -117,8 +117,8 @@ func (p *Preparer) created(c creation, ephemeral bool, parent *znode) wire.Recor
 	return txn
 }
 
-// parentOf is the key of a path's parent. It asks no more of the path than a slash and no NUL: what else is
-// wrong with it shows when the parent, or the node, is not found.
+// parentOf returns the key of a path's parent. The path must have a slash and no NUL; if it is wrong in any other
+// way, the parent or the node is not found.
 func parentOf(path string) (parent string, ok bool) {
 	cut := strings.LastIndexByte(path, '/')
 	if cut < 0 || strings.IndexByte(path, 0) >= 0 {
@@ -151,11 +151,11 @@ func (p *Preparer) delete(r *wire.DeleteRequest) (wire.Record, wire.ErrCode) {
 	case n.children > 0:
 		return nil, wire.ErrNotEmpty
 	}
-	p.deleted(n, parent)
+	p.predictDelete(n, parent)
 	return &wire.DeleteTxn{Path: r.Path}, wire.OK
 }
 
-func (p *Preparer) deleted(n, parent *znode) {
+func (p *Preparer) predictDelete(n, parent *znode) {
 	p.out.put(parent.path, p.out.hash.childDeleted(parent, true, p.at.zxid), p.at.zxid)
 	p.out.put(n.path, nil, p.at.zxid)
 }
@@ -173,8 +173,8 @@ func (p *Preparer) setData(r *wire.SetDataRequest) (wire.Record, wire.ErrCode) {
 	return &wire.SetDataTxn{Path: r.Path, Data: r.Data, Version: version}, wire.OK
 }
 
-// setACL fixes the ACL before it looks for the node, unlike the others: a bad ACL on a missing node is a bad
-// ACL.
+// setACL checks the ACL before it looks for the node, unlike the others: a bad ACL on a missing node is
+// ErrInvalidACL.
 func (p *Preparer) setACL(r *wire.SetACLRequest) (wire.Record, wire.ErrCode) {
 	if code := p.checkSession(); code != wire.OK {
 		return nil, code
@@ -198,7 +198,7 @@ func (p *Preparer) setACL(r *wire.SetACLRequest) (wire.Record, wire.ErrCode) {
 	return &wire.SetACLTxn{Path: r.Path, ACL: list, Version: version}, wire.OK
 }
 
-// check changes nothing, but fails the multi that it stands in.
+// check changes nothing; if it fails, its multi fails.
 func (p *Preparer) check(r *wire.CheckVersionRequest) (wire.Record, wire.ErrCode) {
 	n, code := p.target(r.Path, wire.PermRead)
 	if code != wire.OK {
@@ -210,8 +210,8 @@ func (p *Preparer) check(r *wire.CheckVersionRequest) (wire.Record, wire.ErrCode
 	return &wire.CheckVersionTxn{Path: r.Path, Version: nextVersion(n.stat.Version)}, wire.OK
 }
 
-// target finds the node that a request is about and checks, in order, the session, the path, that the node
-// exists and that the caller has the permission.
+// target finds the node of a request. It checks, in order, the session, the path, that the node exists, and that
+// the caller has the permission.
 func (p *Preparer) target(path string, perm wire.Perm) (*znode, wire.ErrCode) {
 	if code := p.checkSession(); code != wire.OK {
 		return nil, code
@@ -233,7 +233,7 @@ func versionMatches(current, expected int32) bool {
 	return expected == wire.AnyVersion || expected == current
 }
 
-// nextVersion skips -1, which as an expected version means "any" and could not be asked for (ZOOKEEPER-4743).
+// nextVersion skips -1: as an expected version, -1 means "any" (ZOOKEEPER-4743).
 func nextVersion(current int32) int32 {
 	if next := current + 1; next != -1 {
 		return next
@@ -241,8 +241,8 @@ func nextVersion(current int32) int32 {
 	return 0
 }
 
-// createSession states the session's timeout. The session's id was allocated, and the session handed to the
-// tracker, by the server that the client connected to, or here on its behalf.
+// createSession replicates the session's timeout. The server that the client connected to has allocated the id,
+// and the leader tracks the session already.
 func (p *Preparer) createSession() (wire.Record, wire.ErrCode) {
 	txn := new(wire.CreateSessionTxn)
 	if wire.Unmarshal(p.request.Body, txn) != nil {
@@ -251,14 +251,14 @@ func (p *Preparer) createSession() (wire.Record, wire.ErrCode) {
 	return txn, wire.OK
 }
 
-// closeSession lists what to delete: the session's ephemeral nodes, those still outstanding included. The
-// owner is not checked, because it is the leader itself that expires sessions; and a closing session's later
-// requests must fail, or they would create nodes that nobody deletes.
+// closeSession lists the nodes to delete: the session's ephemeral nodes, including outstanding ones. The owner is
+// not checked, because the leader itself expires sessions. Later requests of a closing session must fail: they
+// could create ephemeral nodes that would never be deleted.
 func (p *Preparer) closeSession() (wire.Record, wire.ErrCode) {
 	paths := p.out.ephemerals(p.request.Session)
 	for _, path := range paths {
 		n := p.out.get(path)
-		p.deleted(n, p.out.get(n.parent()))
+		p.predictDelete(n, p.out.get(n.parent()))
 	}
 	if p.options.Sessions != nil {
 		p.options.Sessions.MarkClosing(p.request.Session)
@@ -266,8 +266,8 @@ func (p *Preparer) closeSession() (wire.Record, wire.ErrCode) {
 	return &wire.CloseSessionTxn{Paths: paths}, wire.OK
 }
 
-// deleteContainer reaps a container or an idle TTL node, if it still qualifies now that its turn has come. It
-// is the server's own request, whose body is the bare path; clients may not send it.
+// deleteContainer deletes a container or an idle TTL node, if it still qualifies. It is the server's own request,
+// whose body is only the path; clients may not send it.
 func (p *Preparer) deleteContainer() (wire.Record, wire.ErrCode) {
 	path := string(p.request.Body)
 	parentKey, ok := parentOf(path)
@@ -285,11 +285,11 @@ func (p *Preparer) deleteContainer() (wire.Record, wire.ErrCode) {
 	case OwnerContainer:
 	case OwnerTTL:
 		if p.at.millis-n.stat.Mtime <= ownerTTL(owner) {
-			return nil, wire.ErrBadVersion // written to since
+			return nil, wire.ErrBadVersion // modified since Reapable listed it
 		}
 	default:
 		return nil, wire.ErrBadVersion
 	}
-	p.deleted(n, p.out.get(parentKey))
+	p.predictDelete(n, p.out.get(parentKey))
 	return &wire.DeleteTxn{Path: path}, wire.OK
 }

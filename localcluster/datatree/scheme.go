@@ -12,21 +12,21 @@ import (
 const (
 	digestScheme = "digest"
 	ipScheme     = "ip"
-	superScheme  = "super" // never in an ACL; whoever has it passes every check
+	superScheme  = "super" // never in an ACL; a caller that has it passes every check
 )
 
-// scheme is a way to say who somebody is.
+// scheme is a kind of identity (AuthenticationProvider).
 type scheme struct {
-	// proves: an id of this scheme identifies its bearer, so that "auth" in an ACL may mean it.
+	// proves says that an id of this scheme proves who the caller is, so that "auth" in an ACL includes it.
 	proves bool
-	// valid says which ids an ACL may name; nil: none, this server cannot authenticate anybody so.
+	// valid says which ids an ACL may name; nil: none, because this server cannot authenticate them.
 	valid func(id string) bool
-	// matches says whether a caller with id have is meant by an ACL that names want.
+	// matches says whether an ACL that names want applies to a caller with id have.
 	matches func(have, want string) bool
 }
 
-// schemeOf knows the schemes of a Java server with its default configuration. Identities of the two last come
-// only from Java servers that forward requests and have those providers configured.
+// schemeOf has the schemes of a Java server with its default configuration. Identities of the last two come only
+// from Java servers that forward requests and have those providers configured.
 func schemeOf(name string) (scheme, bool) {
 	switch name {
 	case digestScheme:
@@ -41,12 +41,12 @@ func schemeOf(name string) (scheme, bool) {
 
 func sameID(have, want string) bool { return have == want }
 
-// AddAuth is what an auth request does to a connection: it returns ids with the identity that scheme and data
-// prove added, or ErrAuthFailed, after which the connection is closed. ids itself is not changed, so requests
-// already queued keep the identities they came with.
+// AddAuth handles an auth request: it returns ids and the identity that scheme and data prove, or ErrAuthFailed,
+// after which the connection is closed. ids itself is not changed, so requests already queued keep the identities
+// that they came with.
 //
-// superDigest is the property zookeeper.DigestAuthenticationProvider.superDigest, "super:hash", or "": whoever
-// knows the password behind it passes every ACL.
+// superDigest is the property zookeeper.DigestAuthenticationProvider.superDigest, "super:hash", or "": a client
+// with its password passes every ACL.
 func AddAuth(ids []wire.ID, scheme string, data []byte, superDigest string) ([]wire.ID, wire.ErrCode) {
 	switch scheme {
 	case digestScheme:
@@ -71,7 +71,7 @@ func withID(ids []wire.ID, id wire.ID) []wire.ID {
 	return append(slices.Clip(ids), id)
 }
 
-// DigestID is the identity of whoever knows "user:password": its hash, which is what ACLs name.
+// DigestID is the identity of a client with "user:password": its hash, which ACLs name.
 func DigestID(userPassword string) wire.ID {
 	sum := sha1.Sum([]byte(userPassword))
 	return wire.ID{Scheme: digestScheme, ID: digestUser(userPassword) + ":" + base64.StdEncoding.EncodeToString(sum[:])}
@@ -82,13 +82,13 @@ func digestUser(id string) string {
 	return user
 }
 
-// validDigest wants two parts with a colon in between, counted as Java's String.split does: empty parts at the
-// end do not count, so "user:" is refused and "user:hash:" is not.
+// validDigest requires two parts with a colon between them, counted as Java's String.split counts: empty parts at
+// the end do not count, so "user:" is refused and "user:hash:" is not.
 func validDigest(id string) bool {
 	return strings.Count(strings.TrimRight(id, ":"), ":") == 1
 }
 
-// WhoAmI answers whoAmI: the caller's identities, of a digest only the user.
+// WhoAmI answers whoAmI: the caller's identities. A digest identity is shown as its user.
 func WhoAmI(ids []wire.ID) *wire.WhoAmIResponse {
 	r := &wire.WhoAmIResponse{Infos: make([]wire.ClientInfo, 0, len(ids))}
 	for _, id := range ids {

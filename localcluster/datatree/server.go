@@ -7,24 +7,22 @@ type Query struct {
 	Op      wire.OpCode
 	Body    []byte
 	Session int64
-	Watcher int64 // the connection, as Watches know it
+	Watcher int64 // the connection's number in Watches
 	Caller  Caller
 }
 
 // Answer is the reply to a Query.
 type Answer struct {
 	Err wire.ErrCode
-	// Body follows the reply's header; nil for operations that are answered by the header alone. Of errors only
-	// those of a multi can have one, and then it says nothing that the header does not.
+	// Body follows the reply's header; nil for operations that are answered by the header alone. Among errors
+	// only those of a multi can have one, which tells no more than the header does.
 	Body wire.Record
-	// Missed are events that must be sent before the reply, to the watcher who asked. Of setWatches only.
+	// Missed holds the events of a setWatches, which must be sent to the watcher before the reply.
 	Missed []Notification
 }
 
-// Read answers any operation that needs neither the leader nor a transaction, and sets the watch that comes
-// with it. known is false for operations that are none of these (writes, sync, ping, auth, sasl).
-//
-// It changes w, not t.
+// Read answers an operation that needs neither the leader nor a transaction, and sets the watch that it asks
+// for. known is false for all other operations (writes, sync, ping, auth, sasl). Read changes w, not t.
 func Read(t *Tree, w *Watches, q Query) (a Answer, known bool) {
 	switch q.Op {
 	case wire.OpExists, wire.OpGetData, wire.OpGetChildren, wire.OpGetChildren2, wire.OpGetACL,
@@ -49,7 +47,7 @@ func Read(t *Tree, w *Watches, q Query) (a Answer, known bool) {
 			a.Body = nil
 		}
 	case *wire.SetWatches:
-		a.Missed = w.Restore(t, b, q.Watcher)
+		a.Missed = w.SetWatches(t, b, q.Watcher)
 	case *wire.AddWatchRequest:
 		if !w.Add(b.Path, q.Watcher, b.Mode) {
 			return Answer{Err: wire.ErrMarshalling}, true
@@ -63,8 +61,8 @@ func Read(t *Tree, w *Watches, q Query) (a Answer, known bool) {
 	return a, true
 }
 
-// readNode answers the reads that can leave a watch. A watch needs a node that is there and may be read, except
-// that exists waits for a missing one to be created.
+// readNode answers the reads that can set a watch. A watch is set only on a node that exists and may be read,
+// except that exists also watches for the creation of a missing node.
 func readNode(t *Tree, w *Watches, q Query, b *wire.PathWatchRequest) (a Answer) {
 	watch := w.Data
 	switch q.Op {
@@ -103,7 +101,7 @@ func readPath(t *Tree, q Query, path string) Answer {
 
 func watchRemoval(w *Watches, q Query, b *wire.WatchRemoval) wire.ErrCode {
 	if b.Type < wire.WatcherChildren || b.Type > wire.WatcherPersistentRecursive {
-		return wire.ErrMarshalling // Java fails to make an enum of it while it reads the request
+		return wire.ErrMarshalling // Java has no enum value for it and cannot read the request
 	}
 	found := false
 	if q.Op == wire.OpCheckWatches {
@@ -117,7 +115,7 @@ func watchRemoval(w *Watches, q Query, b *wire.WatchRemoval) wire.ErrCode {
 	return wire.OK
 }
 
-// answer is a body, or an error without one.
+// answer returns an Answer with the body, or with the error and no body.
 func answer(body wire.Record, code wire.ErrCode) Answer {
 	if code != wire.OK {
 		return Answer{Err: code}

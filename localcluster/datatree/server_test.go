@@ -8,9 +8,9 @@ import (
 	"zkctl/probe/wire"
 )
 
-// readWorld is newWorld with the root's aliases and some watches to check and remove.
-func readWorld(t *testing.T) (*rig, *Watches) {
-	r, w := newWorld(t), NewWatches()
+// newReadRig returns newPopulatedRig with one watch to check and remove.
+func newReadRig(t *testing.T) (*rig, *Watches) {
+	r, w := newPopulatedRig(t), NewWatches()
 	w.Data("/open", 1)
 	return r, w
 }
@@ -22,7 +22,7 @@ func TestReadErrors(t *testing.T) {
 		op   wire.OpCode
 		body wire.Record
 		want wire.ErrCode
-		set  int // watches that it leaves, beside the one that was there
+		set  int // number of watches that it adds
 	}{
 		{wire.OpExists, watch("/v1"), wire.OK, 1},
 		{wire.OpExists, watch("/none"), wire.ErrNoNode, 1},
@@ -61,7 +61,7 @@ func TestReadErrors(t *testing.T) {
 		{wire.OpGetData, nil, wire.ErrMarshalling, 0}, // undecodable
 	} {
 		t.Run(fmt.Sprintf("%s_%+v", c.op, c.body), func(t *testing.T) {
-			r, w := readWorld(t)
+			r, w := newReadRig(t)
 			before := w.Counts().Total
 			q := Query{Op: c.op, Session: rigSession, Watcher: 1, Caller: Caller{IDs: []wire.ID{{Scheme: "ip", ID: "127.0.0.1"}}}}
 			if c.body != nil {
@@ -75,7 +75,7 @@ func TestReadErrors(t *testing.T) {
 				t.Errorf("left %d watches, want %d", got, c.set)
 			}
 			wantBody, _ := wire.NewResponse(c.op)
-			// Of a multiRead that fails Java sends what it has of the answer.
+			// Java sends part of the answer of a multiRead that fails.
 			if (a.Body != nil) != (wantBody != nil && (c.want == wire.OK || c.op == wire.OpMultiRead)) {
 				t.Errorf("error %v with body %T, want %T", a.Err, a.Body, wantBody)
 			}
@@ -92,7 +92,7 @@ func TestReadErrors(t *testing.T) {
 }
 
 func TestReadAnswers(t *testing.T) {
-	r, w := readWorld(t)
+	r, w := newReadRig(t)
 	read := func(op wire.OpCode, body wire.Record) Answer {
 		a, _ := Read(r.tree, w, Query{Op: op, Body: wire.Marshal(body), Session: rigSession, Watcher: 1})
 		return a
@@ -121,7 +121,7 @@ func TestReadAnswers(t *testing.T) {
 }
 
 func TestMultiRead(t *testing.T) {
-	r, w := readWorld(t)
+	r, w := newReadRig(t)
 	at := func(op wire.OpCode, path string) wire.MultiOp {
 		return wire.MultiOp{Op: op, Request: &wire.PathWatchRequest{Path: path, Watch: true}}
 	}
@@ -145,7 +145,7 @@ func TestMultiRead(t *testing.T) {
 }
 
 func TestRespond(t *testing.T) {
-	r := newWorld(t)
+	r := newPopulatedRig(t)
 	for _, c := range []struct {
 		op   wire.OpCode
 		body wire.Record

@@ -8,29 +8,30 @@ import (
 	"zkctl/probe/wire"
 )
 
-// Sessions tracks which sessions are alive. The leader (or a standalone server) alone decides that one has
-// expired; then it proposes a closeSession, and the session ends everywhere at that point of the order.
+// Sessions tracks which sessions are alive (SessionTrackerImpl). Only the leader (or a standalone server) decides
+// that one has expired; then it proposes a closeSession, and the session ends on every server with that
+// transaction.
 //
 //	 Add         Touch                     Expired                  Remove
 //	-----> alive ------> alive, later due --------> closing -------------------> gone
 //	                         \___ MarkClosing ______^   (closeSession applied)
 //
-// That sessions exist, and their timeouts, is replicated state, the Tree's; when they were last heard of is
-// not. So a new leader gives every session its full timeout again (Restart).
+// The sessions and their timeouts are replicated state of the Tree; the time at which a session was last active
+// is not. So a new leader gives every session its full timeout again (Restart).
 //
-// Deadlines are rounded up to the next tick, as ZooKeeper rounds them: sessions then expire in few batches,
-// never early, and a touch mostly changes nothing.
+// As in ZooKeeper (ExpiryQueue), deadlines are rounded up to the next tick: sessions expire in few batches, never
+// early, and most calls of Touch change nothing.
 type Sessions struct {
 	tick time.Duration
 	byID map[int64]*session
-	// due has the sessions that are alive, by deadline. Its sets are not empty.
+	// due holds the live sessions, by deadline. No set in it is empty.
 	due btree.Map[time.Duration, map[int64]struct{}]
 }
 
 type session struct {
 	timeout  time.Duration
-	deadline time.Duration // where it is in due, unless closing
-	owner    int64         // 0: nobody asked yet
+	deadline time.Duration // its key in due, unless closing
+	owner    int64         // 0: no owner yet
 	closing  bool
 }
 
@@ -40,14 +41,14 @@ func NewSessions(tick time.Duration) *Sessions {
 	return &Sessions{tick: tick, byID: make(map[int64]*session)}
 }
 
-// Restart tracks exactly the sessions of a tree, each with its full timeout ahead and no owner: what a server
-// does when it becomes the leader.
+// Restart tracks exactly the sessions of a tree, each with its full timeout ahead and no owner. A server calls it
+// when it becomes the leader.
 func (s *Sessions) Restart(t *Tree, now time.Duration) {
 	*s = *NewSessions(s.tick)
 	t.EachSession(func(id int64, millis int32) { s.Add(id, time.Duration(millis)*time.Millisecond, now) })
 }
 
-// Add begins to track a session; one that is tracked already is touched. It reports whether it is new.
+// Add begins to track a session, or touches one that is tracked already. It reports whether the session is new.
 func (s *Sessions) Add(id int64, timeout, now time.Duration) (added bool) {
 	if s.byID[id] == nil {
 		s.byID[id] = &session{timeout: timeout, deadline: -1}
@@ -57,8 +58,8 @@ func (s *Sessions) Add(id int64, timeout, now time.Duration) (added bool) {
 	return added
 }
 
-// Touch says that a session was heard of, by this server or by a learner's table of touched sessions, and has
-// this timeout; 0: the one it had. It reports whether the session is alive.
+// Touch moves the deadline of a session whose client was active, here or by a learner's PING, and sets its timeout
+// (0: no change). It reports whether the session is alive.
 func (s *Sessions) Touch(id int64, timeout, now time.Duration) (alive bool) {
 	e := s.byID[id]
 	if e == nil || e.closing {
@@ -116,10 +117,10 @@ func (s *Sessions) NextExpiry() (at time.Duration, ok bool) {
 	return at, ok
 }
 
-// Check reports whether a session may be served through owner, some connection to a client or to a learner;
-// owners are the caller's numbers, not 0. The first to ask becomes the owner. A client that reconnects
-// elsewhere moves its session there (SetOwner), and what it had sent through the former connection, and is
-// still on its way, must not be done any more: ErrSessionMoved.
+// Check reports whether a session may be served through owner, a connection to a client or to a learner; owners
+// are the caller's numbers, not 0. The first owner to call it gets the session. A client that reconnects through
+// another server moves its session there (SetOwner); requests that it had sent through the former owner and that
+// arrive later are refused: ErrSessionMoved.
 func (s *Sessions) Check(id, owner int64) wire.ErrCode {
 	e := s.byID[id]
 	switch {
@@ -133,7 +134,7 @@ func (s *Sessions) Check(id, owner int64) wire.ErrCode {
 	return wire.OK
 }
 
-// SetOwner moves a session to an owner, when it was created or revalidated through it.
+// SetOwner moves a session to the owner through which it was created or revalidated.
 func (s *Sessions) SetOwner(id, owner int64) wire.ErrCode {
 	e := s.byID[id]
 	if e == nil || e.closing {
@@ -143,8 +144,7 @@ func (s *Sessions) SetOwner(id, owner int64) wire.ErrCode {
 	return wire.OK
 }
 
-// MarkClosing makes the session's further requests fail. It will not expire any more: its closeSession is on
-// the way.
+// MarkClosing makes the session's later requests fail. It no longer expires, because its closeSession is proposed.
 func (s *Sessions) MarkClosing(id int64) {
 	if e := s.byID[id]; e != nil && !e.closing {
 		s.unschedule(id, e)
@@ -175,8 +175,8 @@ func (s *Sessions) Timeout(id int64) time.Duration {
 // Len is the number of sessions tracked, the closing ones included.
 func (s *Sessions) Len() int { return len(s.byID) }
 
-// EachDeadline calls f with every deadline and the sessions that expire then, both in order: what the
-// four-letter word dump lists.
+// EachDeadline calls f with every deadline and the sessions that expire then, both in order, for the four-letter
+// word dump.
 func (s *Sessions) EachDeadline(f func(at time.Duration, sessions []int64)) {
 	s.due.Scan(func(at time.Duration, set map[int64]struct{}) bool {
 		f(at, sortedIDs(set))

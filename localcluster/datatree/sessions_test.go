@@ -16,7 +16,7 @@ const (
 
 func TestDeadlines(t *testing.T) {
 	for _, c := range []struct{ now, timeout, deadline time.Duration }{
-		{0, 4000 * ms, 6000 * ms}, // on a tick: the next one
+		{0, 4000 * ms, 6000 * ms}, // exactly on a tick: rounded to the next one
 		{1, 4000 * ms, 6000 * ms},
 		{1999 * ms, 4000 * ms, 6000 * ms},
 		{2000 * ms, 4000 * ms, 8000 * ms},
@@ -71,7 +71,7 @@ func TestExpiry(t *testing.T) {
 	}
 	s.Remove(1)
 	s.Remove(2)
-	// After a pause several buckets are due at once.
+	// After a pause several deadlines have passed at once.
 	if got := s.Expired(time.Hour); !slices.Equal(got, []int64{3, 4}) {
 		t.Errorf("expired %v, want 3 and 4", got)
 	}
@@ -87,7 +87,7 @@ func TestClosingSessionsDoNotExpire(t *testing.T) {
 	s.MarkClosing(1)
 	s.MarkClosing(99)
 	if got := s.Expired(time.Hour); got != nil {
-		t.Errorf("%v expired, though its closeSession is on the way", got)
+		t.Errorf("%v expired, though its closeSession is proposed", got)
 	}
 	s.Remove(1)
 	s.Remove(1)
@@ -123,7 +123,7 @@ func TestOwners(t *testing.T) {
 func TestRestart(t *testing.T) {
 	r := newRig(t)
 	s := NewSessions(tick)
-	s.Add(42, tick, 0) // of an earlier leadership, closed since
+	s.Add(42, tick, 0) // from an earlier leadership; closed since then
 	s.Restart(r.tree, 100*time.Second)
 	if s.Len() != 1 || s.Timeout(rigSession) != 30*time.Second || s.Check(rigSession, 9) != wire.OK {
 		t.Errorf("%d sessions, timeout %v, want the tree's one, of 30 s and free to be owned", s.Len(), s.Timeout(rigSession))

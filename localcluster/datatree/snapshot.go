@@ -9,12 +9,11 @@ import (
 	"zkctl/probe/wire"
 )
 
-// Snapshot is a picture of a Tree at one instant. It costs nothing to take and never changes; any goroutine
-// may encode it while the tree goes on.
+// Snapshot is a Tree at one instant. It never changes; any goroutine may encode it while the tree changes.
 //
-// Java's snapshots are fuzzy, because they are written while the tree changes underneath. These are exact:
-// they show the effects of every transaction up to Zxid and of none after it. Whoever replays the log onto
-// one needs no special rules, but those who receive it may be Java and apply them anyway.
+// Java's snapshots are fuzzy, because they are written while the tree changes. These are exact: they show the
+// effects of every transaction up to Zxid and of none after it. Replaying the log onto one needs no special
+// rules; a Java server that receives one applies them anyway.
 type Snapshot struct {
 	zxid     wire.Zxid
 	digest   wire.TxnDigest
@@ -23,8 +22,8 @@ type Snapshot struct {
 	sessions *btree.Map[int64, int32]
 }
 
-// Snapshot takes a picture of the tree. It counts as a write: the tree's pages become shared, and each is
-// copied at its first change.
+// Snapshot returns the tree as it is now, in constant time. It counts as a write: the tree's pages become shared,
+// and each is copied at its first change.
 func (t *Tree) Snapshot() *Snapshot {
 	return &Snapshot{
 		zxid: t.lastZxid, digest: t.Digest(),
@@ -41,7 +40,7 @@ func (s *Snapshot) Digest() wire.TxnDigest { return s.digest }
 // Nodes is the number of nodes.
 func (s *Snapshot) Nodes() int { return s.order.Len() }
 
-// flushAt is how much Encode gathers before it writes.
+// flushAt is the size of the buffer above which Encode writes it.
 const flushAt = 64 << 10
 
 // Encode writes the snapshot in ZooKeeper's format, in pieces of some 64 KiB:
@@ -50,11 +49,10 @@ const flushAt = 64 << 10
 //	int32 count, count * (int64 id, vector of ACL)         id -1, world:anyone:cdrwa, has no entry
 //	     (text path, buffer data, int64 ACL id, StatPersisted, 60 bytes) per node,
 //	          the root first, with path "", every parent before its children
-//	text "/"                                               no node is called so: the end
+//	text "/"                                               the end; no node has this path
 //
-// The same bytes are the body of a snapshot file and what a leader sends after SNAP; what stands before and
-// after them there is not this package's business. Sessions and ACLs are in the order of their ids and nodes
-// in a fixed one, so equal trees make equal bytes.
+// These bytes are the body of a snapshot file and of what a leader sends after SNAP. Sessions and ACLs are in the
+// order of their ids and nodes in a fixed order, so equal trees make equal bytes.
 func (s *Snapshot) Encode(w io.Writer) error {
 	room := min(flushAt+flushAt/4, 256+128*s.order.Len()) // small trees need no large buffer
 	e := encodeBuffer{Encoder: *wire.NewEncoder(make([]byte, 0, room)), w: w}
@@ -82,14 +80,14 @@ func (s *Snapshot) Encode(w io.Writer) error {
 	return e.err
 }
 
-// encodeBuffer is an Encoder that empties itself into a writer. The writer's first error sticks.
+// encodeBuffer is an Encoder that writes to w. It keeps w's first error.
 type encodeBuffer struct {
 	wire.Encoder
 	w   io.Writer
 	err error
 }
 
-// flush writes out what there is when it is more than limit. It reports whether to go on.
+// flush writes the buffer if it has more than limit bytes. It reports whether there was no error so far.
 func (e *encodeBuffer) flush(limit int) bool {
 	if e.err == nil && e.Len() > limit {
 		if _, err := e.w.Write(e.Bytes()); err != nil {

@@ -20,7 +20,7 @@ func encode(t testing.TB, s *Snapshot) []byte {
 	return b.Bytes()
 }
 
-// roundTrip is the tree after a trip to disk, or to another server.
+// roundTrip encodes and decodes a tree.
 func roundTrip(t testing.TB, tree *Tree) *Tree {
 	t.Helper()
 	r := bytes.NewReader(append(encode(t, tree.Snapshot()), "BenWasHere"...))
@@ -44,7 +44,7 @@ func TestSnapshotRoundTrip(t *testing.T) {
 		if a, b := encode(t, again.Snapshot()), encode(t, r.tree.Snapshot()); !bytes.Equal(a, b) {
 			t.Fatal("the same tree has two encodings")
 		}
-		// It must also go on in the same way.
+		// Both trees must also change in the same way.
 		more := history(t, rng, 100).log
 		replay(t, again, more)
 		replay(t, r.tree, more)
@@ -52,9 +52,9 @@ func TestSnapshotRoundTrip(t *testing.T) {
 	}
 }
 
-// TestSnapshotIsOfOneInstant takes snapshots and encodes them on other goroutines while transactions go on;
-// run it with -race.
-func TestSnapshotIsOfOneInstant(t *testing.T) {
+// TestSnapshotDuringTransactions encodes snapshots on other goroutines while transactions are applied; run it with
+// -race.
+func TestSnapshotDuringTransactions(t *testing.T) {
 	rng := newRand(t)
 	whole := history(t, rng, 3000)
 	live := New(WithExtendedTypes(true))
@@ -116,7 +116,7 @@ func TestEncodeReportsTheWritersError(t *testing.T) {
 	}
 }
 
-// TestDecodeTruncated: no prefix of a snapshot is a snapshot.
+// No prefix of a snapshot is a snapshot.
 func TestDecodeTruncated(t *testing.T) {
 	b := encode(t, history(t, newRand(t), 60).tree.Snapshot())
 	for n := range b {
@@ -126,7 +126,7 @@ func TestDecodeTruncated(t *testing.T) {
 	}
 }
 
-// snapshotOf encodes sessions, ACLs and nodes that need not make sense.
+// snapshotOf encodes sessions, ACLs and nodes, which need not be consistent.
 func snapshotOf(nodes func(e *wire.Encoder, node func(path string, acl int64))) []byte {
 	var e wire.Encoder
 	e.Int32(0)
@@ -187,7 +187,7 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-// TestDecodeACLs: what nodes get whose ACL is not in the table, or is there under several names.
+// TestDecodeACLs decodes nodes whose ACL is not in the table, or is in it under several ids.
 func TestDecodeACLs(t *testing.T) {
 	tree, err := Decode(wire.NewDecoder(snapshotOf(func(e *wire.Encoder, node func(string, int64)) {
 		node("", openACLID)
@@ -253,7 +253,7 @@ func FuzzDecode(f *testing.F) {
 		sameTree(t, streamed, tree)
 		again := roundTrip(t, tree)
 		sameTree(t, again, tree)
-		// Whatever was in it, the tree must be able to go on.
+		// Transactions can be applied to any tree that was decoded.
 		log := [][]byte{
 			(&wire.Txn{Header: wire.TxnHeader{ClientID: 1, Zxid: 1, Type: wire.OpCreate},
 				Body: &wire.CreateTxn{Path: "/fuzz", Ephemeral: true, ParentCVersion: -1}}).Marshal(),

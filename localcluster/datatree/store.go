@@ -2,25 +2,24 @@ package datatree
 
 import "github.com/tidwall/btree"
 
-// store holds the nodes twice over, for two kinds of question:
+// store holds every node twice, for two kinds of lookup:
 //
-//	byPath  hash map    path -> node                    "what is at /a/b?"        every request, O(1)
-//	order   B-tree      (parent, name) -> node          "who is below /a?"        getChildren, snapshots
+//	byPath  hash map    path -> node                    the node at /a/b          every request, O(1)
+//	order   B-tree      (parent, name) -> node          the nodes below /a        getChildren, snapshots
 //
 //	order:  ("", "")  ("", "a")  ("", "b")  ("/a", "x")  ("/a", "y")  ("/a/x", "1") ...
 //	        the root   its children          children of /a            grandchildren
 //
-// Sorting by parent first keeps siblings together, so listing children is one range scan that meets no
-// grandchild; and since a parent's path is a proper prefix of its children's, every node comes after its
-// parent, which is the order a snapshot must have.
+// Sorting by parent first keeps siblings together, so one range scan lists the children without grandchildren.
+// A parent's path is a proper prefix of its children's, so every node comes after its parent, which is the order
+// that a snapshot must have.
 //
-// The B-tree is copy-on-write: copy is O(1), and afterwards each side copies the pages that it changes. Nodes
-// themselves never change. So a copy is a consistent picture of one instant that may be read on another
-// goroutine while the original moves on, and it costs nothing until it does. (The hash map alone could not
-// do that, and the B-tree alone makes a lookup more than ten times slower.)
+// The B-tree is copy-on-write: a copy is O(1), and afterwards each side copies the pages that it changes. Nodes
+// themselves never change. So another goroutine may read a copy, as of one instant, while the original changes.
+// (The hash map alone has no cheap copy, and the B-tree alone makes a lookup more than ten times slower.)
 //
-// Invariants: both hold the same nodes; every node but the root has its parent in the store; children of a
-// node counts its entries.
+// Invariants: both hold the same nodes; every node but the root has its parent in the store; a node's children
+// field counts its entries.
 type store struct {
 	byPath map[string]*znode
 	order  *btree.BTreeG[*znode]
@@ -29,7 +28,7 @@ type store struct {
 func newStore() store {
 	return store{
 		byPath: make(map[string]*znode),
-		// NoLocks: who may call when is the Tree's contract, not the B-tree's business.
+		// NoLocks: the Tree's contract makes locks unnecessary.
 		order: btree.NewBTreeGOptions(siblingOrder, btree.Options{NoLocks: true}),
 	}
 }
@@ -63,13 +62,13 @@ func (s *store) eachChild(key string, f func(*znode)) {
 }
 
 func scanChildren(order *btree.BTreeG[*znode], key string, f func(*znode)) {
-	// Sorts before every child: same parent, empty name.
+	// The pivot sorts before every child: it has the same parent and an empty name.
 	pivot := &znode{path: key + "/", cut: len(key)}
 	order.Ascend(pivot, func(n *znode) bool {
 		if n.parent() != key {
 			return false
 		}
-		if !n.isRoot() { // the root is filed as a child of itself
+		if !n.isRoot() { // the root's parent is the root
 			f(n)
 		}
 		return true

@@ -9,11 +9,12 @@ import (
 	"zkctl/probe/wire"
 )
 
-// traffic makes random requests over few names, so that they collide: most fail, and nodes come and go.
+// traffic makes random requests over few paths, so that they conflict: many fail, and nodes are often created and
+// deleted.
 type traffic struct {
 	rng      *rand.Rand
 	sessions []int64
-	acls     bool // also restrictive ACLs; the model knows none
+	acls     bool // also restrictive ACLs, which the model does not have
 }
 
 var trafficNames = []string{"a", "b", "c", "a-b", "ä"}
@@ -69,7 +70,7 @@ func (g *traffic) acl() []wire.ACL {
 	return wire.OpenACL()
 }
 
-// write is any operation that may stand in a multi or alone, and setACL.
+// write returns an operation that is allowed in a multi or alone; if multi is false it may also be a setACL.
 func (g *traffic) write(multi bool) (wire.OpCode, wire.Record) {
 	switch k := g.rng.IntN(20); {
 	case k < 8:
@@ -93,7 +94,7 @@ func (g *traffic) write(multi bool) (wire.OpCode, wire.Record) {
 	}
 }
 
-// next is any request of one of the sessions. A session that closes is to be opened again by the caller.
+// next returns any request of one of the sessions. The caller must open a closed session again.
 func (g *traffic) next() (session int64, op wire.OpCode, body wire.Record) {
 	session = g.sessions[g.rng.IntN(len(g.sessions))]
 	switch k := g.rng.IntN(100); {

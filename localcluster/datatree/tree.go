@@ -9,26 +9,26 @@ import (
 	"zkctl/probe/wire"
 )
 
-// Tree is the state that transactions build: znodes, sessions, and where in the order of transactions it
-// stands. Equal sequences of transactions make equal trees.
+// Tree is the state that transactions build: znodes, sessions, and the zxid of the last transaction (DataTree).
+// Equal sequences of transactions make equal trees.
 //
-// See the package documentation for who may call what at the same time.
+// The package documentation says which methods may run at the same time.
 type Tree struct {
-	extended bool // TTL nodes are recognised
+	extended bool // TTL nodes are recognized
 
 	znodes   store
 	acls     aclTable
 	sessions *btree.Map[int64, int32] // session -> timeout in milliseconds
 
-	// Derived from the nodes' owners, to find them without a scan.
-	ephemerals map[int64]pathSet // sessions without any have no entry
+	// These indexes are derived from the nodes' owners.
+	ephemerals map[int64]pathSet // session -> its ephemeral nodes; no set is empty
 	containers pathSet
 	ttls       pathSet
 
 	lastZxid wire.Zxid // of the last transaction applied
 	digest   uint64    // sum of the nodes' digests, wrapping
-	bytes    int64     // of all paths and data
-	awaited  *awaited  // not nil while the tree comes from a fuzzy snapshot
+	bytes    int64     // length of all paths and data
+	awaited  *awaited  // not nil while a fuzzy snapshot makes the tree inexact
 
 	hash hasher
 }
@@ -40,7 +40,7 @@ func (s pathSet) sorted() []string { return slices.Sorted(maps.Keys(s)) }
 // Option adjusts a new or decoded Tree.
 type Option func(*Tree)
 
-// WithExtendedTypes recognises TTL nodes: ZooKeeper's extendedTypesEnabled. All servers of an ensemble must
+// WithExtendedTypes recognizes TTL nodes: ZooKeeper's extendedTypesEnabled. All servers of an ensemble must
 // agree on it, because it decides which numbers in ephemeralOwner are sessions.
 func WithExtendedTypes(on bool) Option { return func(t *Tree) { t.extended = on } }
 
@@ -55,8 +55,8 @@ func emptyTree(options []Option) *Tree {
 	return t
 }
 
-// New returns the tree of a new ensemble: the root and the nodes below /zookeeper. Every stat is zero but
-// the aversion of /zookeeper/config, -1, because Java makes that node with a setACL.
+// New returns the tree of a new ensemble: the root, /zookeeper and the nodes below it. Every stat is zero except
+// the aversion of /zookeeper/config, which is -1, because Java makes that node with a setACL.
 func New(options ...Option) *Tree {
 	t := emptyTree(options)
 	t.insert(newZnode("", []byte{}, openACL, 0, 0, 0))
@@ -67,8 +67,8 @@ func New(options ...Option) *Tree {
 	return t
 }
 
-// addBuiltin adds a node that no transaction created. Its parent's cversion stays 0: that is why clients see
-// cversion -1 at the root, one child less than none created, and -2 at /zookeeper.
+// addBuiltin adds a node that no transaction created. Its parent's cversion stays 0, so clients see cversion -1 at
+// the root (no creates, minus one child) and -2 at /zookeeper.
 func (t *Tree) addBuiltin(path string, a *acl) {
 	n := newZnode(path, []byte{}, a, 0, 0, 0)
 	parent := *t.znodes.get(n.parent())
@@ -83,9 +83,9 @@ func (t *Tree) addConfigNode() {
 	t.replace(n, t.hash.aclSet(n, n.acl, -1))
 }
 
-// SetConfig makes text, the quorum configuration, the data of /zookeeper/config. Every server does so for
-// itself, without a transaction (with reconfig disabled they may even differ), which is why the node is
-// outside the digest. Its stat says which configuration it is: mzxid is the version, data version is -1.
+// SetConfig sets the data of /zookeeper/config, the quorum configuration. Every server does that for itself,
+// without a transaction, and with reconfig disabled the data may differ between servers; so the node is outside
+// the digest. Its mzxid is the version of the configuration, its data version is -1.
 func (t *Tree) SetConfig(text string, version, millis int64) {
 	if t.znodes.get(configPath) == nil {
 		if t.znodes.get(zookeeperPath) == nil { // a snapshot of ZooKeeper before 3.5 may lack both
@@ -97,7 +97,7 @@ func (t *Tree) SetConfig(text string, version, millis int64) {
 	t.replace(n, t.hash.dataSet(n, []byte(text), -1, wire.Zxid(version), millis))
 }
 
-// insert adds a node that is not there yet; its parent must have been counted by the caller.
+// insert adds a new node. The caller must have counted it in its parent.
 func (t *Tree) insert(n *znode) {
 	n.digest = t.hash.digest(n)
 	t.znodes.put(n)
@@ -116,14 +116,14 @@ func (t *Tree) insert(n *znode) {
 	}
 }
 
-// replace puts next, which must be of the same path and owner, in the place of n.
+// replace replaces n by next, which must have the same path and owner.
 func (t *Tree) replace(n, next *znode) {
 	t.znodes.put(next)
 	t.digest += next.digest - n.digest
 	t.bytes += size(next) - size(n)
 }
 
-// remove takes out one node and everything that was derived from it; its parent is the caller's.
+// remove removes one node, also from the indexes. The caller updates the parent.
 func (t *Tree) remove(n *znode) {
 	t.znodes.remove(n)
 	t.acls.release(n.acl)
@@ -144,19 +144,19 @@ func (t *Tree) remove(n *znode) {
 
 func size(n *znode) int64 { return int64(len(n.path) + len(n.data)) }
 
-// lookup finds a node by the path a client uses; nil when there is none. It is a read.
+// lookup returns the node at the path that a client uses, or nil. It is a read.
 func (t *Tree) lookup(path string) *znode { return t.znodes.get(key(path)) }
 
 // LastZxid is the zxid of the last transaction applied. It is a read, as all below are.
 func (t *Tree) LastZxid() wire.Zxid { return t.lastZxid }
 
 // Digest identifies the contents: equal trees have equal digests, and different ones almost surely differ.
-// It covers paths, data and stats of all nodes but those below /zookeeper/; not ACLs, not sessions.
+// It covers paths, data and stats of all nodes except those below /zookeeper/, but not ACLs and sessions.
 func (t *Tree) Digest() wire.TxnDigest {
 	return wire.TxnDigest{Version: wire.DigestVersion, Digest: int64(t.digest)}
 }
 
-// Counts is how much is in a tree.
+// Counts is the size of a tree.
 type Counts struct {
 	// Nodes counts the root twice, once per name, because the numbers that ZooKeeper reports do: a new
 	// ensemble has "Node count: 5".
@@ -167,7 +167,7 @@ type Counts struct {
 	Bytes int64
 }
 
-// Counts reports how much is in the tree.
+// Counts returns the size of the tree.
 func (t *Tree) Counts() Counts {
 	c := Counts{Nodes: t.znodes.len() + 1, Sessions: t.sessions.Len(), Bytes: t.bytes + int64(len("/"))}
 	for _, paths := range t.ephemerals {
@@ -176,7 +176,7 @@ func (t *Tree) Counts() Counts {
 	return c
 }
 
-// Stat returns what clients see of the node at path, without asking who wants to know.
+// Stat returns the stat that clients see of the node at path. It checks no permission.
 func (t *Tree) Stat(path string) (wire.Stat, bool) {
 	n := t.lookup(path)
 	if n == nil {
@@ -185,7 +185,7 @@ func (t *Tree) Stat(path string) (wire.Stat, bool) {
 	return n.visible(t.extended), true
 }
 
-// Data returns a node's data, which must not be changed; ok tells null data from no node.
+// Data returns a node's data, which must not be changed; ok is false if there is no node.
 func (t *Tree) Data(path string) (data []byte, ok bool) {
 	n := t.lookup(path)
 	if n == nil {
@@ -206,7 +206,7 @@ func (t *Tree) Children(path string) []string {
 }
 
 // SessionTimeout returns the timeout of a session in milliseconds, and whether it exists in the replicated
-// state: created, not closed.
+// state.
 func (t *Tree) SessionTimeout(session int64) (millis int32, ok bool) { return t.sessions.Get(session) }
 
 // EachSession calls f with every session and its timeout in milliseconds, by id.
@@ -217,5 +217,5 @@ func (t *Tree) EachSession(f func(session int64, millis int32)) {
 // Ephemerals returns the paths of a session's ephemeral nodes, in order.
 func (t *Tree) Ephemerals(session int64) []string { return t.ephemerals[session].sorted() }
 
-// EphemeralOwners returns the sessions that have ephemeral nodes, by id: what the dump command lists.
+// EphemeralOwners returns the sessions that have ephemeral nodes, by id, for the four-letter word dump.
 func (t *Tree) EphemeralOwners() []int64 { return sortedIDs(t.ephemerals) }

@@ -49,7 +49,7 @@ func TestSetConfig(t *testing.T) {
 		t.Error("the configuration changed the digest: it may differ between servers")
 	}
 
-	// A snapshot of a server before 3.5 has no such node, maybe not even its parent.
+	// A snapshot of a server before 3.5 has no such node, and may lack its parent.
 	old, err := Decode(wire.NewDecoder(snapshotOf(func(e *wire.Encoder, node func(string, int64)) {
 		node("", openACLID)
 		e.Text("/")
@@ -85,7 +85,7 @@ func TestStatHistory(t *testing.T) {
 	}
 }
 
-// TestChildren: names that sort around the slash must not be mistaken for each other's children.
+// Paths that sort around the slash are not listed as each other's children.
 func TestChildren(t *testing.T) {
 	r := newRig(t)
 	for _, path := range []string{"/a", "/a/x", "/a/x/y", "/a-b", "/a-b/z", "/a/0", "/ab", "/a/x-", "/a!"} {
@@ -110,7 +110,7 @@ func TestChildren(t *testing.T) {
 	}
 }
 
-// TestDataIsCopied: a tree outlives the buffers that transactions come in.
+// A tree must not refer to the buffers of transactions.
 func TestDataIsCopied(t *testing.T) {
 	r := newRig(t)
 	r.create("/a", "before")

@@ -6,21 +6,21 @@ import (
 	"zkctl/probe/wire"
 )
 
-// Watches are what the clients of one server wait for. They are not replicated: a client that moves takes its
-// watches along and sets them again (setWatches).
+// Watches holds the watches of the clients of one server (WatchManager). They are not replicated: a client that
+// moves to another server sets its watches there again (setWatches).
 //
-// There are two tables. Getting data or asking whether a node exists watches the data table, getting children
-// the child table; a persistent watch is in both, a recursive one in the data table only, since it is told of
-// every node created and deleted below and so never of children as such:
+// There are two tables. exists and getData set watches in the data table, getChildren in the child table. A
+// persistent watch is in both. A recursive one is in the data table only: it reports every node created or
+// deleted below its path, and never "children changed":
 //
 //	transaction   data table             child table
 //	create /a/b   /a/b created           /a   children changed
-//	delete /a/b   /a/b deleted           /a/b deleted, but not to who was told by the data table
+//	delete /a/b   /a/b deleted           /a/b deleted, except to watchers in the data table
 //	                                     /a   children changed
 //	set /a/b      /a/b data changed
 //
-// A watcher is a connection, under a number that the server gives it. Numbers decide the order in which
-// watchers are notified of the same event, and must not be used again while Drop is due.
+// A watcher is the number of a connection. Watchers are notified of the same event in the order of their numbers.
+// A number may be used again only after RemoveWatcher.
 type Watches struct {
 	data, child watchTable
 }
@@ -32,24 +32,24 @@ func NewWatches() *Watches { return &Watches{data: newWatchTable(), child: newWa
 type Notification struct {
 	Watcher int64
 	Event   wire.WatcherEvent
-	// Zxid is the transaction, or -1 for what a client missed. ZooKeeper 3.9 sends it in the header of the
-	// event, 3.8 always -1.
+	// Zxid is the transaction's, or -1 for an event that setWatches returns. ZooKeeper 3.9 sends it in the header
+	// of the event, 3.8 always -1.
 	Zxid wire.Zxid
-	// ACL decides whether the watcher hears of it: send the event only if the connection's Caller.May read.
-	// The watch is used up either way. Nil: always.
+	// ACL decides whether the event is sent: only if the connection's Caller.May read. The watch is removed
+	// either way. Nil: send it always.
 	ACL []wire.ACL
 }
 
-// noZxid marks events that are no transaction's.
+// noZxid marks events that belong to no transaction.
 const noZxid wire.Zxid = -1
 
-// Data watches the node at path once: its creation, its next change, its deletion.
+// Data sets a one-shot watch on the node at path: on its creation, its next change or its deletion.
 func (w *Watches) Data(path string, watcher int64) { w.data.add(path, watcher, onceMode) }
 
-// Child watches the children of path once, and the deletion of path itself.
+// Child sets a one-shot watch on the children of path, and on the deletion of path itself.
 func (w *Watches) Child(path string, watcher int64) { w.child.add(path, watcher, onceMode) }
 
-// Add is addWatch: a watch that stays. ok is false for a mode that does not exist.
+// Add is addWatch, which sets a persistent watch. ok is false for a mode that does not exist.
 func (w *Watches) Add(path string, watcher int64, mode wire.AddWatchMode) (ok bool) {
 	switch mode {
 	case wire.WatchPersistent:
@@ -63,7 +63,7 @@ func (w *Watches) Add(path string, watcher int64, mode wire.AddWatchMode) (ok bo
 	return true
 }
 
-// Has reports whether the watcher has a watch of this type on path: checkWatches.
+// Has is checkWatches: it reports whether the watcher has a watch of this type on path.
 func (w *Watches) Has(path string, watcher int64, kind wire.WatcherType) bool {
 	data, child := w.data.modes(path, watcher), w.child.modes(path, watcher)
 	switch kind {
@@ -81,7 +81,7 @@ func (w *Watches) Has(path string, watcher int64, kind wire.WatcherType) bool {
 	return false
 }
 
-// Remove takes back the watches of this type on path and reports whether there were any: removeWatches.
+// Remove is removeWatches: it removes the watches of this type on path and reports whether there were any.
 func (w *Watches) Remove(path string, watcher int64, kind wire.WatcherType) bool {
 	data, child := watchModes(0), watchModes(0)
 	switch kind {
@@ -100,25 +100,25 @@ func (w *Watches) Remove(path string, watcher int64, kind wire.WatcherType) bool
 	return inData || inChild
 }
 
-// Drop forgets a watcher, whose connection has ended.
-func (w *Watches) Drop(watcher int64) {
-	w.data.drop(watcher)
-	w.child.drop(watcher)
+// RemoveWatcher removes all watches of a connection that has ended.
+func (w *Watches) RemoveWatcher(watcher int64) {
+	w.data.removeWatcher(watcher)
+	w.child.removeWatcher(watcher)
 }
 
-// Trigger uses up the watches that a change fires and returns the events, in the order in which each watcher
-// must get its own. Call it with every change of every transaction applied, in order, and send the events
-// before any reply that shows the new state.
+// Trigger fires the watches of a change and returns the events, in the order in which they must be sent. Call it
+// with every change of every transaction applied, in order, and send the events before any reply that shows the
+// new state.
 func (w *Watches) Trigger(c Change) []Notification {
 	var out []Notification
-	told := w.data.fire(c.Path)
-	out = appendEvents(out, told, c.Type, c.Path, c.Zxid, c.ACL)
+	watchers := w.data.fire(c.Path)
+	out = appendEvents(out, watchers, c.Type, c.Path, c.Zxid, c.ACL)
 	if c.Type == wire.EventDataChanged {
 		return out
 	}
 	if c.Type == wire.EventDeleted {
 		others := slices.DeleteFunc(w.child.fire(c.Path), func(watcher int64) bool {
-			_, already := slices.BinarySearch(told, watcher)
+			_, already := slices.BinarySearch(watchers, watcher)
 			return already
 		})
 		out = appendEvents(out, others, c.Type, c.Path, c.Zxid, c.ACL)
@@ -141,10 +141,10 @@ func appendEvents(out []Notification, to []int64, kind wire.EventType, path stri
 	return out
 }
 
-// Restore is setWatches: on a new connection a client names the watches it has and the last zxid it saw. Those
-// that would have fired since are answered at once, with the returned events; the others are set. What a
-// one-shot watch on a missing node waits for is creation, so a node that is there is news.
-func (w *Watches) Restore(t *Tree, s *wire.SetWatches, watcher int64) []Notification {
+// SetWatches is setWatches: on a new connection a client sends its watches and the last zxid that it saw. It
+// returns the events of watches that would have fired since, and sets the others. A one-shot watch on a missing
+// node (Exist) waits for the creation of the node: if the node exists, it has fired.
+func (w *Watches) SetWatches(t *Tree, s *wire.SetWatches, watcher int64) []Notification {
 	var out []Notification
 	missed := func(kind wire.EventType, path string) {
 		out = appendEvents(out, []int64{watcher}, kind, path, noZxid, nil)

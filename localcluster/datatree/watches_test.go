@@ -20,7 +20,7 @@ func text(ns []Notification) string {
 	return strings.Join(s, ", ")
 }
 
-// fire applies a request and triggers what it changed.
+// fire applies a request and triggers its changes.
 func (r *rig) fire(w *Watches, op wire.OpCode, body wire.Record) string {
 	r.t.Helper()
 	var ns []Notification
@@ -45,7 +45,7 @@ func TestTrigger(t *testing.T) {
 		body wire.Record
 		want string
 	}{
-		{"nobody", func(*Watches) {}, wire.OpCreate, create("/new"), ""},
+		{"no watcher", func(*Watches) {}, wire.OpCreate, create("/new"), ""},
 		{"creation, to exists and to the parent's children",
 			func(w *Watches) { w.Data("/new", 2); w.Child("/", 1) },
 			wire.OpCreate, create("/new"), "2:created /new, 1:children-changed /"},
@@ -55,7 +55,7 @@ func TestTrigger(t *testing.T) {
 		{"data", func(w *Watches) { w.Data("/a", 2); w.Data("/a", 1); w.Child("/a", 3); w.Child("/", 4) },
 			wire.OpSetData, setRequest("/a", ""), "1:data-changed /a, 2:data-changed /a"},
 		{"the root's data", func(w *Watches) { w.Data("/", 1) }, wire.OpSetData, setRequest("/", ""), "1:data-changed /"},
-		{"ACL: nobody is told", func(w *Watches) { w.Data("/a", 1); w.Child("/", 1); w.Add("/", 1, r) },
+		{"ACL: no event", func(w *Watches) { w.Data("/a", 1); w.Child("/", 1); w.Add("/", 1, r) },
 			wire.OpSetACL, &wire.SetACLRequest{Path: "/a", ACL: open, Version: -1}, ""},
 		{"deletion: once to each, then the parent's children",
 			func(w *Watches) { w.Data("/a/b", 1); w.Child("/a/b", 1); w.Child("/a/b", 2); w.Child("/a", 1) },
@@ -98,13 +98,13 @@ func TestTrigger(t *testing.T) {
 	}
 }
 
-func TestOnceMeansOnce(t *testing.T) {
+func TestOneShotWatchFiresOnce(t *testing.T) {
 	rig, w := newRig(t), NewWatches()
 	rig.create("/a", "")
 	w.Data("/a", 1)
 	w.Data("/a", 1)
 	w.Add("/a", 2, wire.WatchPersistent)
-	w.Data("/a", 2) // both kinds on one path: the persistent one must survive
+	w.Data("/a", 2) // both kinds on one path: the persistent one stays
 	for i, want := range []string{"1:data-changed /a, 2:data-changed /a", "2:data-changed /a", "2:data-changed /a"} {
 		if got := rig.fire(w, wire.OpSetData, setRequest("/a", "")); got != want {
 			t.Errorf("change %d: %s, want %s", i, got, want)
@@ -115,7 +115,7 @@ func TestOnceMeansOnce(t *testing.T) {
 	}
 }
 
-// TestEventACLs: the ACL that an event comes with is the one that decides who may hear of it.
+// The ACL of an event is the one that decides which watchers may get it.
 func TestEventACLs(t *testing.T) {
 	r := newRig(t)
 	r.create("/parent", "")
@@ -134,7 +134,7 @@ func TestEventACLs(t *testing.T) {
 			}
 		}
 		if got := w.Counts().Watches; got != 0 {
-			t.Errorf("%s: %d data watches left, want them used up by events that nobody hears", op, got)
+			t.Errorf("%s: %d data watches left, want them removed by events that are not sent", op, got)
 		}
 		return text(ns)
 	}
@@ -158,7 +158,7 @@ func TestRestore(t *testing.T) {
 	seen := r.zxid
 	r.must(r.request(rigSession, wire.OpSetData, setRequest("/changed", "")))
 	r.create("/parent/child", "")
-	missed := w.Restore(r.tree, &wire.SetWatches{
+	missed := w.SetWatches(r.tree, &wire.SetWatches{
 		RelativeZxid:        seen,
 		Data:                []string{"/old", "/changed", "/gone", "/parent"},
 		Exist:               []string{"/old", "/missing"},
@@ -224,7 +224,7 @@ func TestHasAndRemove(t *testing.T) {
 			}
 		}
 	}
-	// Taking one kind away leaves the others.
+	// Removing one kind leaves the others.
 	w := NewWatches()
 	for _, set := range setters {
 		set(w)
@@ -241,7 +241,7 @@ func TestHasAndRemove(t *testing.T) {
 	}
 }
 
-// TestWatchTable compares the tables with a plain list under random operations.
+// TestWatchTable compares a table with a plain list under random operations.
 func TestWatchTable(t *testing.T) {
 	rng := newRand(t)
 	type pair struct {
@@ -255,7 +255,7 @@ func TestWatchTable(t *testing.T) {
 		p := pair{paths[rng.IntN(len(paths))], rng.Int64N(6)}
 		switch rng.IntN(10) {
 		case 0:
-			table.drop(p.watcher)
+			table.removeWatcher(p.watcher)
 			maps.DeleteFunc(list, func(q pair, _ watchModes) bool { return q.watcher == p.watcher })
 		case 1, 2, 3:
 			m := mode()
@@ -337,7 +337,7 @@ func BenchmarkTrigger(b *testing.B) {
 	}
 }
 
-// BenchmarkFire: the time per watcher must not grow with the number of watchers of a node.
+// BenchmarkFire measures the time per watcher, which must not grow with the number of watchers of a node.
 func BenchmarkFire(b *testing.B) {
 	for _, watchers := range []int64{1000, 50000} {
 		b.Run(fmt.Sprint(watchers), func(b *testing.B) {

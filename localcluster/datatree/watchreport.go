@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// WatchCounts is what the four-letter word wchs and the metrics show.
+// WatchCounts holds the numbers of the four-letter word wchs and of the metrics.
 type WatchCounts struct {
 	// Total counts (path, watcher) pairs of both tables: zk_watch_count.
 	Total int
-	// Of the data table alone, as wchs counts: watchers, paths watched, and pairs.
+	// As in wchs, these count the data table only: watchers, paths watched, and pairs.
 	Watchers, Paths, Watches int
 }
 
@@ -21,14 +21,14 @@ func (w *Watches) Counts() WatchCounts {
 	}
 }
 
-// EachWatcher calls f with every watcher of the data table and the paths it watches, both in order: wchc.
+// EachWatcher calls f with every watcher of the data table and the paths that it watches, both in order, for wchc.
 func (w *Watches) EachWatcher(f func(watcher int64, paths []string)) {
 	for _, watcher := range sortedIDs(w.data.byWatcher) {
 		f(watcher, w.data.byWatcher[watcher].sorted())
 	}
 }
 
-// EachPath calls f with every path of the data table and who watches it, both in order: wchp.
+// EachPath calls f with every path of the data table and its watchers, both in order, for wchp.
 func (w *Watches) EachPath(f func(path string, watchers []int64)) {
 	for _, path := range slices.Sorted(maps.Keys(w.data.byPath)) {
 		watchers := make([]int64, 0, len(w.data.byPath[path]))

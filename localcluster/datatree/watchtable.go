@@ -12,9 +12,9 @@ import (
 type watchModes uint8
 
 const (
-	onceMode       watchModes = 1 << iota // gone when it fires
-	persistentMode                        // stays, sees the path
-	recursiveMode                         // stays, sees the path and everything below
+	onceMode       watchModes = 1 << iota // removed when it fires
+	persistentMode                        // stays; watches the path
+	recursiveMode                         // stays; watches the path and everything below
 	anyMode        = onceMode | persistentMode | recursiveMode
 )
 
@@ -24,14 +24,14 @@ type watchEntry struct {
 	modes   watchModes // not empty
 }
 
-// watchTable is a set of (path, watcher, modes), found by path when a node changes and by watcher when a
-// connection ends. A path has mostly one watcher, so its watchers are a sorted slice, which is also the order
-// in which they are notified.
+// watchTable is a set of (path, watcher, modes), indexed by path for changes of nodes and by watcher for the end
+// of connections. Most paths have one watcher, so the watchers of a path are a sorted slice, in the order in
+// which they are notified.
 type watchTable struct {
 	byPath    map[string][]watchEntry
 	byWatcher map[int64]pathSet
-	pairs     int // of (path, watcher)
-	recursive int // pairs with recursiveMode: while 0, a change need not look at the paths above
+	pairs     int // number of (path, watcher)
+	recursive int // number of pairs with recursiveMode; while it is 0, fire skips the paths above
 }
 
 func newWatchTable() watchTable {
@@ -54,7 +54,7 @@ func (t *watchTable) add(path string, watcher int64, m watchModes) {
 	t.set(path, watcher, old, old|m)
 }
 
-// remove takes modes away and reports whether any of them was there.
+// remove removes modes and reports whether any of them was set.
 func (t *watchTable) remove(path string, watcher int64, m watchModes) bool {
 	old := t.modes(path, watcher)
 	t.set(path, watcher, old, old&^m)
@@ -92,41 +92,41 @@ func (t *watchTable) set(path string, watcher int64, old, modes watchModes) {
 	}
 }
 
-// drop removes a watcher altogether.
-func (t *watchTable) drop(watcher int64) {
+// removeWatcher removes all watches of a watcher.
+func (t *watchTable) removeWatcher(watcher int64) {
 	for _, path := range t.byWatcher[watcher].sorted() {
 		t.set(path, watcher, t.modes(path, watcher), 0)
 	}
 }
 
-// fire returns, in order, the watchers to be told of an event at path: those of the path, and those that watch
-// a path above recursively. It uses up the one-shot watches of the path in one pass.
+// fire returns, in order, the watchers of an event at path: those of the path, and the recursive ones of the paths
+// above. It removes the one-shot watches of the path in one pass.
 func (t *watchTable) fire(path string) []int64 {
-	told := t.useUp(path)
+	watchers := t.removeOneShot(path)
 	if t.recursive == 0 {
-		return told
+		return watchers
 	}
 	for above := range pathsAbove(path) {
 		for _, e := range t.byPath[above] {
 			if e.modes&recursiveMode != 0 {
-				told = append(told, e.watcher)
+				watchers = append(watchers, e.watcher)
 			}
 		}
 	}
-	slices.Sort(told)
-	return slices.Compact(told)
+	slices.Sort(watchers)
+	return slices.Compact(watchers)
 }
 
-// useUp removes the one-shot watches of a path and returns all watchers that the path had.
-func (t *watchTable) useUp(path string) []int64 {
+// removeOneShot removes the one-shot watches of a path and returns all watchers that the path had.
+func (t *watchTable) removeOneShot(path string) []int64 {
 	entries := t.byPath[path]
 	if len(entries) == 0 {
 		return nil
 	}
-	told := make([]int64, len(entries))
+	watchers := make([]int64, len(entries))
 	kept := entries[:0]
 	for i, e := range entries {
-		told[i] = e.watcher
+		watchers[i] = e.watcher
 		if e.modes &^= onceMode; e.modes != 0 {
 			kept = append(kept, e)
 			continue
@@ -136,10 +136,10 @@ func (t *watchTable) useUp(path string) []int64 {
 	if t.byPath[path] = kept; len(kept) == 0 {
 		delete(t.byPath, path)
 	}
-	return told
+	return watchers
 }
 
-// unlist takes a path from a watcher's list.
+// unlist removes a path from a watcher's set.
 func (t *watchTable) unlist(path string, watcher int64) {
 	if delete(t.byWatcher[watcher], path); len(t.byWatcher[watcher]) == 0 {
 		delete(t.byWatcher, watcher)

@@ -8,14 +8,14 @@ import (
 	"zkctl/probe/wire"
 )
 
-// znode is one version of one node. It never changes once it is in a store: a change makes a new znode.
-// That costs an allocation per change, and buys that a snapshot being encoded elsewhere, the outstanding
-// changes of the Preparer and the tree itself share nodes without locks.
+// znode is one version of one node. It never changes once it is in a store: a change makes a new znode. That costs
+// an allocation per change, but snapshots, the Preparer's outstanding changes and the tree share nodes without
+// locks.
 type znode struct {
 	path     string // "" for the root, otherwise /a/b
 	cut      int    // index of the last slash of path; -1 for the root
-	children int32  // how many children it has; their names are in the store
-	digest   uint64 // of path, data and stat; 0 below /zookeeper/
+	children int32  // number of children; their names are in the store
+	digest   uint64 // covers path, data and stat; 0 below /zookeeper/
 	data     []byte // nil and empty are different values
 	acl      *acl
 	stat     wire.StatPersisted
@@ -23,10 +23,10 @@ type znode struct {
 
 // The nodes every ensemble has. Clients depend on them.
 const (
-	zookeeperPath = "/zookeeper"
-	quotaPath     = "/zookeeper/quota"
-	configPath    = "/zookeeper/config"
-	subtreePrefix = "/zookeeper/" // what lies below is outside the digest
+	zookeeperPath    = "/zookeeper"
+	quotaPath        = "/zookeeper/quota"
+	configPath       = "/zookeeper/config"
+	digestFreePrefix = "/zookeeper/" // nodes below it are outside the digest
 )
 
 // isSpecial reports whether path may not be deleted.
@@ -38,8 +38,8 @@ func isSpecial(path string) bool {
 	return false
 }
 
-// key maps the root's two names, "/" and "", to the one it is stored under. "" is the one that makes
-// parentPath work without a special case, and the one that snapshots and digests use.
+// key maps the root's two names, "/" and "", to the one in the store: "", which snapshots and digests use and
+// which is the parent of "/a" without a special case.
 func key(path string) string {
 	if path == "/" {
 		return ""
@@ -55,8 +55,8 @@ func display(path string) string {
 	return path
 }
 
-// splitPath cuts a path into its parent's key and its own name. ok is false when there is no slash, and for
-// the root, which has no parent. The parent of a malformed path such as "//a" is "/", which is no key.
+// splitPath splits a path into its parent's key and its own name. ok is false if there is no slash, and for the
+// root, which has no parent. The parent of a malformed path such as "//a" is "/", which is no key.
 func splitPath(path string) (parent, name string, ok bool) {
 	cut := strings.LastIndexByte(path, '/')
 	if cut < 0 || path == "/" {
@@ -65,7 +65,7 @@ func splitPath(path string) (parent, name string, ok bool) {
 	return path[:cut], path[cut+1:], true
 }
 
-// newZnode makes a node as its creating transaction leaves it.
+// newZnode returns a node as its creating transaction makes it.
 func newZnode(path string, data []byte, a *acl, owner int64, zxid wire.Zxid, millis int64) *znode {
 	return &znode{
 		path: path, cut: strings.LastIndexByte(path, '/'), data: data, acl: a,
@@ -77,7 +77,7 @@ func newZnode(path string, data []byte, a *acl, owner int64, zxid wire.Zxid, mil
 
 func (n *znode) isRoot() bool { return n.cut < 0 }
 
-// parent is the key of the parent; the root is filed under itself.
+// parent is the key of the parent; the root's is its own.
 func (n *znode) parent() string {
 	if n.cut < 0 {
 		return ""
@@ -89,9 +89,8 @@ func (n *znode) name() string { return n.path[n.cut+1:] }
 
 // visible is the stat that clients see.
 //
-// The persisted cversion counts creates only, because a deleted child's creation was counted once and that is
-// enough to number sequential nodes. Clients see creates plus deletes: every create was followed by a delete,
-// but for the children that are still there.
+// The persisted cversion counts only creates, which is enough to number sequential nodes. Clients see creates plus
+// deletes; the deletes are the creates minus the children that still exist.
 func (n *znode) visible(extended bool) wire.Stat {
 	s := &n.stat
 	owner := s.EphemeralOwner
@@ -108,11 +107,11 @@ func (n *znode) visible(extended bool) wire.Stat {
 // hasher computes node digests. It keeps a buffer, so it belongs to one goroutine.
 type hasher struct{ buf []byte }
 
-// digest is CRC-32 over the path, the data and nine fields of the stat, in an order that is not the order of
-// StatPersisted: pzxid stands third, not last. Null data adds no bytes. Everything below /zookeeper/ counts
-// as 0: Java servers keep quota statistics there that each updates on its own.
+// digest is the CRC-32 of the path, the data and nine fields of the stat. Their order is not that of
+// StatPersisted: pzxid is third, not last. Null data adds no bytes. Nodes below /zookeeper/ have digest 0: each
+// Java server updates quota statistics there on its own.
 func (h *hasher) digest(n *znode) uint64 {
-	if strings.HasPrefix(n.path, subtreePrefix) {
+	if strings.HasPrefix(n.path, digestFreePrefix) {
 		return 0
 	}
 	h.buf = append(h.buf[:0], n.path...)
@@ -131,18 +130,18 @@ func (h *hasher) digest(n *znode) uint64 {
 	return uint64(crc32.Update(sum, crc32.IEEETable, b))
 }
 
-// The four ways a node changes. The leader's Preparer predicts with the functions that Apply acts with, so
-// the digest in a transaction and the digest after it cannot drift apart.
+// The functions below are the four ways in which a node changes. The leader's Preparer and Apply use the same
+// ones, so the digest that the leader predicts is the digest after the transaction.
 
-// seal completes a new version of a node with its digest.
+// seal completes a new version of a node by its digest.
 func (h *hasher) seal(n znode) *znode {
 	n.digest = h.digest(&n)
 	return &n
 }
 
-// childCreated is n after a child was created by zxid. The new cversion comes from the transaction (or is
-// unknown, -1, in logs of ZooKeeper 3.3). It never goes down: when a node that a fuzzy snapshot already saw
-// deleted again is replayed, the parent is ahead of the transaction.
+// childCreated is n after zxid has created a child. The new cversion comes from the transaction (-1, unknown, in
+// logs of ZooKeeper 3.3). It never goes down: in a replay onto a fuzzy snapshot the parent may be ahead of the
+// transaction.
 func (h *hasher) childCreated(n *znode, isNew bool, cversion int32, zxid wire.Zxid) *znode {
 	next := *n
 	if isNew {
@@ -157,7 +156,7 @@ func (h *hasher) childCreated(n *znode, isNew bool, cversion int32, zxid wire.Zx
 	return h.seal(next)
 }
 
-// childDeleted is n after a child was deleted by zxid; wasThere is false when replay finds it gone already.
+// childDeleted is n after zxid has deleted a child; wasThere is false if a replay does not find the child.
 func (h *hasher) childDeleted(n *znode, wasThere bool, zxid wire.Zxid) *znode {
 	next := *n
 	if wasThere {

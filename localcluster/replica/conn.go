@@ -70,7 +70,7 @@ func (s *Server) Drop(c *Conn) {
 func (s *Server) Gone(c *Conn) {
 	c.closing = true
 	c.queue = nil
-	s.watches.Drop(c.id)
+	s.watches.RemoveWatcher(c.id)
 	delete(s.conns, c.id)
 	if s.bound[c.session] == c {
 		delete(s.bound, c.session)

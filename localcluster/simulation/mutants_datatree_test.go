@@ -14,7 +14,7 @@ var datatreeMutants = []mutant{
 		name:  "refusal-is-an-answer",
 		file:  "datatree/respond.go",
 		tests: []string{"TestCorpus/refusal-taken-for-an-answer"},
-		old:   `	if r.moved() {`,
+		old:   `	if r.sessionMoved() {`,
 		new:   `	if false {`,
 	},
 	{
@@ -100,12 +100,12 @@ var datatreeMutants = []mutant{
 	{
 		name: "deletion-reported-as-a-change",
 		file: "datatree/watches.go", runs: 100,
-		old: `	out = appendEvents(out, told, c.Type, c.Path, c.Zxid, c.ACL)`,
+		old: `	out = appendEvents(out, watchers, c.Type, c.Path, c.Zxid, c.ACL)`,
 		new: `	kind := c.Type
 	if kind == wire.EventDeleted {
 		kind = wire.EventDataChanged
 	}
-	out = appendEvents(out, told, kind, c.Path, c.Zxid, c.ACL)`,
+	out = appendEvents(out, watchers, kind, c.Path, c.Zxid, c.ACL)`,
 	},
 	{
 		name: "missed-deletion-reported-as-a-change",

@@ -131,9 +131,9 @@ var servingMutants = []mutant{
 		name: "recursive-watch-sees-its-path-only",
 		file: "datatree/watchtable.go", runs: 100,
 		old: `			if e.modes&recursiveMode != 0 {
-				told = append`,
+				watchers = append`,
 		new: `			if false {
-				told = append`,
+				watchers = append`,
 	},
 	{
 		name: "persistent-watch-is-used-up",
