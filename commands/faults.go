@@ -387,22 +387,22 @@ func (o *healOptions) run(ctx context.Context) error {
 		return err
 	}
 	return o.print(report, func(pg *page) {
-		if len(report.Healed) == 0 && len(report.Deeds) == 0 {
+		if len(report.Healed) == 0 && len(report.Results) == 0 {
 			pg.para("There was nothing to heal.")
 		}
-		did := "healed"
+		done := "healed"
 		if report.DryRun {
-			did = "would heal"
+			done = "would heal"
 		}
 		for _, f := range report.Healed {
 			what := strings.Join(f.Links.Strings(), " ")
 			if what == "" {
 				what = "member " + idList(f.Members)
 			}
-			pg.line("- %s %s: %s %s", did, f.ID, f.Kind, what)
+			pg.line("- %s %s: %s %s", done, f.ID, f.Kind, what)
 		}
-		for _, d := range report.Deeds {
-			pg.line("- member %d: %s", d.Member, d.Did)
+		for _, r := range report.Results {
+			pg.line("- member %d: %s", r.Member, r.Outcome)
 		}
 		drawLeft(pg, report.Left)
 	})

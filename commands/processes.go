@@ -110,8 +110,8 @@ func (o *processOptions) run(ctx context.Context, verb string) error {
 	}
 	return o.print(report, func(pg *page) {
 		pg.para("%s matched %s.", report.Selector, idList(report.Members))
-		for _, d := range report.Deeds {
-			pg.line("- member %d: %s", d.Member, d.Did)
+		for _, r := range report.Results {
+			pg.line("- member %d: %s", r.Member, r.Outcome)
 		}
 		if report.Fault != nil && report.Fault.Until != nil {
 			pg.line("- fault %s, %s", report.Fault.ID, untilText(*report.Fault))

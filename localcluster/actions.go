@@ -45,12 +45,12 @@ func selectorError(err error) error {
 	return err
 }
 
-// verb is what one of the process verbs does.
+// verb is one of the verbs on members' processes, in the words of its outcome.
 type verb struct {
 	// wasted are the states in which it would change nothing.
 	wasted []memberState
-	did    string // "killed"
-	would  string // "would kill"
+	done   string // "killed"
+	would  string // "would be killed"
 }
 
 var verbs = map[string]verb{
@@ -84,14 +84,14 @@ func (s *Supervisor) Act(ctx context.Context, r ActRequest) (ActReport, error) {
 	defer cancel()
 	report, useful, err := s.act(ctx, r, v, selector, signal)
 	if err == nil && !r.DryRun && (r.Verb == "start" || r.Verb == "restart") {
-		err = s.greeted(ctx, useful, r.Verb+" "+report.Selector, &report)
+		err = s.healStarted(ctx, useful, r.Verb+" "+report.Selector, &report)
 	}
 	return report, err
 }
 
-// greeted ends the faults of the members that were started, as soon as each has shown that it runs.
-func (s *Supervisor) greeted(ctx context.Context, ids []int64, why string, report *ActReport) error {
-	failed := s.awaitGreetings(ctx, ids)
+// healStarted ends the faults of the members that were started, as soon as each has shown that it runs.
+func (s *Supervisor) healStarted(ctx context.Context, ids []int64, why string, report *ActReport) error {
+	failed := s.awaitAnswers(ctx, ids)
 	ids = slices.DeleteFunc(slices.Clone(ids), func(id int64) bool { return failed[id] != nil })
 	report.Healed = append(report.Healed, s.recover(inject.Kill, ids, why)...)
 	return joinErrors(failed)
@@ -113,7 +113,7 @@ func (s *Supervisor) act(ctx context.Context, r ActRequest, v verb, selector inj
 	if err != nil {
 		return ActReport{}, nil, selectorError(err)
 	}
-	report := ActReport{Verb: r.Verb, Selector: selector.String(), DryRun: r.DryRun, Members: ids, Deeds: []Deed{}}
+	report := ActReport{Verb: r.Verb, Selector: selector.String(), DryRun: r.DryRun, Members: ids, Results: []Result{}}
 	if selector.Random() {
 		report.Seed = &seed
 	}
@@ -122,11 +122,11 @@ func (s *Supervisor) act(ctx context.Context, r ActRequest, v verb, selector inj
 		return report, nil, err
 	}
 	useful := s.sortOut(v, r, ids, &report)
-	for i, d := range report.Deeds {
+	for i, d := range report.Results {
 		if slices.Contains(survivors, d.Member) && slices.Contains(useful, d.Member) {
-			report.Deeds[i].Did = "got signal " + signalName(signal)
+			report.Results[i].Outcome = "got signal " + signalName(signal)
 			if r.DryRun {
-				report.Deeds[i].Did = "would get signal " + signalName(signal)
+				report.Results[i].Outcome = "would get signal " + signalName(signal)
 			}
 		}
 	}
@@ -179,26 +179,26 @@ func (s *Supervisor) sortOut(v verb, r ActRequest, ids []int64, report *ActRepor
 		if !slices.Contains(ids, m.spec.ID) {
 			continue
 		}
-		deed := Deed{Member: m.spec.ID, Did: v.did}
+		result := Result{Member: m.spec.ID, Outcome: v.done}
 		switch {
 		case slices.Contains(v.wasted, m.state) && s.outlasts(r, m):
 			useful = append(useful, m.spec.ID)
-			deed.Did = "is " + m.state.String() + " already, and stays so for longer"
+			result.Outcome = "is " + m.state.String() + " already, and stays so for longer"
 			if r.DryRun {
-				deed.Did = "is " + m.state.String() + " already, and would stay so for longer"
+				result.Outcome = "is " + m.state.String() + " already, and would stay so for longer"
 			}
 		case slices.Contains(v.wasted, m.state):
-			deed.Did = "is " + m.state.String() + " already"
-			if m.state == stateStopped && v.did != "killed" {
-				deed.Did = "is not running"
+			result.Outcome = "is " + m.state.String() + " already"
+			if m.state == stateStopped && v.done != "killed" {
+				result.Outcome = "is not running"
 			}
 		default:
 			useful = append(useful, m.spec.ID)
 			if r.DryRun {
-				deed.Did = v.would
+				result.Outcome = v.would
 			}
 		}
-		report.Deeds = append(report.Deeds, deed)
+		report.Results = append(report.Results, result)
 	}
 	return useful
 }

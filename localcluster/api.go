@@ -1,6 +1,8 @@
 package localcluster
 
 import (
+	"cmp"
+	"encoding/json"
 	"time"
 
 	"zkctl/inject"
@@ -48,22 +50,58 @@ type ActRequest struct {
 	DryRun   bool    `json:"dry_run,omitempty"`
 }
 
-// ActReport says whom the selector matched and what was done to whom.
+// ActReport says which members the selector matched, and what was done to each.
 type ActReport struct {
 	Verb     string         `json:"verb"`
 	Selector string         `json:"selector"`
 	Seed     *uint64        `json:"seed,omitempty"` // when there was a choice
 	DryRun   bool           `json:"dry_run,omitempty"`
 	Members  []int64        `json:"members"`
-	Deeds    []Deed         `json:"deeds"`
+	Results  []Result       `json:"results"`
 	Fault    *inject.Fault  `json:"fault"` // null when nothing began
 	Healed   []inject.Fault `json:"healed,omitempty"`
 }
 
-// Deed is what happened, or with a dry run would happen, to one member.
-type Deed struct {
-	Member int64  `json:"member"`
-	Did    string `json:"did"`
+// Result is what happened, or with a dry run would happen, to one member.
+type Result struct {
+	Member  int64  `json:"member"`
+	Outcome string `json:"outcome"`
+}
+
+// An answer of a supervisor that was started by an older zkctl has these under their former names, "deeds" and
+// "did". The methods below read both.
+
+// UnmarshalJSON reads a report, under the names of either version.
+func (r *ActReport) UnmarshalJSON(text []byte) error {
+	type plain ActReport
+	return unmarshalResults(text, (*plain)(r), &r.Results)
+}
+
+// UnmarshalJSON reads a report, under the names of either version.
+func (r *HealReport) UnmarshalJSON(text []byte) error {
+	type plain HealReport
+	return unmarshalResults(text, (*plain)(r), &r.Results)
+}
+
+func unmarshalResults(text []byte, report any, results *[]Result) error {
+	if err := json.Unmarshal(text, report); err != nil || *results != nil {
+		return err
+	}
+	var former struct{ Deeds []Result }
+	err := json.Unmarshal(text, &former)
+	*results = former.Deeds
+	return err
+}
+
+// UnmarshalJSON reads a result, under the names of either version.
+func (r *Result) UnmarshalJSON(text []byte) error {
+	var either struct {
+		Member       int64
+		Outcome, Did string
+	}
+	err := json.Unmarshal(text, &either)
+	*r = Result{either.Member, cmp.Or(either.Outcome, either.Did)}
+	return err
 }
 
 // PartitionRequest asks for a partition.
@@ -102,10 +140,10 @@ type HealRequest struct {
 
 // HealReport says which faults ended, and what was done to members besides.
 type HealReport struct {
-	Healed []inject.Fault `json:"healed"`
-	Left   []LeftMember   `json:"left"` // members that a heal without processes leaves as they are
-	Deeds  []Deed         `json:"deeds,omitempty"`
-	DryRun bool           `json:"dry_run,omitempty"`
+	Healed  []inject.Fault `json:"healed"`
+	Left    []LeftMember   `json:"left"` // members that a heal without processes leaves as they are
+	Results []Result       `json:"results,omitempty"`
+	DryRun  bool           `json:"dry_run,omitempty"`
 }
 
 // LeftMember is a member that serves nobody because of its process.

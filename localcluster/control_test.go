@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -62,6 +63,28 @@ func TestControlRefuses(t *testing.T) {
 	}
 	if faults := s.Faults(); len(faults) != 0 {
 		t.Errorf("faults: %+v", faults)
+	}
+}
+
+// A supervisor that an older zkctl has started names the results otherwise, and is understood all the same.
+func TestReportsOfAnOlderSupervisor(t *testing.T) {
+	want := []Result{{1, "killed"}, {2, "is stopped already"}}
+	for _, text := range []string{
+		`{"verb":"kill","members":[1,2],"results":[{"member":1,"outcome":"killed"},{"member":2,"outcome":"is stopped already"}],"fault":null}`,
+		`{"verb":"kill","members":[1,2],"deeds":[{"member":1,"did":"killed"},{"member":2,"did":"is stopped already"}],"fault":null}`,
+	} {
+		var act ActReport
+		if err := json.Unmarshal([]byte(text), &act); err != nil || act.Verb != "kill" || !slices.Equal(act.Results, want) {
+			t.Errorf("%s: %+v, %v", text, act, err)
+		}
+		var heal HealReport
+		if err := json.Unmarshal([]byte(text), &heal); err != nil || !slices.Equal(heal.Results, want) {
+			t.Errorf("%s: %+v, %v", text, heal, err)
+		}
+	}
+	written, err := json.Marshal(ActReport{Results: want})
+	if err != nil || !strings.Contains(string(written), `"results":[{"member":1,"outcome":"killed"}`) || strings.Contains(string(written), "deeds") {
+		t.Errorf("%s, %v", written, err)
 	}
 }
 

@@ -80,7 +80,7 @@ func spawn(ctx context.Context, folder Folder, name string, deadline time.Time) 
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { _ = read.SetReadDeadline(time.Now()) })()
-	running, err = outcome(read)
+	running, err = readReport(read)
 	if ctx.Err() != nil && err != nil {
 		state := processState(cmd.Process.Pid)
 		_ = cmd.Process.Kill() // its members go with it
@@ -88,7 +88,7 @@ func spawn(ctx context.Context, folder Folder, name string, deadline time.Time) 
 			"the supervisor, process %d, did not start the members in time%s", cmd.Process.Pid, inState(state))
 	}
 	if err == nil && !running {
-		go cmd.Wait() // it goes on without us; should it end before we do, it is buried
+		go cmd.Wait() // it goes on without us; should it end first, this call reaps it
 		return false, nil
 	}
 	_ = cmd.Wait() // it is on its way out
@@ -106,8 +106,8 @@ func inState(state byte) string {
 	return fmt.Sprintf(" (state %c)", state)
 }
 
-// outcome reads a supervisor's report.
-func outcome(pipe io.Reader) (running bool, err error) {
+// readReport reads a supervisor's report.
+func readReport(pipe io.Reader) (running bool, err error) {
 	var r report
 	if err := json.NewDecoder(pipe).Decode(&r); err != nil {
 		return false, io.ErrUnexpectedEOF

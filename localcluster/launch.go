@@ -60,7 +60,7 @@ type process struct {
 	started time.Time
 	output  *memberOutput // valid after ended is closed
 	ended   chan struct{} // closed when the process is gone and how is set
-	buried  chan struct{} // closed by the supervisor when the end is on record
+	reaped  chan struct{} // closed by the supervisor when the end is on record
 
 	os  *os.Process
 	how exit // valid after ended is closed
@@ -96,7 +96,7 @@ func (l *launcher) start(what launch) (*process, error) {
 	if err := <-failed; err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
-	p := &process{pid: cmd.Process.Pid, started: time.Now(), output: output, ended: make(chan struct{}), buried: make(chan struct{}), os: cmd.Process}
+	p := &process{pid: cmd.Process.Pid, started: time.Now(), output: output, ended: make(chan struct{}), reaped: make(chan struct{}), os: cmd.Process}
 	go func() {
 		defer close(p.ended)
 		_ = cmd.Wait()  // what it would say is in ProcessState

@@ -127,8 +127,7 @@ func supervisorPID(t *testing.T, e *ensemble) int {
 	return pid
 }
 
-// awaitGone returns when there is no such process: gone, or dead and waiting to be buried by whoever
-// adopted it.
+// awaitGone returns when there is no such process: gone, or dead and waiting for its parent to reap it.
 func awaitGone(e *ensemble, pid int) {
 	e.Helper()
 	for {

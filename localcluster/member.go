@@ -51,7 +51,7 @@ type member struct {
 	outside  bool      // others than this supervisor have paused it
 	why      string    // the request behind the end
 	role     string    // last seen, for the timeline
-	said     string    // why it ended, when it ended by itself with an error
+	reason   string    // why it ended, when it ended by itself with an error
 }
 
 // prepare makes a member's directory what its process needs: its data directory with a myid, and its

@@ -133,9 +133,9 @@ func (s *Supervisor) wouldMend(choose chosen, whole bool) (HealReport, error) {
 		in := func(kind inject.Kind) bool { return isIn(faults, kind, m.spec.ID) }
 		switch {
 		case m.state == stateStopped && !in(inject.Kill):
-			report.Deeds = append(report.Deeds, Deed{m.spec.ID, verbs["start"].would})
+			report.Results = append(report.Results, Result{m.spec.ID, verbs["start"].would})
 		case m.state == statePaused && !in(inject.Pause):
-			report.Deeds = append(report.Deeds, Deed{m.spec.ID, verbs["resume"].would})
+			report.Results = append(report.Results, Result{m.spec.ID, verbs["resume"].would})
 		}
 	}
 	return report, nil
@@ -179,22 +179,22 @@ func (s *Supervisor) mend(ctx context.Context, choose chosen, whole bool, why st
 		}
 	}
 	if whole {
-		report.Deeds = s.makeWhole(failed, why)
-		for _, d := range report.Deeds {
-			started = append(started, d.Member)
+		report.Results = s.makeWhole(failed, why)
+		for _, r := range report.Results {
+			started = append(started, r.Member)
 		}
 	}
 	release() // a member takes its time until it shows that it runs
 	slices.Sort(started)
 	started = slices.DeleteFunc(slices.Compact(started), func(id int64) bool { return failed[id] != nil || s.isDown(id) })
-	maps.Copy(failed, s.awaitGreetings(ctx, started))
-	report.Deeds = slices.DeleteFunc(report.Deeds, func(d Deed) bool { return failed[d.Member] != nil })
+	maps.Copy(failed, s.awaitAnswers(ctx, started))
+	report.Results = slices.DeleteFunc(report.Results, func(r Result) bool { return failed[r.Member] != nil })
 	report.Healed = s.forget(faults, failed, network, why)
 	return report, failed, network
 }
 
 // makeWhole starts and resumes the members that no fault keeps from running any more.
-func (s *Supervisor) makeWhole(failed map[int64]error, why string) (deeds []Deed) {
+func (s *Supervisor) makeWhole(failed map[int64]error, why string) (results []Result) {
 	for _, m := range s.members {
 		s.mu.Lock()
 		state := m.state
@@ -205,16 +205,16 @@ func (s *Supervisor) makeWhole(failed map[int64]error, why string) (deeds []Deed
 			continue // tried already
 		case state == stateStopped:
 			err = s.startStopped(m, why)
-			deeds = append(deeds, Deed{m.spec.ID, verbs["start"].did})
+			results = append(results, Result{m.spec.ID, verbs["start"].done})
 		case state == statePaused:
 			err = s.resume(m, why)
-			deeds = append(deeds, Deed{m.spec.ID, verbs["resume"].did})
+			results = append(results, Result{m.spec.ID, verbs["resume"].done})
 		}
 		if err != nil {
 			failed[m.spec.ID] = err
 		}
 	}
-	return deeds
+	return results
 }
 
 // isDown tells whether another fault keeps a member down.

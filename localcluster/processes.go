@@ -26,7 +26,7 @@ func (s *Supervisor) kill(ctx context.Context, m *member, signal syscall.Signal,
 		_ = p.signal(syscall.SIGCONT) // a paused member would not hear it
 	}
 	select {
-	case <-p.buried:
+	case <-p.reaped:
 		return nil
 	case <-ctx.Done():
 	case <-s.stopping:

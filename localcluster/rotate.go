@@ -92,7 +92,7 @@ func (r *rotatingFile) Close() error { return r.file.Close() }
 // when the process ends by itself, which also a full disk cannot take away.
 type memberOutput struct {
 	log   *rotatingFile
-	end   []byte // at most maxWords
+	end   []byte // at most maxReason
 	line  []byte // the line that was begun, as far as a crash could begin so
 	crash string // the line that a Go program or a JVM begins to crash with
 	lost  int    // bytes that could not be written
@@ -101,7 +101,7 @@ type memberOutput struct {
 // Write never fails: a process must not end because its log cannot be written.
 func (o *memberOutput) Write(text []byte) (int, error) {
 	o.end = append(o.end, text...)
-	o.end = append([]byte(nil), o.end[max(0, len(o.end)-maxWords):]...)
+	o.end = append([]byte(nil), o.end[max(0, len(o.end)-maxReason):]...)
 	o.findCrash(text)
 	if o.lost > 0 {
 		note := fmt.Appendf(nil, "%d bytes of this log are lost: they could not be written\n", o.lost)
@@ -122,7 +122,7 @@ func (o *memberOutput) Write(text []byte) (int, error) {
 func (o *memberOutput) findCrash(text []byte) {
 	for o.crash == "" && len(text) > 0 {
 		part, rest, whole := bytes.Cut(text, []byte("\n"))
-		o.line = append(o.line, part[:min(len(part), max(0, maxWords-len(o.line)))]...)
+		o.line = append(o.line, part[:min(len(part), max(0, maxReason-len(o.line)))]...)
 		if !whole {
 			return
 		}

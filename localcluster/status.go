@@ -95,11 +95,11 @@ func (s *Supervisor) Status(ctx context.Context) (Status, error) {
 func (s *Supervisor) memberStatus(m *member, report *probe.Report) MemberStatus {
 	status := m.spec.status(s.spec, m.folder)
 	s.mu.Lock()
-	state, process, words, outside := m.state, m.process, m.said, m.outside
+	state, process, why, outside := m.state, m.process, m.reason, m.outside
 	s.mu.Unlock()
 	if state == stateStopped {
 		if process != nil {
-			status.Reason = strings.TrimSuffix("exited: "+process.how.String()+": "+words, ": ")
+			status.Reason = strings.TrimSuffix("exited: "+process.how.String()+": "+why, ": ")
 		}
 		return status
 	}

@@ -54,7 +54,7 @@ type Supervisor struct {
 
 	serving  sync.WaitGroup // the control server
 	watching sync.WaitGroup // the goroutines of watch
-	burying  sync.WaitGroup // one bury a process
+	reaping  sync.WaitGroup // one reap for each process
 }
 
 // Supervise runs the ensemble in folder until ctx is done or `down` asks it to stop. started is
@@ -148,7 +148,7 @@ func (s *Supervisor) findEngines() (err error) {
 }
 
 // awaitPorts waits a moment for ports that are taken: when the ensemble's last supervisor was killed
-// just now, the kernel is still burying its members.
+// just now, the kernel is still ending its members.
 func (s *Supervisor) awaitPorts() error {
 	deadline := time.Now().Add(2 * time.Second)
 	for {
@@ -237,7 +237,7 @@ func (s *Supervisor) endAll() error {
 		all.Go(func() { s.endMember(m, askToEnd, endGrace, "down") })
 	}
 	all.Wait()
-	s.burying.Wait()
+	s.reaping.Wait()
 	s.launcher.close()
 	s.guard.close()
 	close(s.ended)
@@ -278,38 +278,38 @@ func (s *Supervisor) startMember(m *member, why string) error {
 	}
 	s.guard.watch(p.pid)
 	s.mu.Lock()
-	m.process, m.state, m.expected, m.outside, m.why, m.role, m.said = p, stateRunning, false, false, "", "", ""
+	m.process, m.state, m.expected, m.outside, m.why, m.role, m.reason = p, stateRunning, false, false, "", "", ""
 	s.mu.Unlock()
 	s.events.add(Event{Kind: EventStarted, Member: m.spec.ID, PID: p.pid, Why: why})
-	s.burying.Go(func() { s.bury(m, p) })
+	s.reaping.Go(func() { s.reap(m, p) })
 	return nil
 }
 
-// bury records the end of a member's process, expected or not.
-func (s *Supervisor) bury(m *member, p *process) {
+// reap records the end of a member's process, expected or not.
+func (s *Supervisor) reap(m *member, p *process) {
 	<-p.ended
 	s.guard.forget(p.pid)
 	e := Event{Kind: EventExited, Member: m.spec.ID, PID: p.pid, Signal: p.how.signal}
 	if p.how.signal == "" {
 		e.ExitCode = &p.how.code
 	}
-	said := ""
+	reason := ""
 	if p.how.code > 0 {
-		said = m.lastWords(p)
+		reason = m.exitReason(p)
 	}
 	s.mu.Lock()
 	e.Expected, e.Why = m.expected, m.why
 	if m.expected {
-		said = "" // whoever asked for it knows why
+		reason = "" // the request that ended it says why
 	}
 	if m.process == p {
-		m.state, m.role, m.said = stateStopped, "", said
+		m.state, m.role, m.reason = stateStopped, "", reason
 	}
 	over := s.ledger.Recover(inject.Pause, m.spec.ID)
 	s.mu.Unlock()
 	s.events.add(e)
 	s.recordHeals(over, "its process ended")
-	close(p.buried)
+	close(p.reaped)
 }
 
 // endMember ends a member's process and returns when its end is on record.
@@ -322,6 +322,6 @@ func (s *Supervisor) endMember(m *member, ask syscall.Signal, grace time.Duratio
 	s.mu.Unlock()
 	if alive {
 		p.end(ask, grace)
-		<-p.buried
+		<-p.reaped
 	}
 }

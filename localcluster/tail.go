@@ -207,7 +207,7 @@ func (f Folder) Running() bool {
 	return held && err == nil
 }
 
-// tailOf is the end of a text file, for an error message. It reads no more of it than maxWords.
+// tailOf is the end of a text file, for an error message. It reads no more of it than maxReason.
 func tailOf(path string, lines int) string {
 	text, err := readEnd(path)
 	if err != nil {

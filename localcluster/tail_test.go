@@ -124,7 +124,7 @@ func TestMemberLogIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-p.ended
-	if said := p.output.lastWords(); said != "the end" || p.how.code != 3 {
+	if said := p.output.lastError(); said != "the end" || p.how.code != 3 {
 		t.Errorf("%s: %q", p.how, said)
 	}
 	for _, path := range []string{path, older(path)} {
@@ -151,8 +151,8 @@ func TestMemberLogIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	output.log = log
-	if _, err := output.Write([]byte("seen\n")); err != nil || output.lastWords() != "seen" {
-		t.Error(output.lastWords(), err)
+	if _, err := output.Write([]byte("seen\n")); err != nil || output.lastError() != "seen" {
+		t.Error(output.lastError(), err)
 	}
 	if end := tailOf(path, 2); end != "21 bytes of this log are lost: they could not be written\nseen" {
 		t.Errorf("the log ends with %q", end)

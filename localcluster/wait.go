@@ -129,7 +129,7 @@ func (s *Supervisor) Wait(ctx context.Context, r WaitRequest) (Status, error) {
 func (s *Supervisor) died() error {
 	for _, m := range s.members {
 		s.mu.Lock()
-		dead, how, said := m.state == stateStopped && m.process != nil && !m.expected, "", m.said
+		dead, how, why := m.state == stateStopped && m.process != nil && !m.expected, "", m.reason
 		if dead {
 			how = m.process.how.String()
 		}
@@ -138,10 +138,10 @@ func (s *Supervisor) died() error {
 			continue
 		}
 		text := fmt.Sprintf("member %d died (%s)", m.spec.ID, how)
-		if said != "" {
-			text += ": " + said
+		if why != "" {
+			text += ": " + why
 		}
-		if tail := tailOf(m.folder.LogFile(), 20); tail != "" && tail != said {
+		if tail := tailOf(m.folder.LogFile(), 20); tail != "" && tail != why {
 			text += "\nthe end of its log:\n" + tail
 		}
 		return fail(CodeFailed, "", "%s", text)

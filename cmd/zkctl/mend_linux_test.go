@@ -13,10 +13,10 @@ import (
 
 // report is the document of a verb on processes, and of faults.
 type report struct {
-	Fault  *fault
-	Faults []fault
-	Healed []fault
-	Deeds  []struct{ Did string }
+	Fault   *fault
+	Faults  []fault
+	Healed  []fault
+	Results []struct{ Outcome string }
 }
 
 type fault struct {
@@ -44,7 +44,7 @@ func TestEverySignal(t *testing.T) {
 		if s := processState(pid); s != 0 && s != 'Z' {
 			t.Errorf("%s: process %d is in state %c", signal, pid, s)
 		}
-		if r.Fault == nil || r.Fault.Kind != "kill" || len(r.Deeds) != 1 || r.Deeds[0].Did != "killed" {
+		if r.Fault == nil || r.Fault.Kind != "kill" || len(r.Results) != 1 || r.Results[0].Outcome != "killed" {
 			t.Errorf("%s: %+v", signal, r)
 		}
 		e.eventually("its time is up", func() error {
@@ -56,14 +56,14 @@ func TestEverySignal(t *testing.T) {
 		e.wait("healthy")
 	}
 	for _, signal := range []string{"USR1", "USR2", "WINCH"} {
-		if r := e.report("kill", "1", "--signal", signal); r.Fault != nil || r.Deeds[0].Did != "got signal "+signal {
+		if r := e.report("kill", "1", "--signal", signal); r.Fault != nil || r.Results[0].Outcome != "got signal "+signal {
 			t.Errorf("%s: %+v", signal, r)
 		}
 		_, errs, code := e.run("kill", "1", "--signal", signal, "--for", "1s")
 		if code != 2 || !strings.Contains(errs, "signal "+signal+" does not end member 1 (embedded)") || !strings.Contains(errs, "hint: ") {
 			t.Errorf("%s with a lease: exit %d\n%s", signal, code, errs)
 		}
-		if r := e.report("kill", "1", "--signal", signal, "--dry-run"); r.Deeds[0].Did != "would get signal "+signal {
+		if r := e.report("kill", "1", "--signal", signal, "--dry-run"); r.Results[0].Outcome != "would get signal "+signal {
 			t.Errorf("%s, dry: %+v", signal, r)
 		}
 	}
