@@ -3,6 +3,7 @@ package quorum
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 )
@@ -341,11 +342,4 @@ func voterSet(ids []int64) ([]int64, error) {
 func groupKey(id int64) string  { return fmt.Sprintf("group.%d", id) }
 func weightKey(id int64) string { return fmt.Sprintf("weight.%d", id) }
 
-func sortedKeys[V any](m map[int64]V) []int64 {
-	keys := make([]int64, 0, len(m))
-	for id := range m {
-		keys = append(keys, id)
-	}
-	slices.Sort(keys)
-	return keys
-}
+func sortedKeys[V any](m map[int64]V) []int64 { return slices.Sorted(maps.Keys(m)) }

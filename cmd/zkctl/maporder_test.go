@@ -3,280 +3,182 @@ package main
 import (
 	"fmt"
 	"go/ast"
+	"go/importer"
 	"go/parser"
 	"go/token"
 	"go/types"
-	"io/fs"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 )
 
-// Go visits a map in random order. In a pure package that order must not get
-// out: the same input has to give the same bytes, or a simulation could not be
-// replayed. So each walk over a map there must be of a kind that cannot tell the
-// order, or say in a comment why it does not matter:
+// Go visits a map in random order. In a pure package the same input has to give
+// the same bytes, or a simulation could not be replayed. So a pure package goes
+// over a map's keys as slices.Sorted(maps.Keys(m)), and in no other way, unless a
+// comment on the line, or right above it, says why the order does not matter.
 //
-//   - it collects keys or values into a slice that the same function sorts;
-//   - it only fills or empties maps, counts, adds up, or takes minima and maxima;
-//   - it only looks whether something is there (returns constants);
-//   - a comment on the line, or right above, has the word "order".
+// The rule does not look at what a walk does: too much that looks harmless shows
+// the order, such as a sum of floats, or a search that returns what it found.
 
-// mapWalks returns the walks over maps in one package that could let the order out.
-func mapWalks(files []*ast.File, fset *token.FileSet) []string {
-	info := &types.Info{Types: map[ast.Expr]types.TypeAndValue{}}
-	config := types.Config{
-		Importer: nothing{},
-		Error:    func(error) {}, // other packages are not there; what is declared here is enough
+// mapWalks returns the places of one package at which the order of a map shows.
+// Lookup opens the export data of an imported package.
+func mapWalks(files []*ast.File, fset *token.FileSet, lookup importer.Lookup) ([]string, error) {
+	info := &types.Info{Types: map[ast.Expr]types.TypeAndValue{}, Uses: map[*ast.Ident]types.Object{}}
+	config := types.Config{Importer: importer.ForCompiler(fset, "gc", lookup)}
+	if _, err := config.Check("x", fset, files, info); err != nil {
+		return nil, err
 	}
-	// The error says that imports are missing, which is known.
-	_, _ = config.Check("x", fset, files, info)
 	var found []string
 	for _, file := range files {
-		excused := commentsWith(file, fset, "order")
-		for _, decl := range file.Decls {
-			function, ok := decl.(*ast.FuncDecl)
-			if !ok || function.Body == nil {
-				continue
+		excused := map[int]bool{}
+		for _, group := range file.Comments {
+			if strings.Contains(group.Text(), "order") {
+				last := fset.Position(group.End()).Line
+				excused[last], excused[last+1] = true, true
 			}
-			ast.Inspect(function.Body, func(n ast.Node) bool {
-				walk, ok := n.(*ast.RangeStmt)
-				if !ok || !overMap(info, walk) {
-					return true
+		}
+		complain := func(n ast.Node) {
+			if at := fset.Position(n.Pos()); !excused[at.Line] {
+				found = append(found, fmt.Sprintf("%s:%d: the random order of a map may show: use slices.Sorted(maps.Keys(m)), or say in a comment why the order does not matter", at.Filename, at.Line))
+			}
+		}
+		sorted := map[ast.Node]bool{}
+		ast.Inspect(file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.RangeStmt:
+				switch info.TypeOf(n.X).Underlying().(type) {
+				case *types.Map, *types.Interface: // the latter is a type parameter
+					complain(n)
 				}
-				at := fset.Position(walk.Pos())
-				if excused[at.Line] || excused[at.Line-1] || orderless(walk, function) {
-					return true
+			case *ast.CallExpr:
+				if name := functionOf(info, n.Fun); strings.HasPrefix(name, "slices.Sorted") {
+					if call, ok := n.Args[0].(*ast.CallExpr); ok {
+						sorted[call.Fun] = true
+					}
 				}
-				found = append(found, fmt.Sprintf("%s:%d: a walk over a map could let its random order out; sort, or say in a comment why the order does not matter", at.Filename, at.Line))
-				return true
-			})
-		}
-	}
-	return found
-}
-
-// nothing is an importer that knows no packages.
-type nothing struct{}
-
-func (nothing) Import(path string) (*types.Package, error) {
-	p := types.NewPackage(path, filepath.Base(path))
-	p.MarkComplete()
-	return p, nil
-}
-
-// overMap reports whether a range statement walks a map, or maps.Keys and the
-// like of one.
-func overMap(info *types.Info, walk *ast.RangeStmt) bool {
-	if call, ok := walk.X.(*ast.CallExpr); ok {
-		if s, ok := call.Fun.(*ast.SelectorExpr); ok {
-			x, ok := s.X.(*ast.Ident)
-			return ok && x.Name == "maps"
-		}
-	}
-	t := info.Types[walk.X].Type
-	if t == nil {
-		return false
-	}
-	_, isMap := t.Underlying().(*types.Map)
-	return isMap
-}
-
-func commentsWith(file *ast.File, fset *token.FileSet, word string) map[int]bool {
-	lines := map[int]bool{}
-	for _, group := range file.Comments {
-		if strings.Contains(group.Text(), word) {
-			for line := fset.Position(group.Pos()).Line; line <= fset.Position(group.End()).Line; line++ {
-				lines[line] = true
+			case *ast.SelectorExpr:
+				switch name := functionOf(info, n); name {
+				case "maps.Clone", "maps.Copy", "maps.Equal":
+				default:
+					if strings.HasPrefix(name, "maps.") && !sorted[n] {
+						complain(n)
+					}
+				}
 			}
-		}
-	}
-	return lines
-}
-
-// orderless recognises the kinds of walks that cannot tell the order.
-func orderless(walk *ast.RangeStmt, function *ast.FuncDecl) bool {
-	for _, s := range walk.Body.List {
-		if !harmless(s, function) {
-			return false
-		}
-	}
-	return true
-}
-
-func harmless(s ast.Stmt, function *ast.FuncDecl) bool {
-	switch s := s.(type) {
-	case *ast.AssignStmt:
-		return harmlessAssign(s, function)
-	case *ast.IncDecStmt:
-		return true
-	case *ast.BranchStmt:
-		return s.Tok == token.CONTINUE
-	case *ast.ReturnStmt:
-		for _, r := range s.Results {
-			if !constant(r) {
-				return false
-			}
-		}
-		return true
-	case *ast.ExprStmt:
-		call, ok := s.X.(*ast.CallExpr)
-		if !ok {
-			return false
-		}
-		name, ok := call.Fun.(*ast.Ident)
-		return ok && (name.Name == "delete" || name.Name == "clear")
-	case *ast.IfStmt:
-		for _, inner := range s.Body.List {
-			if !harmless(inner, function) {
-				return false
-			}
-		}
-		return s.Else == nil || harmless(s.Else, function)
-	case *ast.BlockStmt:
-		for _, inner := range s.List {
-			if !harmless(inner, function) {
-				return false
-			}
-		}
-		return true
-	case *ast.RangeStmt:
-		return orderless(s, function)
-	}
-	return false
-}
-
-// harmlessAssign accepts what fills maps, declares locals, adds up, takes minima
-// and maxima, and appends to slices that are sorted.
-func harmlessAssign(s *ast.AssignStmt, function *ast.FuncDecl) bool {
-	if s.Tok == token.DEFINE {
-		return true
-	}
-	if s.Tok != token.ASSIGN { // +=, |= and so on
-		return true
-	}
-	for i, left := range s.Lhs {
-		if _, isIndex := left.(*ast.IndexExpr); isIndex {
-			continue
-		}
-		if constant(s.Rhs[min(i, len(s.Rhs)-1)]) {
-			continue
-		}
-		call, ok := s.Rhs[min(i, len(s.Rhs)-1)].(*ast.CallExpr)
-		if !ok {
-			return false
-		}
-		name, ok := call.Fun.(*ast.Ident)
-		if !ok {
-			return false
-		}
-		target := types.ExprString(left)
-		switch {
-		case name.Name == "min" || name.Name == "max":
-		case name.Name == "append" && sorted(target, function):
-		default:
-			return false
-		}
-	}
-	return true
-}
-
-// sorted reports whether the function sorts the slice somewhere.
-func sorted(slice string, function *ast.FuncDecl) bool {
-	found := false
-	ast.Inspect(function.Body, func(n ast.Node) bool {
-		call, ok := n.(*ast.CallExpr)
-		if !ok || len(call.Args) == 0 {
 			return true
-		}
-		f, ok := call.Fun.(*ast.SelectorExpr)
-		if ok && (strings.HasPrefix(f.Sel.Name, "Sort") || f.Sel.Name == "Slice" || f.Sel.Name == "Strings") && types.ExprString(call.Args[0]) == slice {
-			found = true
-		}
-		return true
-	})
-	return found
-}
-
-func constant(e ast.Expr) bool {
-	switch e := e.(type) {
-	case *ast.BasicLit:
-		return true
-	case *ast.Ident:
-		return e.Name == "true" || e.Name == "false" || e.Name == "nil"
+		})
 	}
-	return false
+	return found, nil
 }
 
-func TestPurePackagesDoNotLetTheOrderOfMapsOut(t *testing.T) {
-	checked := 0
+// functionOf names the package's function that an expression is, such as "maps.Keys".
+func functionOf(info *types.Info, e ast.Expr) string {
+	if s, ok := e.(*ast.SelectorExpr); ok {
+		if f, ok := info.Uses[s.Sel].(*types.Func); ok && f.Pkg() != nil {
+			return f.Pkg().Path() + "." + f.Name()
+		}
+	}
+	return ""
+}
+
+// exportData asks the go command for the export data of packages and what they import.
+func exportData(t *testing.T, packages ...string) importer.Lookup {
+	t.Helper()
+	list := exec.Command("go", append([]string{"list", "-export", "-deps", "-f", "{{.ImportPath}} {{.Export}}"}, packages...)...)
+	list.Stderr = os.Stderr
+	out, err := list.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	files := map[string]string{}
+	for line := range strings.Lines(string(out)) {
+		name, file, _ := strings.Cut(strings.TrimSpace(line), " ")
+		files[name] = file
+	}
+	return func(path string) (io.ReadCloser, error) { return os.Open(files[path]) }
+}
+
+func TestPurePackagesDoNotShowTheOrderOfMaps(t *testing.T) {
+	var packages []string
 	for folder, r := range layout {
-		if !r.pure {
-			continue
+		if r.pure {
+			packages = append(packages, "zkctl/"+folder)
 		}
-		fset := token.NewFileSet()
-		var files []*ast.File
-		entries, err := os.ReadDir(filepath.Join("..", "..", folder))
-		if os.IsNotExist(err) {
-			continue // it arrives with the issue that asks for it
-		}
+	}
+	lookup := exportData(t, packages...)
+	for _, name := range packages {
+		found, err := filepath.Glob(filepath.Join("..", "..", strings.TrimPrefix(name, "zkctl/"), "*.go"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, e := range entries {
-			if !isSource(e) {
+		fset := token.NewFileSet()
+		var files []*ast.File
+		for _, path := range found {
+			if strings.HasSuffix(path, "_test.go") {
 				continue
 			}
-			file, err := parser.ParseFile(fset, filepath.Join("..", "..", folder, e.Name()), nil, parser.ParseComments)
+			file, err := parser.ParseFile(fset, path, nil, parser.ParseComments)
 			if err != nil {
 				t.Fatal(err)
 			}
 			files = append(files, file)
 		}
-		checked += len(files)
-		for _, w := range mapWalks(files, fset) {
+		walks, err := mapWalks(files, fset, lookup)
+		if err != nil || len(files) == 0 {
+			t.Errorf("%s: %d files, %v", name, len(files), err)
+		}
+		for _, w := range walks {
 			t.Error(w)
 		}
 	}
-	if checked == 0 {
-		t.Error("no source of a pure package was found")
-	}
 }
 
-func isSource(e fs.DirEntry) bool {
-	return !e.IsDir() && strings.HasSuffix(e.Name(), ".go") && !strings.HasSuffix(e.Name(), "_test.go")
-}
-
-// TestMapWalkCheckerCatches holds this checker to its word, too.
-func TestMapWalkCheckerCatches(t *testing.T) {
+// TestMapWalksAreFound checks the checker.
+func TestMapWalksAreFound(t *testing.T) {
+	lookup := exportData(t, "slices", "maps", "strings")
 	for _, c := range []struct {
 		body string
 		bad  bool
 	}{
-		{`for k := range m { out = append(out, k) }`, true},
-		{`for k := range m { out = append(out, k) }; slices.Sort(out)`, false},
-		{`for k := range m { out = append(out, k) }; slices.SortFunc(out, less)`, false},
 		{`for _, v := range m { send(v) }`, true},
-		{`for _, v := range n.inner { send(v) }`, true},
-		{`for _, v := range m { last = v }`, true},
-		{`for _, v := range m { return v }`, true},
+		{`for _, v := range m { if send(v) { list = nil } }`, true},
+		{`for _, v := range n.inner { n.last = v }`, true},
+		{`for _, v := range make2() { send(v) }`, true},
+		{`for k := range m { list = append(list, k) }`, true},
+		{`for range m { if send(len(m)) { break } }`, true},
+		{`func() { for k := range m { send(k) } }()`, true},
 		{`for k := range maps.Keys(m) { send(k) }`, true},
-		{`for k := range maps.Keys(m) { delete(m, k) }`, false},
-		{`for k, v := range m { other[k] = v; total += v; least = min(least, v) }`, false},
-		{`for _, v := range m { if v > 3 { return 1 } }`, false},
-		{"// in any order: each is told once\nfor _, v := range m { send(v) }", false},
+		{`list = slices.Collect(maps.Values(m))`, true},
+		{`list = slices.Sorted(strange(maps.Keys(m)))`, true},
+		{`list = slices.Sorted(maps.Keys(m)); list = slices.Collect(mm.Keys(m))`, true},
+		{`maps.DeleteFunc(m, func(k, v int) bool { return send(k) })`, true},
+		{`keys := maps.Keys[map[int]int]; keys(m)`, true},
+		{"// The order does not matter: send ignores it.\n\nfor _, v := range m { send(v) }", true},
+		{"// The order does not matter: send ignores it.\nfor _, v := range m { send(v) }", false},
+		{`for _, k := range slices.Sorted(maps.Keys(m)) { send(k) }`, false},
 		{`for _, v := range list { send(v) }`, false},
-		{`local := map[int]int{}; for k := range local { send(k) }`, true},
+		{`for s := range strings.SplitSeq("a b", " ") { send(len(s)) }`, false},
+		{`clear(m); delete(m, 1); m = maps.Clone(m); maps.Copy(m, n.inner)`, false},
 	} {
-		source := "package x\nimport (\"slices\"; \"maps\")\ntype node struct { inner map[int]int }\n" +
-			"func f(m map[int]int, n node, list []int, out []int) int {\n" + c.body + "\nreturn 0 }\n"
+		source := "package x\nimport (\"iter\"; \"maps\"; mm \"maps\"; \"slices\"; \"strings\")\n" +
+			"type named map[int]int\ntype node struct { inner named; last int }\n" +
+			"var _, _, _, _ = mm.Equal[named, named], slices.Sorted[int], strings.Fields, maps.Clone[named]\n" +
+			"func make2() named { return nil }\nfunc send(int) bool { return true }\n" +
+			"func strange(i iter.Seq[int]) iter.Seq[int] { for k := range i { send(k) }; return i }\n" +
+			"func f(m map[int]int, n node, list []int) []int {\n" + c.body + "\nreturn list }\n"
 		fset := token.NewFileSet()
 		file, err := parser.ParseFile(fset, "x.go", source, parser.ParseComments)
 		if err != nil {
 			t.Fatalf("%s: %v", c.body, err)
 		}
-		if found := mapWalks([]*ast.File{file}, fset); (len(found) > 0) != c.bad {
+		found, err := mapWalks([]*ast.File{file}, fset, lookup)
+		if err != nil {
+			t.Fatalf("%s: %v", c.body, err)
+		}
+		if (len(found) > 0) != c.bad {
 			t.Errorf("%s: %v, want a complaint: %v", c.body, found, c.bad)
 		}
 	}

@@ -27,6 +27,7 @@ func AnswerSize(t *Tree, q Query) int {
 			return t.readSize(q.Op, b.Path)
 		case wire.OpGetEphemerals:
 			size := answerOverhead
+			// A sum is the same in any order.
 			for path := range t.ephemerals[q.Session] {
 				size += 4 + len(path)
 			}

@@ -142,11 +142,13 @@ func (o *outstanding) release(zxid wire.Zxid) {
 // ephemerals lists the nodes that the session will have, in order.
 func (o *outstanding) ephemerals(session int64) []string {
 	var paths []string
+	// In any order: the paths are sorted in the end.
 	for path := range o.tree.ephemerals[session] {
 		if _, changed := o.newest[path]; !changed {
 			paths = append(paths, path)
 		}
 	}
+	// In any order, too.
 	for path := range o.owned[session] {
 		paths = append(paths, path)
 	}

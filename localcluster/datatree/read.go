@@ -159,6 +159,7 @@ func (t *Tree) readable(path string, perm wire.Perm, c Caller) (*znode, wire.Err
 // one for longer than neverUsed milliseconds (0: keep it).
 func (t *Tree) Reapable(millis, neverUsed int64) []string {
 	var paths []string
+	// In any order: the paths are sorted in the end.
 	for path := range t.containers {
 		n := t.znodes.get(path)
 		idle := neverUsed > 0 && millis-n.stat.Mtime > neverUsed
@@ -166,6 +167,7 @@ func (t *Tree) Reapable(millis, neverUsed int64) []string {
 			paths = append(paths, path)
 		}
 	}
+	// In any order, too.
 	for path := range t.ttls {
 		n := t.znodes.get(path)
 		ttl := ownerTTL(n.stat.EphemeralOwner)

@@ -170,6 +170,7 @@ type Counts struct {
 // Counts returns the size of the tree.
 func (t *Tree) Counts() Counts {
 	c := Counts{Nodes: t.znodes.len() + 1, Sessions: t.sessions.Len(), Bytes: t.bytes + int64(len("/"))}
+	// A sum is the same in any order.
 	for _, paths := range t.ephemerals {
 		c.Ephemerals += len(paths)
 	}

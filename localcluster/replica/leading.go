@@ -139,6 +139,7 @@ func (s *Server) PendingSyncs() int {
 		return 0
 	}
 	n := len(s.leading.waiters)
+	// A sum is the same in any order.
 	for _, late := range s.leading.behindCommit {
 		n += len(late)
 	}

@@ -1,7 +1,7 @@
 package replica
 
 import (
-	"cmp"
+	"maps"
 	"slices"
 
 	"zkctl/localcluster/datatree"
@@ -45,12 +45,11 @@ func (s *Server) touch(c *Conn) {
 func (s *Server) touchTable() []byte {
 	table := wire.TouchTable{}
 	if s.learning != nil {
-		for session, timeout := range s.learning.touched {
-			table = append(table, wire.SessionTouch{SessionID: session, Timeout: timeout})
+		for _, session := range slices.Sorted(maps.Keys(s.learning.touched)) {
+			table = append(table, wire.SessionTouch{SessionID: session, Timeout: s.learning.touched[session]})
 		}
 		clear(s.learning.touched)
 	}
-	slices.SortFunc(table, func(a, b wire.SessionTouch) int { return cmp.Compare(a.SessionID, b.SessionID) })
 	return wire.AppendRecord([]byte{}, &table)
 }
 

@@ -196,6 +196,7 @@ func (n *Node) chooseEpoch() {
 		return
 	}
 	highest := n.acceptedEpoch
+	// A maximum is the same in any order.
 	for _, h := range l.learners {
 		highest = max(highest, h.acceptedEpoch)
 	}
