@@ -31,7 +31,7 @@ func newSimulateCommand(p *program) *cli.Command {
 		Category: categoryRecovery,
 		Usage:    "run whole ensembles in memory under random faults, and check every promise",
 		Description: "Runs seeded simulations of the embedded engine on all cores: servers that crash, disks that forget, links that break, clocks that drift. " +
-			"After every step the invariants of Zab and the promises of ZooKeeper are checked; once everything is healed, the ensemble must recover. " +
+			"After every step the invariants of Zab and the promises of ZooKeeper are checked; once all faults are healed, the ensemble must recover. " +
 			"Exits 0 when no run violates one, 3 when one does: then the seed, a shrunk schedule and the last events are printed. " +
 			"--schedule runs such a schedule again, from a file or, as -, from standard input.",
 		UsageText: "zkctl simulate\nzkctl simulate --for 10m --nodes 5\nzkctl simulate --seed 42 --runs 1\nzkctl simulate --schedule failure.txt --trace",

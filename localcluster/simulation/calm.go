@@ -8,21 +8,21 @@ import (
 	"zkctl/localcluster/zab"
 )
 
-// Where nothing goes wrong, nothing takes long: all servers serve soon after the last
-// of them has started, and after a leader's process has died. The bound is made of what
-// that needs, twice over, and none of it is a timeout: a server that waits out a
-// timeout of the protocol has not heard what it could have heard.
+// Without faults an ensemble starts and fails over promptly: all servers serve soon after
+// the last of them has started, and soon after a leader's process has died. The bound is
+// twice the time that the steps below need, and includes no timeout of the
+// protocol: a server that waits for a timeout has missed an event that it could have used.
 //
 //	votes meet, a leader is elected     links between all servers, and a few votes
 //	discovery, synchronization          eight messages and three writes in a row
 //
-// It is asked of the first start of a run, when no fault has struck before it is over,
-// and, in the end, of what the run has made of the disks: of a restart of all, of the
-// death of the leader, and of its return.
+// The bound is checked for the first start of a run, unless a fault strikes before it is
+// over, and at the end of the run, with the disks that the run has left: for a restart of
+// all servers, for the death of the leader, and for its return.
 
-// start is how long servers may take to serve once the last of them runs, among them
-// servers that wait out finalizeWait when some start so late that the others have
-// stopped expecting them.
+// startBound is the time in which all servers serve once the last of them runs. If some
+// start so late that the others have stopped waiting for them, that includes the servers'
+// wait for finalizeWait.
 func (s *Setup) startBound() time.Duration {
 	bound := 60*time.Millisecond + s.failoverBound()
 	if s.Stagger >= zab.DefaultFinalizeWait/2 {
@@ -31,14 +31,14 @@ func (s *Setup) startBound() time.Duration {
 	return bound
 }
 
-// failoverBound is the same for servers that were there before.
+// failoverBound is the same for servers that already run.
 func (s *Setup) failoverBound() time.Duration {
 	hop := s.Latency + s.Jitter + 100*time.Microsecond
 	return 20*time.Millisecond + 24*hop + 12*s.Fsync + 2*replica.TickInterval(s.Tick)
 }
 
-// staggered starts all servers that are down, within Setup.Stagger, and tells when the
-// last one runs.
+// staggered starts all servers that are down, within Setup.Stagger, and returns when the
+// last one starts.
 func (w *World) staggered() (last time.Duration) {
 	r := w.random()
 	for _, s := range w.servers {
@@ -56,12 +56,12 @@ func (w *World) staggered() (last time.Duration) {
 	return last
 }
 
-// undisturbed: nothing has gone wrong yet, or will again.
+// undisturbed tells whether no fault has struck yet, or all faults are over.
 func (w *World) undisturbed() bool {
 	return w.calm || !w.plan.struck && !w.setup.Uneven
 }
 
-// watchStart looks whether a start that nothing disturbs is over in time.
+// watchStart checks that a start without faults is over in time.
 func (w *World) watchStart(last time.Duration) {
 	if w.setup.EpochEnd > 0 {
 		return // what clients write may have ended the first epoch by then
@@ -74,9 +74,9 @@ func (w *World) watchStart(last time.Duration) {
 	})
 }
 
-// calmly restarts all servers of a healed ensemble, takes its leader away, and brings
-// it back.
-func (w *World) calmly() {
+// calmRestart restarts all servers of a healed ensemble, kills its leader, and starts that
+// again.
+func (w *World) calmRestart() {
 	for _, s := range w.servers {
 		s.end(storage.KillProcess, false)
 	}
@@ -86,18 +86,18 @@ func (w *World) calmly() {
 		return
 	}
 	if !w.until(20*w.setup.Tick, w.inStep) {
-		w.fail(invLiveness, "20 ticks after a restart not everybody has caught up with %v: %s", w.oracle.tip, w.roles())
+		w.fail(invLiveness, "20 ticks after a restart some server has not caught up with %v: %s", w.oracle.tip, w.roles())
 		return
 	}
 	dead := w.server(w.oracle.leaders[w.oracle.newest])
 	if w.system.IsQuorum(func(id int64) bool { return zab.ServerID(id) != dead.id }) {
 		dead.end(storage.KillProcess, false)
-		dead.kept = true // faults that are over may still have a start to come
+		dead.keptDown = true // faults that are over may still have a start scheduled
 		if bound := w.setup.failoverBound(); !w.until(bound, w.servingWithout(dead)) {
 			w.fail(invPrompt, "%v after the death of the leader, server %d: %s", bound, dead.id, w.roles())
 			return
 		}
-		dead.kept = false
+		dead.keptDown = false
 		dead.start()
 		if bound := w.setup.startBound(); !w.until(bound, w.serving) {
 			w.fail(invPrompt, "%v after server %d, which led, has started again: %s", bound, dead.id, w.roles())
@@ -105,7 +105,7 @@ func (w *World) calmly() {
 	}
 }
 
-// servingWithout: the others have a leader.
+// servingWithout tells whether the other servers serve with another leader.
 func (w *World) servingWithout(dead *server) func() bool {
 	return func() bool {
 		leader := false

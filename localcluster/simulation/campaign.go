@@ -10,17 +10,17 @@ import (
 
 // Campaign is many runs, on all cores.
 type Campaign struct {
-	First uint64 // seed of the first run; the next has the next
+	First uint64 // seed of the first run; each next run has the next seed
 	Runs  int    // 0: until the context ends
 	Nodes int    // voters; 0: drawn
 
-	AsFound bool // do not shrink what fails
+	AsFound bool // do not shrink a schedule that fails
 
-	// Progress is called after every run, never twice at once.
+	// Progress is called after every run, by one goroutine at a time.
 	Progress func(Tally)
 }
 
-// Tally is what came of some runs.
+// Tally is the sum of the results of some runs.
 type Tally struct {
 	Runs      int
 	Steps     int
@@ -30,7 +30,7 @@ type Tally struct {
 	Coverage  Coverage
 }
 
-// add counts a run once, or takes it back: -1 times.
+// add counts a run; with times -1 it takes a counted run back.
 func (t *Tally) add(r *Result, times int) {
 	t.Runs += times
 	t.Steps += r.Steps * times
@@ -45,32 +45,32 @@ type Failure struct {
 	Seed     uint64
 	Schedule Schedule // shrunk
 	Result   Result   // of the shrunk one
-	Events   []string // its last
+	Events   []string // the last lines of its event log
 }
 
-// ShownEvents is how many lines of its story a failure tells.
+// ShownEvents is the number of lines in Failure.Events.
 const ShownEvents = 100
 
 // Run runs schedules until all are done, the context ends, or one fails. The
 // failure that it returns is that of the smallest seed, and the tally counts
 // the runs up to it, so that both are the same however many cores there are.
 func (c Campaign) Run(ctx context.Context) (Tally, *Failure) {
-	// A run lives for milliseconds and leaves a few megabytes of garbage.
+	// A run takes milliseconds and leaves a few megabytes of garbage.
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
-	e := &effort{campaign: c, running: map[uint64]bool{}, results: map[uint64]Result{}, next: c.First}
-	var workers sync.WaitGroup
+	e := &workers{campaign: c, running: map[uint64]bool{}, results: map[uint64]Result{}, next: c.First}
+	var all sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
-		workers.Go(func() { e.work(ctx) })
+		all.Go(func() { e.work(ctx) })
 	}
-	workers.Wait()
+	all.Wait()
 	if e.failed == nil {
 		return e.tally, nil
 	}
 	return e.exact(), e.explain()
 }
 
-// effort is what the workers of a campaign share.
-type effort struct {
+// workers is the state that the workers of a campaign share.
+type workers struct {
 	campaign Campaign
 
 	mu      sync.Mutex
@@ -82,9 +82,9 @@ type effort struct {
 	seed    uint64
 }
 
-func (e *effort) work(ctx context.Context) {
+func (e *workers) work(ctx context.Context) {
 	for ctx.Err() == nil {
-		seed, ok := e.take()
+		seed, ok := e.nextSeed()
 		if !ok {
 			return
 		}
@@ -92,7 +92,7 @@ func (e *effort) work(ctx context.Context) {
 	}
 }
 
-func (e *effort) take() (seed uint64, ok bool) {
+func (e *workers) nextSeed() (seed uint64, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.failed != nil || e.campaign.Runs > 0 && e.next >= e.campaign.First+uint64(e.campaign.Runs) {
@@ -104,7 +104,7 @@ func (e *effort) take() (seed uint64, ok bool) {
 	return seed, true
 }
 
-func (e *effort) done(seed uint64, r Result) {
+func (e *workers) done(seed uint64, r Result) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	v := r.Violation
@@ -121,8 +121,8 @@ func (e *effort) done(seed uint64, r Result) {
 	}
 }
 
-// forget drops the results that no failure can make uncounted any more.
-func (e *effort) forget() {
+// forget drops the results that exact cannot need any more.
+func (e *workers) forget() {
 	oldest := e.next
 	for seed := range e.running {
 		oldest = min(oldest, seed)
@@ -138,7 +138,7 @@ func (e *effort) forget() {
 }
 
 // exact is the tally of the runs up to the failure.
-func (e *effort) exact() Tally {
+func (e *workers) exact() Tally {
 	t := e.tally
 	for seed, r := range e.results {
 		if seed > e.seed {
@@ -148,7 +148,7 @@ func (e *effort) exact() Tally {
 	return t
 }
 
-func (e *effort) explain() *Failure {
+func (e *workers) explain() *Failure {
 	schedule := Draw(e.seed, e.campaign.Nodes)
 	if !e.campaign.AsFound {
 		schedule, _ = Shrink(schedule, e.failed)

@@ -11,7 +11,7 @@ import (
 
 // client is a program that uses the ensemble as client libraries do: one
 // session, one connection at a time, requests in a pipeline, heartbeats, and
-// another server when this one says nothing.
+// a connection to another server when this one is silent.
 type client struct {
 	w   *World
 	id  int
@@ -19,26 +19,26 @@ type client struct {
 
 	session  int64
 	password []byte
-	timeout  time.Duration // granted; before that, wanted
+	timeout  time.Duration // of the session; before it exists, the one to ask for
 	lastZxid wire.Zxid
 
 	conn      *clientConn
-	connected bool // the session is confirmed on conn
-	since     time.Duration
-	heard     time.Duration
-	sent      time.Duration
+	connected bool          // the session is confirmed on conn
+	since     time.Duration // conn was opened
+	heard     time.Duration // something was received last
+	sent      time.Duration // something was sent last
 	retryAt   time.Duration
 
-	xid    int32
-	under  []*clientOp // under way, in order
-	made   int
-	awake  time.Duration // asleep until then
-	missed []func()      // what came meanwhile
-	gone   bool          // never comes back
-	cut    map[int]int
+	xid      int32
+	inFlight []*clientOp   // sent and not answered, in order
+	made     int           // data values so far
+	awake    time.Duration // asleep until then
+	deferred []func()      // what arrived while it was asleep
+	gone     bool          // never comes back
+	cut      map[int]int   // for scripts: servers that it cannot reach
 
 	watches watchModel
-	last    *clientOp // of a calm run: what must succeed
+	last    *clientOp // after healing: the write that must succeed
 }
 
 // clientOp is a request, as its client sees it.
@@ -48,11 +48,11 @@ type clientOp struct {
 	path        string
 	watch       bool
 	body        []byte
-	asked       int // how often
+	attempts    int // how often it was sent
 	done        bool
 	err         wire.ErrCode
 	at          time.Duration
-	behindClose bool // the session's end had been asked for when it was sent
+	behindClose bool // the client had sent a closeSession before it
 
 	floor wire.Zxid // of a sync: what was committed when it was sent, and
 	epoch int64     // the newest established epoch then
@@ -66,12 +66,12 @@ func newClient(w *World, id int) *client {
 	return c
 }
 
-// forget begins a new life: no session, no watches.
+// forget drops the session and its watches; the next connection asks for a new session.
 func (c *client) forget() {
 	ticks := pick(c.rng, 4, 6, 10, 20)
 	c.session, c.password, c.lastZxid, c.timeout = 0, nil, 0, time.Duration(ticks)*c.w.setup.Tick
 	c.xid = 0
-	c.watches = newWatchBook()
+	c.watches = newWatchModel()
 }
 
 func (c *client) start() {
@@ -83,7 +83,7 @@ func (c *client) think() time.Duration {
 	return time.Duration(float64(c.w.setup.Think) * c.rng.ExpFloat64())
 }
 
-// wake looks at the clock.
+// wake does what is due: what arrived during sleep, a new connection, a ping, a timeout.
 func (c *client) wake() {
 	if c.gone {
 		return
@@ -92,9 +92,9 @@ func (c *client) wake() {
 	if c.w.now < c.awake {
 		return
 	}
-	missed := c.missed
-	c.missed = nil
-	for _, do := range missed {
+	deferred := c.deferred
+	c.deferred = nil
+	for _, do := range deferred {
 		do()
 	}
 	switch {
@@ -109,15 +109,15 @@ func (c *client) wake() {
 	}
 }
 
-// connect tries some server.
+// connect opens a connection to some server.
 func (c *client) connect() {
 	s := c.choose()
 	if !s.up || c.cut[int(s.id)] > 0 {
 		c.retryAt = c.w.now + c.w.setup.Tick/4
 		return
 	}
-	c.w.watchers++
-	c.conn = newClientConn(c.w.watchers, c, s)
+	c.w.connections++
+	c.conn = newClientConn(c.w.connections, c, s)
 	c.conn.closed = c.w.oracle.model.closed[c.session]
 	c.connected, c.since, c.heard = false, c.w.now, c.w.now
 	c.watches.moved()
@@ -128,23 +128,23 @@ func (c *client) connect() {
 	if c.session == 0 {
 		req.Password = wire.NoPassword()
 	}
-	c.conn.greet(req)
+	c.conn.connect(req)
 }
 
-// roams tells whether a client changes its server without need, as those do that
-// balance their load; more often at first, when its requests may be taken for those
-// of the connection before, and when a leader is left behind that may not know what
-// the client has seen elsewhere.
+// roams tells whether a client changes its server now without need, as clients do that
+// balance their load. It does so more often on a new connection, whose requests a server
+// might mix up with those of the connection before, and while there is a deposed leader
+// that may not know what the client has seen elsewhere.
 func (c *client) roams() bool {
 	if !c.w.setup.Wide {
 		return false
 	}
-	return c.rng.IntN(60) == 0 || c.xid <= 4 && c.rng.IntN(8) == 0 || c.leftBehind() != nil
+	return c.rng.IntN(60) == 0 || c.xid <= 4 && c.rng.IntN(8) == 0 || c.deposedLeader() != nil
 }
 
-// leftBehind is a leader of an epoch before the newest that does not know so yet,
-// if the client has seen something of the newest.
-func (c *client) leftBehind() *server {
+// deposedLeader is a leader of an epoch before the newest that does not know of the newer
+// one; nil if the client has not seen anything of the newest epoch.
+func (c *client) deposedLeader() *server {
 	newest := c.w.oracle.newest
 	for _, s := range c.w.servers {
 		if s.up && s.status.Serving && s.status.Role == zab.Leading && s.status.Epoch < newest && c.lastZxid.Epoch() == newest {
@@ -157,14 +157,14 @@ func (c *client) leftBehind() *server {
 func (c *client) choose() *server {
 	any := c.w.servers[c.rng.IntN(len(c.w.servers))]
 	if c.w.setup.Wide {
-		if behind := c.leftBehind(); behind != nil && c.rng.IntN(2) == 0 {
-			return behind
+		if deposed := c.deposedLeader(); deposed != nil && c.rng.IntN(2) == 0 {
+			return deposed
 		}
 	}
 	return any
 }
 
-// leave gives the connection up.
+// leave closes the connection.
 func (c *client) leave() {
 	if c.conn != nil {
 		c.conn.leave()
@@ -172,11 +172,11 @@ func (c *client) leave() {
 	}
 }
 
-// lost is the end of a connection: what became of the requests under way is
-// not known.
+// lost forgets a connection that has ended. The outcome of the requests in flight stays
+// unknown.
 func (c *client) lost() {
 	c.conn, c.connected = nil, false
-	c.under = nil
+	c.inFlight = nil
 	c.retryAt = c.w.now + time.Duration(c.rng.Int64N(int64(c.w.setup.Tick/2)))
 }
 
@@ -189,25 +189,25 @@ func (c *client) send(xid int32, op wire.OpCode, body []byte) {
 func (c *client) ask(op *clientOp) {
 	c.xid++
 	op.xid, op.at = c.xid, c.w.now
-	op.asked++
-	op.behindClose = c.w.oracle.ends.asked[c.session]
+	op.attempts++
+	op.behindClose = c.w.oracle.ends.requested[c.session]
 	switch op.op {
 	case wire.OpCloseSession:
-		c.w.oracle.ends.asked[c.session] = true
+		c.w.oracle.ends.requested[c.session] = true
 	case wire.OpSync:
 		op.floor, op.epoch = c.w.oracle.tip, c.w.oracle.newest
 	}
-	c.under = append(c.under, op)
+	c.inFlight = append(c.inFlight, op)
 	c.send(op.xid, op.op, op.body)
 }
 
-// work asks for something new.
+// work sends the next request, or moves to another server.
 func (c *client) work() {
 	if c.gone {
 		return
 	}
 	c.w.after(c.think(), c.work)
-	if !c.connected || c.w.now < c.awake || c.w.calm || len(c.under) >= c.w.setup.Pipeline {
+	if !c.connected || c.w.now < c.awake || c.w.calm || len(c.inFlight) >= c.w.setup.Pipeline {
 		return
 	}
 	if c.roams() {
@@ -216,36 +216,35 @@ func (c *client) work() {
 		return
 	}
 	if c.w.setup.Farewells && c.rng.IntN(20) == 0 {
-		c.farewell()
+		c.closeBehindRequests()
 		return
 	}
-	c.ask(c.invent())
+	c.ask(c.randomRequest())
 }
 
-// farewell ends the session behind requests of any kind, sent in one go.
-func (c *client) farewell() {
+// closeBehindRequests sends requests of any kind and a closeSession directly after them.
+func (c *client) closeBehindRequests() {
 	for range 1 + c.rng.IntN(6) {
-		if op := c.invent(); op.op != wire.OpCloseSession {
+		if op := c.randomRequest(); op.op != wire.OpCloseSession {
 			c.ask(op)
 		}
 	}
 	c.ask(&clientOp{op: wire.OpCloseSession})
 }
 
-// received takes what its server says.
+// received gets what the server has sent; a client that is asleep handles it later.
 func (c *client) received(conn *clientConn, r reply) {
 	if c.gone || conn != c.conn {
 		return
 	}
-	if c.w.now < c.awake || len(c.missed) > 0 {
-		c.missed = append(c.missed, func() { c.take(conn, r) })
+	if c.w.now < c.awake || len(c.deferred) > 0 {
+		c.deferred = append(c.deferred, func() { c.handle(conn, r) })
 		return
 	}
-	c.take(conn, r)
+	c.handle(conn, r)
 }
 
-// take handles what a server said.
-func (c *client) take(conn *clientConn, r reply) {
+func (c *client) handle(conn *clientConn, r reply) {
 	if conn != c.conn || c.w.violation != nil {
 		return
 	}
@@ -255,7 +254,7 @@ func (c *client) take(conn *clientConn, r reply) {
 		conn.over = true
 		c.lost()
 	case r.connect != nil:
-		c.welcomed(r.connect, r.epoch)
+		c.handleConnect(r.connect, r.epoch)
 	case r.event != nil:
 		c.watches.event(c, r)
 	default:
@@ -263,7 +262,7 @@ func (c *client) take(conn *clientConn, r reply) {
 	}
 }
 
-func (c *client) welcomed(r *wire.ConnectResponse, epoch int64) {
+func (c *client) handleConnect(r *wire.ConnectResponse, epoch int64) {
 	if r.SessionID == 0 {
 		c.w.note("client %d: session %x is over", c.id, uint64(c.session))
 		c.w.oracle.refusedSession(c, epoch)
@@ -303,19 +302,19 @@ func (c *client) answered(r reply) {
 		switch h.Err {
 		case wire.OK:
 			c.watches.restored(c, h.Zxid)
-		case wire.ErrSessionExpired: // its own closeSession, from the connection before, was faster
+		case wire.ErrSessionExpired: // its own closeSession, sent on the connection before, came first
 			c.w.oracle.refusedRequest(c, wire.OpSetWatches, r.epoch)
 		default:
 			c.w.fail(invWatch, "client %d cannot set its watches again: %v", c.id, h.Err)
 		}
 		return
 	}
-	if len(c.under) == 0 || c.under[0].xid != h.Xid {
-		c.w.fail(invFIFO, "client %d gets the answer to request %d out of turn", c.id, h.Xid)
+	if len(c.inFlight) == 0 || c.inFlight[0].xid != h.Xid {
+		c.w.fail(invFIFO, "client %d gets the answer to request %d out of order", c.id, h.Xid)
 		return
 	}
-	op := c.under[0]
-	c.under = c.under[1:]
+	op := c.inFlight[0]
+	c.inFlight = c.inFlight[1:]
 	op.done, op.err = true, h.Err
 	if c.w.tracing() {
 		c.w.note("client %d: %v %s -> %v at %v", c.id, op.op, op.path, h.Err, h.Zxid)
@@ -338,31 +337,31 @@ func (c *client) answered(r reply) {
 		c.forget()
 	}
 	if op == c.last {
-		c.wrote(op)
+		c.checkLast(op)
 	}
 }
 
-// wrote looks at what became of the write that must succeed.
-func (c *client) wrote(op *clientOp) {
+// checkLast checks the answer to the write that must succeed.
+func (c *client) checkLast(op *clientOp) {
 	switch {
-	case op.err == wire.OK, op.err == wire.ErrNodeExists && op.asked > 1:
+	case op.err == wire.OK, op.err == wire.ErrNodeExists && op.attempts > 1:
 	case op.err == wire.ErrSessionExpired, op.err == wire.ErrSessionMoved:
-		op.done = false // to be asked again, by another session or through another server
+		op.done = false // sent again, in another session or to another server
 		c.leave()
 	default:
-		c.w.fail(invLiveness, "client %d asks in a healed ensemble for %v %s, and is answered %v", c.id, op.op, op.path, op.err)
+		c.w.fail(invLiveness, "client %d: %v %s fails in a healed ensemble: %v", c.id, op.op, op.path, op.err)
 	}
 }
 
-// saw checks that time never goes back for a client.
+// saw checks that a client never gets an answer older than one before it.
 func (c *client) saw(z wire.Zxid) {
 	if z < c.lastZxid {
-		c.w.fail(invOneImage, "client %d has seen %v and is answered at %v by server %d", c.id, c.lastZxid, z, c.conn.s.id)
+		c.w.fail(invOneImage, "client %d has seen %v, but server %[4]d answers it at %[3]v", c.id, c.lastZxid, z, c.conn.s.id)
 	}
 	c.lastZxid = max(c.lastZxid, z)
 }
 
-// finish asks, once the ensemble is well, for the write that must succeed.
+// finish sends, after healing, the write that must succeed.
 func (c *client) finish() {
 	if c.gone {
 		return

@@ -20,12 +20,12 @@ type clientConn struct {
 
 	// The client's side.
 	over   bool      // the client has left it, or knows that it is gone
-	closed wire.Zxid // where its session had been closed when it came; 0: it was alive
+	closed wire.Zxid // of its session, if that was closed before this connection; 0: it was alive
 
 	upAt, downAt time.Duration // arrival of what was sent last
 	ended        bool          // the server will send nothing more
-	lost         bool          // what is under way to the client does not arrive
-	severed      bool          // nothing arrives any more, and neither side is told
+	lost         bool          // what is in flight to the client does not arrive
+	severed      bool          // nothing arrives any more, and neither side notices
 }
 
 var _ replica.Client = (*clientConn)(nil)
@@ -36,8 +36,8 @@ type reply struct {
 	header    wire.ReplyHeader
 	body      []byte
 	event     *wire.WatcherEvent
-	eventZxid wire.Zxid // the oracle's: clients do not see it
-	epoch     int64     // the oracle's: of the server, when it said so
+	eventZxid wire.Zxid // for the oracle: clients do not see it
+	epoch     int64     // for the oracle: the server's epoch when it sent the reply
 	end       bool
 }
 
@@ -47,26 +47,26 @@ func newClientConn(id int64, c *client, s *server) *clientConn {
 	return conn
 }
 
-// greet is the first that a client says.
-func (c *clientConn) greet(req wire.ConnectRequest) {
+// connect sends the ConnectRequest.
+func (c *clientConn) connect(req wire.ConnectRequest) {
 	c.toServer(func() {
 		c.s.conns = append(c.s.conns, c)
 		c.s.replica.Connect(c.Conn, req)
-		c.s.activity.sign(c.Session(), c.Timeout(), c.s.Now())
+		c.s.activity.touch(c.Session(), c.Timeout(), c.s.Now())
 	})
 }
 
 func (c *clientConn) request(xid int32, op wire.OpCode, body []byte) {
 	c.toServer(func() {
-		c.s.activity.sign(c.Session(), c.Timeout(), c.s.Now())
-		if c.s.untold != nil {
-			c.s.untold[c.Session()] = true
+		c.s.activity.touch(c.Session(), c.Timeout(), c.s.Now())
+		if c.s.unreported != nil {
+			c.s.unreported[c.Session()] = true
 		}
 		c.s.replica.Request(c.Conn, &replica.Request{Xid: xid, Op: op, Body: body, At: c.s.Now()})
 	})
 }
 
-// leave is the end, as the client makes it.
+// leave closes the connection from the client's side.
 func (c *clientConn) leave() {
 	c.over = true
 	c.toServer(func() {
@@ -110,7 +110,7 @@ func (c *clientConn) Drop() {
 // String implements replica.Client.
 func (c *clientConn) String() string { return fmt.Sprintf("client %d", c.client.id) }
 
-// forget takes a connection that has ended out of the list.
+// forget removes a connection that has ended from the list.
 func (s *server) forget(c *clientConn) {
 	s.conns = slices.DeleteFunc(s.conns, func(x *clientConn) bool { return x == c })
 }
@@ -130,7 +130,7 @@ func (c *clientConn) delay() time.Duration {
 	return setup.Latency/2 + 30*time.Microsecond + time.Duration(c.client.rng.Int64N(int64(setup.Jitter/2)+1))
 }
 
-// toServer lets something of the client arrive at its server.
+// toServer schedules what the server does when a client's packet arrives.
 func (c *clientConn) toServer(do func()) {
 	w := c.s.w
 	c.upAt = max(c.upAt, w.now+c.delay())
@@ -146,7 +146,7 @@ func (c *clientConn) toServer(do func()) {
 	})
 }
 
-// toClient lets something of the server arrive at its client.
+// toClient schedules the arrival of a reply at its client.
 func (c *clientConn) toClient(r reply) {
 	if c.ended {
 		return
@@ -161,8 +161,8 @@ func (c *clientConn) toClient(r reply) {
 	})
 }
 
-// abort breaks the connection: what is under way to the client is lost, and it
-// hears of the end.
+// abort breaks the connection: what is in flight to the client is lost, and the client
+// notices the end.
 func (c *clientConn) abort() {
 	if c.ended {
 		return

@@ -6,17 +6,16 @@ import (
 	"zkctl/localcluster/zab"
 )
 
-// Coverage counts what happened in a run, or in many: a swarm that never comes to
-// the places where such systems fail proves nothing, however many runs it has.
+// Coverage counts what happened in a run, or in many: a swarm that never reaches the
+// places where such systems fail proves nothing, however many runs it has.
 type Coverage struct {
-	Faults          [len(FaultKinds)]int // that had an effect: something was up, connected, or written, to be struck
+	Faults          [len(FaultKinds)]int // that had an effect: their target was up, connected, or written to
 	InjectionPoints [len(InjectionPoints)]int
-	// Deaths of servers, whatever killed them, by their last injection point; for one
-	// that failed to start that is its last death. Those in an overlap are
-	// counted there as well.
+	// Deaths of servers from any cause, by the last injection point that they reached;
+	// for a server that failed to start that is AtDied. Deaths while two leaders overlap
+	// also count for AtOverlap.
 	Deaths [len(InjectionPoints)]int
-	// Relapses are deaths of servers that had died before and had not come as
-	// far as to serve again.
+	// Relapses are deaths of servers that had died before and had not served since.
 	Relapses int
 	// EpochsUsedUp are epochs whose last transaction was proposed.
 	EpochsUsedUp int
@@ -36,44 +35,44 @@ func (c *Coverage) add(o *Coverage, times int) {
 
 func (c *Coverage) struck(k FaultKind) { c.Faults[slices.Index(FaultKinds[:], k)]++ }
 
-// course is how far a server has come since it last died.
-type course struct {
-	last   InjectionPoint
-	served bool
-	fell   bool // it has died before
+// progress is how far a server has come since it last died.
+type progress struct {
+	last       InjectionPoint
+	served     bool
+	diedBefore bool
 }
 
-// passed notes an injection point.
-func (p *plan) passed(s *server, m InjectionPoint) {
+// countPoint counts an injection point that a server has reached.
+func (p *plan) countPoint(s *server, m InjectionPoint) {
 	p.coverage.InjectionPoints[slices.Index(InjectionPoints[:], m)]++
-	c := &p.courses[s.id-1]
-	if m != AtOverlap { // which is no place in the life of one server
+	c := &p.progress[s.id-1]
+	if m != AtOverlap { // an overlap depends on other servers, too
 		c.last = m
 	}
 	c.served = c.served || m == AtSynchronized || m == AtEstablished
 }
 
-// died notes the end of a process.
+// died counts the end of a process.
 func (p *plan) died(s *server) {
 	if p.w.calm {
-		return // it is the end of the run
+		return // the proof ends processes, too
 	}
-	c := &p.courses[s.id-1]
+	c := &p.progress[s.id-1]
 	if c.last != "" {
 		p.coverage.Deaths[slices.Index(InjectionPoints[:], c.last)]++
 	}
 	if p.leadersWith(s) > 1 {
 		p.coverage.Deaths[slices.Index(InjectionPoints[:], AtOverlap)]++
 	}
-	if c.fell && !c.served {
+	if c.diedBefore && !c.served {
 		p.coverage.Relapses++
 	}
-	*c = course{fell: true}
-	p.happened(s, AtDied)
+	*c = progress{diedBefore: true}
+	p.reached(s, AtDied)
 }
 
-// leadersWith is how many servers lead, or believe so, s among them although it
-// has just died.
+// leadersWith is the number of servers that believe to be established leaders. s, which
+// has just died, counts if it did.
 func (p *plan) leadersWith(s *server) int {
 	n := 0
 	for _, x := range p.w.servers {

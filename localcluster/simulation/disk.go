@@ -13,13 +13,13 @@ import (
 )
 
 // disk is a server's log writer, which in production is a goroutine: it takes
-// all that is queued, makes it durable, says so, and takes what has gathered.
+// all that is queued, makes it durable, reports that, and takes what was queued meanwhile.
 //
 //	enqueue ──► queue ──► batch, for as long as the disk needs ──► Persisted
 //
-// A batch has its effect at its end. When the process dies before, some number
-// of the file system's operations happen all the same, the last of them
-// perhaps by half (storage.MemFS.StopAt).
+// A batch has its effect at its end. When the process dies before, a random number
+// of its file operations happen all the same, the last of them perhaps only in part
+// (storage.MemFS.StopAt).
 type disk struct {
 	s   *server
 	rng *rand.Rand
@@ -27,24 +27,24 @@ type disk struct {
 	store   *storage.Store
 	history storage.History
 
-	began  []wire.Zxid // with which histories the epochs in the queue begin
+	began  []wire.Zxid // the histories with which the epochs in the queue begin
 	queue  []storage.Job
-	batch  []storage.Job // under way
+	batch  []storage.Job // being written
 	number int           // of the batch
 	busy   bool
 
-	idle  bool          // nothing of a batch happens before its end; for scripts
+	idle  bool          // no part of a batch happens before its end; for scripts
 	slow  time.Duration // added to each batch
-	stuck int           // how many faults hold it
+	stuck int           // how many faults stop it
 
 	powerAt    int   // the operation in which a fault cuts the power; 0: none
 	failSync   int   // syncs until one fails; 0: none fails
-	failedSync error // what it fails with
+	failedSync error // the error of that sync
 	full       bool
-	refused    bool // something, because full
+	refused    bool // some operation, because the disk is full
 
-	// What the next power loss and disk error leave, and how long the
-	// server is down then.
+	// What survives the next power loss and the next disk error, and how long
+	// the server is down then.
 	survival   storage.Survival
 	afterError storage.Survival
 	downtime   time.Duration
@@ -56,7 +56,7 @@ func (d *disk) init(s *server) {
 	s.fs.SetFault(d.fault)
 }
 
-// fault fails operations as faults have asked for.
+// fault fails the operations in which planted faults strike.
 func (d *disk) fault(op storage.Op) error {
 	if d.powerAt > 0 && op.Index == d.powerAt {
 		d.struck(FaultPower)
@@ -81,7 +81,7 @@ func (d *disk) fault(op storage.Op) error {
 func (d *disk) struck(kind FaultKind) {
 	d.s.w.plan.coverage.struck(kind)
 	if !d.s.up && d.store == nil && kind != FaultFull {
-		d.s.w.after(0, func() { d.s.w.plan.died(d.s) }) // of its start
+		d.s.w.after(0, func() { d.s.w.plan.died(d.s) }) // it dies while it starts
 	}
 }
 
@@ -91,8 +91,8 @@ func (d *disk) powerFails(n int) {
 	d.fs().StopAt(n)
 }
 
-// suspect tells errors that were injected from those that only a bug explains.
-func (d *disk) suspect(err error) bool {
+// injected tells whether an error comes from an injected fault, and not from a bug.
+func (d *disk) injected(err error) bool {
 	return errors.Is(err, storage.ErrPowerLost) || errors.Is(err, syscall.EIO) || errors.Is(err, syscall.ENOSPC)
 }
 
@@ -107,7 +107,7 @@ func (d *disk) enqueue(writes []zab.Write) {
 		switch w.Kind {
 		case zab.WriteSnapshot:
 			job.Tree = d.s.tree.Snapshot()
-			d.s.w.oracle.givesUp(d.s, w.Zxid)
+			d.s.w.oracle.replacing(d.s, w.Zxid)
 		case zab.WriteCurrentEpoch:
 			d.began = append(d.began, d.s.status.LastLogged)
 		}
@@ -128,8 +128,8 @@ func (d *disk) begin() {
 	d.s.w.after(d.latency(), d.finishLater())
 }
 
-// finishLater is the end of the batch that is under way now, if it is still
-// under way then.
+// finishLater returns the function that ends the current batch, unless it was abandoned
+// before.
 func (d *disk) finishLater() func() {
 	life, number := d.s.life, d.number
 	return func() {
@@ -139,7 +139,8 @@ func (d *disk) finishLater() func() {
 	}
 }
 
-// latency of one batch: mostly near the mean, at times ten times that.
+// latency is the time of one batch: exponential around the mean, and now and then ten
+// times as long.
 func (d *disk) latency() time.Duration {
 	mean := float64(d.s.w.setup.Fsync)
 	if d.s.w.undisturbed() {
@@ -152,9 +153,9 @@ func (d *disk) latency() time.Duration {
 	return time.Duration(l) + d.slow
 }
 
-// finish gives the batch its effect. The writer works on while its server is
-// stopped by a debugger or a suspended cgroup only in so far as a system call
-// completes; what it reports waits like everything else.
+// finish gives the batch its effect, also while the process is paused: a stopped process
+// still completes the system call that it is in. What it reports waits for the end
+// of the pause.
 func (d *disk) finish() {
 	if d.stuck > 0 {
 		d.s.w.after(10*time.Millisecond, d.finishLater())
@@ -179,7 +180,7 @@ func (d *disk) report(seq uint64) {
 	history := d.history
 	d.s.after(time.Duration(d.rng.IntN(50))*time.Microsecond, func() {
 		if d.history == history {
-			d.s.w.oracle.claims(d.s, zxid, accepted, current)
+			d.s.w.oracle.persisted(d.s, zxid, accepted, current)
 		}
 		d.s.step(zab.Persisted{Seq: seq})
 	})
@@ -207,7 +208,7 @@ func (d *disk) SetCurrentEpoch(epoch int64) error {
 	if err := d.store.SetCurrentEpoch(epoch); err != nil {
 		return err
 	}
-	d.s.w.oracle.began(d.s, epoch, d.began[0])
+	d.s.w.oracle.epochWritten(d.s, epoch, d.began[0])
 	d.began = d.began[1:]
 	return nil
 }
@@ -223,7 +224,7 @@ func (d *disk) Install(tree *datatree.Snapshot) error {
 	return nil
 }
 
-// save writes a snapshot in the background. A snapshot that fails does no harm.
+// save writes a snapshot in the background. One that fails is not needed for recovery.
 func (d *disk) save(snapshot *datatree.Snapshot) {
 	history, life := d.history, d.s.life
 	d.s.w.after(d.latency()+d.latency(), func() {
@@ -264,7 +265,7 @@ func (d *disk) truncate(to wire.Zxid) (*storage.Recovered, error) {
 	return found, nil
 }
 
-// flush is what a process does that ends in good order.
+// flush writes what is queued and closes the store, as a process does on a clean exit.
 func (d *disk) flush() {
 	pending := append(d.batch, d.queue...)
 	d.batch, d.queue, d.busy = nil, nil, false
@@ -273,7 +274,7 @@ func (d *disk) flush() {
 	}
 }
 
-// die is the end of the process: some of what was under way happens.
+// die is the end of the process: a random part of the pending writes still happens.
 func (d *disk) die(survival storage.Survival) {
 	if pending := append(d.batch, d.queue...); len(pending) > 0 && !d.idle && d.rng.IntN(4) > 0 {
 		d.fs().StopAt(1 + d.rng.IntN(4*len(pending)+4))

@@ -1,7 +1,7 @@
 // Package simulation runs whole ensembles in one goroutine under a virtual
-// clock, breaks them in every way it can think of, and checks after every step
-// that nothing was promised in vain. One seed decides everything: the same seed
-// gives the same story, byte for byte.
+// clock, injects faults into servers, disks, links and clients, and checks after every
+// step that the ensemble keeps what it has promised. One seed decides everything: the
+// same seed gives the same run, and the same event log byte for byte.
 //
 //	            ┌──────────────────────── World ────────────────────────┐
 //	seed ─draw─►│ clients ◄──► servers ◄══ links, cuts, breaks ═══► …    │
@@ -13,40 +13,42 @@
 //	            │   one queue of events, one clock                       │
 //	            └───────────────────────┬───────────────────────────────┘
 //	                                    ▼
-//	               oracle: knows all histories at once; model: ZooKeeper's
-//	               data model a second time, from requests and not from
-//	               transactions; watchModel: what each client was promised
+//	               oracle: sees the histories of all servers at once;
+//	               model: a second implementation of ZooKeeper's data
+//	               model, which takes requests and not transactions;
+//	               watchModel: the events that each client must get
 //
-// What is tested is the code that ships: a server is a replica.Server, as it is in
+// The simulation tests the code that ships: a server is a replica.Server, as it is in
 // package member, with its protocol, its tree, its sessions and requests, on a
-// storage.Store. Only the shell is another one: queues for sockets, memory for a
+// storage.Store. Only the shell differs: queues for sockets, memory for a
 // disk, a clock that the world moves (server.go, shell.go, conn.go).
 //
 // # A run
 //
-//	chaos    the faults of the schedule strike, at times or at points of the protocol
+//	chaos    the faults of the schedule strike, at times or at injection points
 //	healed   all faults end, all servers run
 //	proof    within bounded ticks: one leader, all servers serve; every client can
 //	         write; the sessions of dead clients are gone; all trees are equal, and
 //	         equal to the model
-//	calm     all restart, the leader dies and comes back: each is over soon (calm.go)
-//	         all disks, after a loss of power, give everything back
+//	calm     all servers restart, the leader dies and comes back, and each time the
+//	         ensemble serves again promptly (calm.go); after a loss of power the
+//	         disks of all servers hold the whole history
 //
-// An injection point (injectionpoints.go) is where such systems fail and a fault at a random time
-// hardly ever strikes: between the epoch files and the first sync, during DIFF,
-// during SNAP, while two leaders overlap. The swarm (swarm.go) draws for each run
-// which kinds of faults there are at all, how many, and how many of them are
-// planted at injection points, so that rare combinations are not drowned by common ones. A
-// scenario (scenarios.go) brings servers to such a place and kills them there. In
-// some runs epochs have few numbers (Setup.EpochEnd), so that leaders come to the
-// last one, as after four billion transactions. What really happened in the runs is counted (coverage.go), and a test holds the swarm
-// to it.
+// An injection point (injectionpoints.go) is a place in the protocol where such systems
+// fail and which a fault at a random time hardly ever hits: between the epoch files and
+// the first sync, during DIFF, during SNAP, while two leaders overlap. The swarm
+// (swarm.go) draws for each run the kinds of faults, their number, and the share of them
+// that is planted at injection points, so that rare combinations occur beside common
+// ones. A scenario (scenarios.go) brings servers to such a place and kills them there. In
+// some runs epochs have few zxids (Setup.EpochEnd), so that leaders reach the last one,
+// as after four billion transactions. The runs count what really happened (coverage.go),
+// and a test requires that the swarm reaches all of it.
 //
 // # Invariants
 //
 // Of the Zab paper (Junqueira, Reed, Serafini, DSN 2011, sections III and IV):
 //
-//	integrity                 what is delivered was proposed, with these contents
+//	integrity                 a delivered transaction was proposed, with the same contents
 //	total order, agreement    a zxid names a transaction and all that comes before it;
 //	                          so all histories are prefixes of one another
 //	local primary order       in an epoch zxids grow by one, from 1 to the end of the counter
@@ -56,31 +58,31 @@
 // What an implementation must add to them:
 //
 //	promises are kept         what a server promises, acknowledges or claims (epochs,
-//	                          transactions) is on its disk when it says so, and it has
-//	                          that after every crash
-//	a quorum has it on disk   really, synced, before anybody calls it committed, and
-//	                          when servers truncate
-//	committed <= applied <= logged, and the tree is where the core says
-//	nobody breaks the protocol, since everybody here keeps to it
+//	                          transactions) is on its disk when it says so, and still
+//	                          there after every crash
+//	a quorum has it on disk   synced, before any server counts a transaction as committed,
+//	                          and also after servers truncate
+//	committed <= applied <= logged, and the tree's last zxid is the applied one
+//	no server breaks the protocol, nor reports that another one did
 //	no panic
 //
 // Of ZooKeeper:
 //
 //	digest is a function of history     results follow from the order (the model)
 //	a read is the state at its zxid     FIFO client order
-//	single system image                 sessions expire neither early nor never
+//	single system image                 sessions expire neither early nor late
 //	no ephemeral survives its session   watches fire as promised
 //	a snapshot is whole or nothing      a crash leaves what can be recovered
 //	a sync brings its server up to date
-//	healed, hence live                  calm, hence soon
+//	progress after healing              prompt when undisturbed
 //
-// Beside the swarm there are scripts, one exact sequence of events each: the known
-// defects of ZooKeeper's recovery, which the engine survives (known_*_test.go).
+// Beside the swarm there are scripts, each an exact sequence of events: they replay known
+// defects of ZooKeeper's recovery, which this engine does not have (known_*_test.go).
 //
 // # When a run fails
 //
-// What is printed is the invariant, what was seen, and, shrunk to what the failure
-// needs, the schedule and the last lines of its story:
+// A failure prints the invariant, what was seen, the schedule shrunk to what the failure
+// needs, and the last lines of its event log:
 //
 //	seed 5: server 1 commits 0x2000000d5, and no quorum has it on disk: [0x2000000d5 0x2000000d3 0x2000000d4]
 //
@@ -93,36 +95,42 @@
 //	  5.308784  3>1 ACK 0x300000000
 //	  5.308784  VIOLATION of a quorum has it on disk: …
 //
-// The lines of the schedule, in a file, are the run: zkctl simulate --schedule FILE
-// --trace tells all of it, and another World.note changes nothing. Look for the
-// first claim that was not true; it was made before it was noticed, here in the
-// ACK of server 3. When the defect is mended, with a test of the package that had
-// it, the file goes to testdata/corpus with a comment on top (TestCorpus), and the
-// mending undone becomes a mutant that the case must notice.
+// Save the lines of the schedule in a file to replay the run: zkctl simulate --schedule
+// FILE --trace prints its whole log, and more calls of World.note do not change the run.
+// Look for the first claim that was not true. It comes earlier than the violation that
+// it leads to: here it is the ACK of server 3. After the fix, which has a test in the
+// package that had the defect, put the file into testdata/corpus with a comment on top
+// (TestCorpus), and add a mutant that undoes the fix and that this case must find.
 //
-// # An invariant, a fault, a mutant more
+// # Adding an invariant, a fault or a mutant
 //
-// An invariant has a name (oracle.go, and above), and a place that hears of what it
-// is about: shell.go of what servers do, disk.go of what is durable, client.go of
-// what clients see. It calls World.fail. It is worth having when there is a mutant
-// that nothing else finds.
+// An invariant has a name (oracle.go, and above) and a check where its facts arrive:
+// shell.go sees what servers do, disk.go what is durable, client.go what clients get.
+// The check calls World.fail. An invariant is worth its code if it finds a mutant that
+// no other invariant finds.
 //
 // A fault is a FaultKind, drawn by drawFault and carried out by plan.strikeServer,
-// which tells whether there was anything to strike. TestCoverage fails until it
-// really happens.
+// which returns whether it had an effect. TestCoverage fails until some run has one
+// that did.
 //
-// A mutant is an entry of mutants_*_test.go: a text that stands once in a file of
-// the engine, what shall stand there, and within how many runs it must be found.
+// A mutant is an entry of mutants_*_test.go: a text that occurs once in a file of
+// the engine, its replacement, and the number of runs within which the swarm must find it.
 //
 //	go test ./localcluster/simulation -run TestMutants -mutants.match NAME -v
 //
 // # Files, in reading order
 //
-//	schedule.go, setup.go, fault.go   what decides a run        run.go        chaos, healing, proof
-//	swarm.go, scenarios.go               what is drawn             campaign.go   many runs
-//	plan.go, injectionpoints.go, coverage.go    faults strike             shrink.go     fewer faults
-//	world.go, queue.go, log.go        clock, events, story
-//	server.go, shell.go, disk.go      a server                  oracle.go     invariants of Zab
-//	conn.go, client.go                a client                  judge.go, sessionactivity.go, sessionends.go, model.go, watchmodel.go
-//	network.go, links.go, votes.go     between servers                         promises to clients
+//	schedule.go, setup.go, fault.go     the text that decides a run
+//	swarm.go, scenarios.go              random schedules
+//	world.go, queue.go, log.go          clock, events, event log
+//	server.go, shell.go, disk.go        a server
+//	conn.go, client.go, workload.go     a client
+//	network.go, links.go, votes.go      connections between servers
+//	plan.go, injectionpoints.go         faults strike
+//	coverage.go                         which of them did
+//	oracle.go                           invariants of Zab
+//	judge.go, session*.go, model*.go, watchmodel.go, persistentwatch.go
+//	                                    invariants of ZooKeeper
+//	run.go, calm.go                     chaos, healing, proof
+//	campaign.go, shrink.go              many runs; a failing schedule with fewer faults
 package simulation

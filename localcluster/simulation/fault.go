@@ -11,10 +11,10 @@ import (
 	"zkctl/localcluster/storage"
 )
 
-// FaultKind is what goes wrong.
+// FaultKind is a kind of fault.
 type FaultKind string
 
-// The kinds of faults. Those that last are healed after Fault.For.
+// The kinds of faults. Those that have a duration end after Fault.For.
 const (
 	FaultCrash         FaultKind = "crash"      // the process dies; the disk keeps what Survival says; it starts again after For
 	FaultStop          FaultKind = "stop"       // the process ends in good order, and starts again after For
@@ -34,8 +34,8 @@ const (
 	FaultClock         FaultKind = "clock"          // Server's clock runs at N percent, and its wall clock jumps by Amount
 	FaultShut          FaultKind = "shut"           // Server's quorum port refuses connections, as that of a Java server that does not lead yet
 	FaultResign        FaultKind = "resign"         // Server leaves its role
-	FaultForceElection FaultKind = "force-election" // the servers in N, a set of bits, leave their roles and come to believe that Peer was elected
-	FaultSever         FaultKind = "sever"          // client N loses its connection, and no side is told
+	FaultForceElection FaultKind = "force-election" // the servers in N, a set of bits, leave their roles and elect Peer
+	FaultSever         FaultKind = "sever"          // client N loses its connection without either side noticing
 	FaultSleep         FaultKind = "sleep"          // client N stops for a while
 	FaultAbandon       FaultKind = "abandon"        // client N never comes back
 )
@@ -47,14 +47,14 @@ var FaultKinds = [...]FaultKind{
 	FaultSever, FaultSleep, FaultAbandon, FaultShut,
 }
 
-// Values of Fault.Server beside ids.
+// Values of Fault.Server that are not ids.
 const (
 	Self   = 0  // the server at the injection point
 	Leader = -1 // the leader that the server at the injection point has or last had
 	All    = -2
 )
 
-// Fault is one thing that goes wrong, when and where.
+// Fault is one fault: what, when and where.
 type Fault struct {
 	Kind FaultKind
 	At   time.Duration  // since the start of the run; with On, since the injection point
@@ -116,7 +116,7 @@ func ParseFault(line string) (Fault, error) {
 	var f Fault
 	words := strings.Fields(line)
 	if len(words) < 3 {
-		return f, fmt.Errorf("fault %q: expected when, what and where", line)
+		return f, fmt.Errorf("fault %q: expected a time or an injection point, a kind and fields, as in: at 1.3s crash server=2 keeps=process", line)
 	}
 	var err error
 	switch words[0] {
@@ -125,7 +125,7 @@ func ParseFault(line string) (Fault, error) {
 	case "on":
 		f.On, f.Nth = InjectionPoint(words[1]), 1
 	default:
-		err = fmt.Errorf("expected at or on, found %q", words[0])
+		err = fmt.Errorf("it begins with %q and must begin with at or on", words[0])
 	}
 	for _, word := range words[2:] {
 		if err != nil {
@@ -173,7 +173,7 @@ func (f *Fault) setField(name, value string) (err error) {
 	case "for":
 		f.For, err = time.ParseDuration(value)
 	case "keeps":
-		err = fmt.Errorf("keeps=%s is none of process, some, synced", value)
+		err = fmt.Errorf("keeps=%s is not one of process, some, synced", value)
 		for survival, text := range survivals {
 			if text == value {
 				f.Survival, err = survival, nil
@@ -186,7 +186,7 @@ func (f *Fault) setField(name, value string) (err error) {
 		case ElectionChannel.String():
 			f.Channel = ElectionChannel
 		default:
-			err = fmt.Errorf("channel=%s is none of quorum, election", value)
+			err = fmt.Errorf("channel=%s is not one of quorum, election", value)
 		}
 	default:
 		err = fmt.Errorf("unknown field %s", name)
@@ -201,9 +201,9 @@ func (f *Fault) check() error {
 	case !slices.Contains(FaultKinds[:], f.Kind):
 		return fmt.Errorf("unknown kind %q", f.Kind)
 	case f.At < 0 || f.For < 0:
-		return errors.New("a time before the run")
+		return errors.New("a time is negative")
 	case f.Amount < 0 && f.Kind != FaultClock:
-		return errors.New("amount is below zero")
+		return errors.New("amount is negative")
 	}
 	switch f.Kind {
 	case FaultCrash, FaultPower, FaultSync:
@@ -212,17 +212,17 @@ func (f *Fault) check() error {
 		}
 	case FaultClock:
 		if f.N < 1 || f.N > 1000 {
-			return fmt.Errorf("n=%d: a clock that runs at %d percent", f.N, f.N)
+			return fmt.Errorf("n=%d: the clock's rate must be from 1 to 1000 percent", f.N)
 		}
 	case FaultSever, FaultSleep, FaultAbandon:
 		if f.N < 1 {
-			return fmt.Errorf("n=%d is no client", f.N)
+			return fmt.Errorf("n=%d is not a client; clients are numbered from 1", f.N)
 		}
 	}
 	return nil
 }
 
-// possible: there is such a server, or client.
+// possible tells whether the setup has the servers or the client that the fault names.
 func (f *Fault) possible(s *Setup) bool {
 	servers := s.Voters + s.Observers
 	if f.ofClient() && f.N > s.Clients {
@@ -231,12 +231,12 @@ func (f *Fault) possible(s *Setup) bool {
 	return f.Server >= All && f.Server <= servers && f.Peer >= 0 && f.Peer <= servers && f.Of >= 0 && f.Of <= servers
 }
 
-// ofClient: the fault strikes client N, and no server.
+// ofClient tells whether the fault strikes client N, and no server.
 func (f *Fault) ofClient() bool {
 	return f.Kind == FaultSever || f.Kind == FaultSleep || f.Kind == FaultAbandon
 }
 
-// inDisk: the fault is planted in a disk, and has its effect in some operation.
+// inDisk tells whether the fault is planted in a disk, and has its effect in a later operation.
 func (f *Fault) inDisk() bool {
 	return f.Kind == FaultPower || f.Kind == FaultSync || f.Kind == FaultFull
 }

@@ -5,14 +5,14 @@ import (
 	"zkctl/probe/wire"
 )
 
-// forceElection makes servers believe that an election has chosen a leader, whatever
-// the others think: Zab must be safe with any leader oracle, however wrong
-// (Zab paper, section IV: phase 0). Votes that come late, twice, or from servers
-// that have died since can do the same, but hardly ever do. It tells whether any
-// of them was there.
-func (w *World) forceElection(who int, leader zab.ServerID) (any bool) {
+// forceElection makes the servers in set, a set of bits, believe that an election has
+// chosen a leader, whatever the others have elected: Zab must be safe with any leader
+// oracle, however wrong (Zab paper, section IV: phase 0). Votes that come late, twice, or
+// from servers that have died since can have the same effect, but rarely do. It tells
+// whether any of the servers was up.
+func (w *World) forceElection(set int, leader zab.ServerID) (any bool) {
 	for _, s := range w.servers[:w.setup.Voters] {
-		if who&(1<<(s.id-1)) == 0 {
+		if set&(1<<(s.id-1)) == 0 {
 			continue
 		}
 		any = any || s.up
@@ -28,7 +28,7 @@ func (w *World) forceElection(who int, leader zab.ServerID) (any bool) {
 	return any
 }
 
-// forgedVote is the vote of another server that makes s take leader for elected.
+// forgedVote is a vote in the name of another server that makes s elect leader.
 func (s *server) forgedVote(from, leader zab.ServerID) wire.Notification {
 	n := wire.Notification{
 		State: wire.Following, Leader: int64(leader), Zxid: s.status.LastLogged,

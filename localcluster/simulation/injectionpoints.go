@@ -5,15 +5,15 @@ import (
 	"zkctl/probe/wire"
 )
 
-// InjectionPoint is a place in the protocol where a fault can be planted: where such
-// systems fail, and where a fault at a random time hardly ever strikes.
+// InjectionPoint is a place in the protocol where a fault can be planted: a place where
+// such systems fail and that a fault at a random time hardly ever hits.
 type InjectionPoint string
 
-// The injection points, each of a server.
+// The injection points. A server reaches each of them.
 const (
 	AtElected      InjectionPoint = "elected"      // knows its leader
 	AtPromise      InjectionPoint = "promise"      // is about to write acceptedEpoch
-	AtHistory      InjectionPoint = "history"      // leader: its history is the history, currentEpoch is about to be written
+	AtHistory      InjectionPoint = "history"      // leader: its history is the epoch's initial history, currentEpoch is about to be written
 	AtSyncSent     InjectionPoint = "sync-sent"    // leader: DIFF or TRUNC is on its way
 	AtSnapSent     InjectionPoint = "snap-sent"    // leader: SNAP is on its way
 	AtDiff         InjectionPoint = "diff"         // learner: DIFF came
@@ -24,10 +24,10 @@ const (
 	AtNewLeader    InjectionPoint = "newleader"    // learner: NEWLEADER came, currentEpoch is about to be written
 	AtSynchronized InjectionPoint = "synchronized" // learner: UPTODATE came
 	AtEstablished  InjectionPoint = "established"  // leader
-	AtOverlap      InjectionPoint = "overlap"      // leader, established while another one still believes to be
+	AtOverlap      InjectionPoint = "overlap"      // leader: established while another server still believes that it is
 	AtProposed     InjectionPoint = "proposed"     // leader: a transaction is on its way
 	AtResigned     InjectionPoint = "resigned"     // left a role
-	AtDied         InjectionPoint = "died"         // what strikes its disk now strikes when it starts
+	AtDied         InjectionPoint = "died"         // a fault of its disk strikes when it starts
 )
 
 // InjectionPoints lists them all.
@@ -36,8 +36,8 @@ var InjectionPoints = [...]InjectionPoint{
 	AtFirstAppend, AtNewLeader, AtSynchronized, AtEstablished, AtOverlap, AtProposed, AtResigned, AtDied,
 }
 
-// reached tells the plan.
-func (w *World) reached(s *server, m InjectionPoint) { w.plan.happened(s, m) }
+// reached triggers the faults that wait for an injection point.
+func (w *World) reached(s *server, m InjectionPoint) { w.plan.reached(s, m) }
 
 // events notes what a core reports, and finds the injection points in it.
 func (w *World) events(s *server, events []zab.Event) {
@@ -86,7 +86,7 @@ func (w *World) writeReaches(s *server, write zab.Write) {
 	case write.Kind == zab.WriteCurrentEpoch && s.status.Role != zab.Leading:
 		w.reached(s, AtNewLeader)
 	case write.Kind == zab.WriteAppend && s.status.Phase == zab.Synchronization && s.status.Role != zab.Leading &&
-		w.plan.courses[s.id-1].last != AtFirstAppend:
+		w.plan.progress[s.id-1].last != AtFirstAppend:
 		w.reached(s, AtFirstAppend)
 	}
 }

@@ -9,17 +9,17 @@ import (
 	"zkctl/probe/wire"
 )
 
-// answered checks an answer against what the order of transactions says.
+// answered checks an answer against the order of transactions.
 func (o *oracle) answered(c *client, op *clientOp, r reply) {
 	z := r.header.Zxid
 	if z > o.tip {
-		o.w.fail(invDurable, "client %d is answered at %v, and only %v is committed", c.id, z, o.tip)
+		o.w.fail(invDurable, "client %d is answered at %v, but the last committed zxid is %v", c.id, z, o.tip)
 		return
 	}
 	switch op.op {
 	case wire.OpSync:
 		o.syncAnswered(c, op, z)
-	case wire.OpAddWatch, wire.OpRemoveWatches: // the watch book's
+	case wire.OpAddWatch, wire.OpRemoveWatches: // the watchModel checks them
 	case wire.OpExists, wire.OpGetData, wire.OpGetChildren, wire.OpGetChildren2, wire.OpGetAllChildrenNumber, wire.OpMultiRead:
 		o.readAnswered(c, op, r)
 	default:
@@ -31,7 +31,7 @@ func (o *oracle) writeAnswered(c *client, op *clientOp, r reply) {
 	e, ok := o.model.replies[r.header.Zxid]
 	switch {
 	case !ok:
-		o.w.fail(invResult, "client %d: %v is answered at %v, where nothing was decided", c.id, op.op, r.header.Zxid)
+		o.w.fail(invResult, "client %d: %v is answered at %v, which is no transaction that waits for an answer", c.id, op.op, r.header.Zxid)
 	case e.session != c.session || e.cxid != op.xid || e.op != op.op || !bytes.Equal(e.body, op.body):
 		o.w.fail(invFIFO, "client %d (session %x): request %d, %v %s, is answered with the outcome at %v of request %d of session %x, %v",
 			c.id, uint64(c.session), op.xid, op.op, op.path, r.header.Zxid, e.cxid, uint64(e.session), e.op)
@@ -63,26 +63,26 @@ func (o *oracle) readAnswered(c *client, op *clientOp, r reply) {
 	}
 }
 
-// syncAnswered: a server that has answered a sync has all that was committed when
-// it was sent. ZooKeeper asks nobody but the leader, which may have been replaced
-// and not know it; so that is promised only as long as there is no newer one.
+// syncAnswered checks that a server which answers a sync has all that was committed when
+// the client sent it. ZooKeeper asks only the leader, which may have been replaced
+// without knowing it; so the promise holds only while there is no newer leader.
 func (o *oracle) syncAnswered(c *client, op *clientOp, z wire.Zxid) {
 	if s := c.conn.s; o.newest == op.epoch && s.status.Epoch == op.epoch && z < op.floor {
-		o.w.fail(invSync, "client %d: sync is answered at %v by server %d, and %v was committed when it was sent", c.id, z, s.id, op.floor)
+		o.w.fail(invSync, "client %d: sync is answered at %v by server %d, but %v was committed when it was sent", c.id, z, s.id, op.floor)
 	}
 }
 
-// expired checks the leader's verdict over its sessions against the oracle's
-// own account: not before the timeout, and not later than a tick after it.
+// expired checks the sessions that a leader lets expire against sessionActivity: a
+// session expires not before its timeout, and soon after it.
 func (o *oracle) expired(s *server, sessions []int64, now time.Duration) {
 	for _, session := range sessions {
 		o.ends.closes[sessionEnd{session, s.status.Epoch}] = true
 		o.ends.expired[session] = true
 		switch h, ok := s.activity.sessions[session]; {
 		case !ok:
-			o.w.fail(invSession, "leader %d lets session %x expire, of which it has never heard", s.id, uint64(session))
+			o.w.fail(invSession, "leader %d lets session %x expire, which does not exist there", s.id, uint64(session))
 		case now < h.at+h.timeout:
-			o.w.fail(invSession, "leader %d lets session %x expire %v after it was heard of, its timeout is %v", s.id, uint64(session), now-h.at, h.timeout)
+			o.w.fail(invSession, "leader %d lets session %x expire %v after its last sign of life; its timeout is %v", s.id, uint64(session), now-h.at, h.timeout)
 		}
 		delete(s.activity.sessions, session)
 	}
@@ -95,31 +95,31 @@ func (o *oracle) expired(s *server, sessions []int64, now time.Duration) {
 	if len(late) > 0 {
 		session := slices.Min(late)
 		h := s.activity.sessions[session]
-		o.w.fail(invSession, "leader %d keeps session %x alive %v after it was heard of, its timeout is %v", s.id, uint64(session), now-h.at, h.timeout)
+		o.w.fail(invSession, "leader %d keeps session %x alive %v after its last sign of life; its timeout is %v", s.id, uint64(session), now-h.at, h.timeout)
 	}
 }
 
-// told checks a learner's PING: the leader must hear of every session that the
-// learner has heard from since the last one.
-func (o *oracle) told(s *server, data []byte) {
+// learnerPing checks a learner's PING: it must name every session that the learner has
+// heard from since the PING before.
+func (o *oracle) learnerPing(s *server, data []byte) {
 	var table wire.TouchTable
 	if err := wire.Unmarshal(data, &table); err != nil {
 		o.w.fail(invSession, "server %d sends a PING that cannot be read: %v", s.id, err)
 		return
 	}
 	for _, t := range table {
-		delete(s.untold, t.SessionID)
+		delete(s.unreported, t.SessionID)
 	}
-	for _, session := range slices.Sorted(maps.Keys(s.untold)) {
-		o.w.fail(invSession, "server %d has heard from session %x and does not tell its leader", s.id, uint64(session))
+	for _, session := range slices.Sorted(maps.Keys(s.unreported)) {
+		o.w.fail(invSession, "server %d has heard from session %x, but its PING to the leader does not name it", s.id, uint64(session))
 	}
-	clear(s.untold)
+	clear(s.unreported)
 }
 
-// delivered is told before a server applies what its core delivers.
+// delivered checks a transaction that a core delivers, before the server applies it.
 func (o *oracle) delivered(s *server, z wire.Zxid) {
 	if z > s.status.Committed {
-		o.w.fail(invBounds, "server %d delivers %v, and its core says that %v is committed", s.id, z, s.status.Committed)
+		o.w.fail(invBounds, "server %d delivers %v, but its core has committed only up to %v", s.id, z, s.status.Committed)
 	}
 	if s.status.Committed > o.tip {
 		o.commit(s, s.status.Committed)

@@ -40,13 +40,13 @@ func TestClientFromTheFuture(t *testing.T) {
 	s.await("the client has seen it", func() bool { return c.lastZxid.Epoch() == next.status.Epoch })
 
 	// Now to the leader that was left behind.
-	greeted := s.watchers
+	greeted := s.connections
 	for _, x := range s.servers {
 		c.cut[int(x.id)]++
 	}
 	c.cut[int(old.id)] = 0
 	c.leave()
-	s.await("the client tries the old leader", func() bool { return s.watchers > greeted })
+	s.await("the client tries the old leader", func() bool { return s.connections > greeted })
 	if !old.status.Serving || old.status.Role != zab.Leading {
 		t.Fatalf("server %d is %v: it has seen that it was left behind", old.id, old.status.Role)
 	}

@@ -12,22 +12,22 @@ import (
 )
 
 // quorumConn is one TCP connection on the quorum channel: what one end sends
-// arrives at the other in order, up to where the connection breaks.
+// arrives at the other in order, until the connection breaks.
 //
 //	learner ══ flow[1] ══════════════════════════► leader
 //	        ◄═════════════════════════ flow[0] ══
 //
 // A cut stalls a flow and loses nothing. A break, or the death of a process,
-// loses everything behind some packet and then says so. The death of a machine
-// loses everything and says nothing.
+// loses everything after some packet, and then the other end sees the end of the
+// connection. The death of a machine loses everything, and the other end sees nothing.
 type quorumConn struct {
-	ends [2]connEnd // who dialled, who was dialled
+	ends [2]connEnd // of the server that dialled, and of the one that accepted
 	flow [2]flow    // flow[i] goes to ends[i]
 }
 
 type connEnd struct {
 	s      *server
-	life   int // of s; another life knows nothing of this connection
+	life   int // of s; a later process does not have this connection
 	link   zab.LinkID
 	heard  bool // Connected was given
 	closed bool // hung up, or Disconnected was given
@@ -95,7 +95,7 @@ func (w *World) connect(c *quorumConn, deadline time.Duration) {
 func (w *World) sendPacket(l linkEnd, p wire.QuorumPacket, body []byte) {
 	to := &l.conn.ends[1-l.side]
 	if !to.alive() {
-		// Nobody is there. A machine that runs again says so.
+		// The process is gone. If its machine runs again, it resets the connection.
 		if to.s.up && !to.closed {
 			w.push(l.conn, l.side, frame{end: true})
 		}
@@ -104,15 +104,15 @@ func (w *World) sendPacket(l linkEnd, p wire.QuorumPacket, body []byte) {
 	w.push(l.conn, 1-l.side, frame{packet: p, body: body})
 }
 
-// push lets a frame begin its way to an end.
+// push sends a frame to one end of a connection.
 func (w *World) push(c *quorumConn, side int, f frame) {
 	fl := &c.flow[side]
 	if fl.ended {
 		return
 	}
 	fl.ended = f.end
-	cable := w.network.line(QuorumChannel, pair{c.ends[1-side].s.id, c.ends[side].s.id})
-	d := cable.delay(&w.setup)
+	lane := w.network.line(QuorumChannel, pair{c.ends[1-side].s.id, c.ends[side].s.id})
+	d := lane.delay(&w.setup)
 	d += time.Duration(len(f.body)) * time.Microsecond
 	fl.last = max(fl.last, w.now+d)
 	f.at = fl.last
@@ -137,7 +137,7 @@ func (w *World) arrive(c *quorumConn, side int) {
 		return
 	}
 	if w.network.line(QuorumChannel, pair{c.ends[1-side].s.id, c.ends[side].s.id}).cuts > 0 {
-		return // resumeQuorum goes on
+		return // until resumeQuorum
 	}
 	f := fl.frames[0]
 	fl.frames = fl.frames[1:]
@@ -147,7 +147,7 @@ func (w *World) arrive(c *quorumConn, side int) {
 	w.move(c, side)
 }
 
-// received gives a frame to its server.
+// received hands a frame to its server.
 func (w *World) received(c *quorumConn, side int, f frame) {
 	e := &c.ends[side]
 	if !e.alive() {
@@ -161,7 +161,7 @@ func (w *World) received(c *quorumConn, side int, f frame) {
 		}
 	}
 	if len(f.packet.Data) > replica.MaxField {
-		w.tear(c, 1-side, e.s) // whoever reads it hangs up
+		w.tear(c, 1-side, e.s) // a server closes the connection on a field of this size
 		f = frame{end: true}
 	}
 	if f.end {
@@ -179,8 +179,8 @@ func (w *World) received(c *quorumConn, side int, f frame) {
 	e.s.step(zab.Received{Link: e.link, Packet: f.packet})
 }
 
-// readTree decodes what comes behind a SNAP, with the code that the member
-// uses. A stream that breaks must not leave a tree.
+// readTree decodes the tree that follows a SNAP, with the code that package member
+// uses. A stream that breaks off must not result in a tree.
 func (w *World) readTree(e *connEnd, f frame) bool {
 	body := f.body
 	if f.torn {
@@ -203,7 +203,7 @@ func (w *World) readTree(e *connEnd, f frame) bool {
 	return false
 }
 
-// hangUp is Output.Close: some of what is under way still arrives.
+// hangUp is Output.Close: some of what is in flight still arrives.
 func (w *World) hangUp(s *server, link zab.LinkID) {
 	l, ok := s.links[link]
 	if !ok {
@@ -214,7 +214,7 @@ func (w *World) hangUp(s *server, link zab.LinkID) {
 	w.tear(l.conn, 1-l.side, s)
 }
 
-// tear ends a flow behind one of the frames that are under way.
+// tear ends a flow after one of the frames in flight.
 func (w *World) tear(c *quorumConn, side int, by *server) {
 	fl := &c.flow[side]
 	if fl.ended {
@@ -246,8 +246,8 @@ func (w *World) breakLinks(a, b *server) (found bool) {
 	return found
 }
 
-// dropLinks ends the connections of a server that died. Unless the whole
-// machine died, the others hear of it.
+// dropLinks ends the connections of a server that died. The other ends notice, unless
+// the whole machine died.
 func (w *World) dropLinks(s *server) {
 	for _, c := range w.conns {
 		for side := range c.ends {
@@ -273,7 +273,7 @@ func (w *World) dropLinks(s *server) {
 	})
 }
 
-// resumeQuorum goes on with the flows that a cut had stalled.
+// resumeQuorum resumes the flows that a cut had stalled.
 func (w *World) resumeQuorum(p pair) {
 	for _, c := range w.conns {
 		for side := range c.flow {

@@ -5,9 +5,8 @@ import (
 	"time"
 )
 
-// eventLog is the story of a run: a line for each thing that happened, with
-// its virtual time. Equal seeds write equal bytes. It keeps the last lines only
-// when limit says so.
+// eventLog is the log of a run: a line for each thing that happened, with its virtual
+// time. Equal seeds write equal bytes. With a limit it keeps only the last lines.
 type eventLog struct {
 	limit int // lines kept; 0: all
 	lines [][]byte
@@ -37,7 +36,7 @@ func (l *eventLog) Lines() []string {
 	return out
 }
 
-// note writes a line. Callers on busy paths ask tracing first, since making the
+// note writes a line. Callers on busy paths check tracing first, since making the
 // arguments costs more than the rest of a step.
 func (w *World) note(format string, args ...any) {
 	if w.log != nil {

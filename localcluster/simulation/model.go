@@ -9,11 +9,10 @@ import (
 	"zkctl/probe/wire"
 )
 
-// model is ZooKeeper's data model written a second time, as plainly as
-// possible: it carries out the requests, not the transactions, one after the
-// other in the order of their zxids, and remembers every version of every node.
-// So it knows what each write must have answered, and what each read at any
-// zxid must have seen.
+// model is a second, plain implementation of ZooKeeper's data model: it carries
+// out the requests, not the transactions, one after the other in the order of
+// their zxids, and keeps every version of every node. So it knows the right answer
+// of each write, and of each read at any zxid.
 type model struct {
 	o        *oracle
 	nodes    map[string][]version // by path, oldest first
@@ -25,8 +24,8 @@ type model struct {
 
 	requests map[wire.Zxid]datatree.Request
 	replies  map[wire.Zxid]expected
-	created  map[int64]wire.Zxid // sessions, and where they began
-	closed   map[int64]wire.Zxid // and where they were closed
+	created  map[int64]wire.Zxid // of sessions
+	closed   map[int64]wire.Zxid // of sessions
 	at       wire.Zxid
 	now      int64 // time of the transaction
 
@@ -44,7 +43,7 @@ type modelNode struct {
 	czxid, mzxid, pzxid wire.Zxid
 	ctime, mtime        int64
 	version, cversion   int32
-	created             int32 // children ever: numbers sequential ones
+	created             int32 // children so far; the number of the next sequential one
 	children            int32
 	owner               int64
 	container           bool
@@ -63,7 +62,7 @@ type change struct {
 	kind wire.EventType
 }
 
-// expected is what the client must be told.
+// expected is the answer that the client must get.
 type expected struct {
 	session int64
 	cxid    int32
@@ -152,8 +151,8 @@ func (m *model) changed(path string, kind wire.EventType) {
 	m.journal = append(m.journal, entry{m.at, path, kind})
 }
 
-// commit carries out the request behind a transaction that has been committed,
-// and compares what it comes to with what the leader made of it.
+// commit carries out the request of a committed transaction, and compares the outcome
+// with the one that the leader decided.
 func (m *model) commit(z wire.Zxid, r *record) {
 	txn, err := wire.UnmarshalTxn(r.data)
 	if err != nil {
@@ -165,7 +164,7 @@ func (m *model) commit(z wire.Zxid, r *record) {
 	m.at, m.now, m.undo = z, txn.Header.Time, m.undo[:0]
 	e := expected{session: q.Session, cxid: q.Cxid, op: q.Op, body: q.Body}
 	if refused(txn) {
-		// The leader alone knows whose session has moved.
+		// Only the leader knows that a session has moved to another server.
 		e.err = txn.Body.(*wire.ErrorTxn).Err
 		m.refuses(q.Session, e.err)
 		m.replies[z] = e
@@ -180,9 +179,9 @@ func (m *model) commit(z wire.Zxid, r *record) {
 	if _, alive := m.sessions[q.Session]; !alive && q.Op != wire.OpCreateSession && q.Op != wire.OpDeleteContainer {
 		if q.Op == wire.OpCloseSession {
 			m.replies[z] = e
-			return // closed twice does no harm
+			return // closing a session twice changes nothing
 		}
-		m.o.w.fail(invEphemeral, "%v of session %x is carried out at %v, and that session was closed at %v", q.Op, uint64(q.Session), z, m.closed[q.Session])
+		m.o.w.fail(invEphemeral, "%v of session %x is carried out at %v, but that session was closed at %v", q.Op, uint64(q.Session), z, m.closed[q.Session])
 		return
 	}
 	body, code := m.carryOut(&q, txn)
@@ -192,18 +191,18 @@ func (m *model) commit(z wire.Zxid, r *record) {
 	}
 	m.replies[z] = e
 	if got := outcome(txn); got != code {
-		m.o.w.fail(invResult, "%v at %v: the leader decided %v, and it should be %v", q.Op, z, got, code)
+		m.o.w.fail(invResult, "%v at %v: the leader decided %v, but the right outcome is %v", q.Op, z, got, code)
 	}
 }
 
-// refuses checks a transaction that says that its session has expired.
+// refuses checks a transaction that refuses a request because its session has expired.
 func (m *model) refuses(session int64, code wire.ErrCode) {
 	if code == wire.ErrSessionExpired && !m.o.over(session, m.at.Epoch()) {
-		m.o.w.fail(invSession, "a request at %v is refused, because session %x has expired; it is alive", m.at, uint64(session))
+		m.o.w.fail(invSession, "a request at %v is refused, because session %x has expired, but it is alive", m.at, uint64(session))
 	}
 }
 
-// refused tells the failures that depend on more than the history.
+// refused tells whether a request failed for a reason that is not in the history.
 func refused(txn *wire.Txn) bool {
 	e, ok := txn.Body.(*wire.ErrorTxn)
 	return ok && (e.Err == wire.ErrSessionExpired || e.Err == wire.ErrSessionMoved)

@@ -51,14 +51,14 @@ func (m *model) readMany(ops []wire.MultiOp, z wire.Zxid) wire.Record {
 	return r
 }
 
-// missedBy is what a client may have missed that had seen zxid z and comes to a
-// server at zxid now, of one path: what one kind of watch or another waited for.
+// missedBy gives the events of a path that setWatches may report to a client that has
+// seen zxid z and comes to a server at zxid now, whatever kind of watch it has.
 func (m *model) missedBy(path string, z, now wire.Zxid) (kinds []wire.EventType) {
 	n := m.asOf(path, now)
 	if n == nil {
 		return []wire.EventType{wire.EventDeleted}
 	}
-	kinds = append(kinds, wire.EventCreated) // of who waited for a node that there was not
+	kinds = append(kinds, wire.EventCreated) // for an exists watch on a node that did not exist
 	if n.mzxid > z {
 		kinds = append(kinds, wire.EventDataChanged)
 	}
@@ -90,7 +90,7 @@ func (m *model) sameAs(t *datatree.Tree) error {
 		}
 	}
 	if got := t.Counts().Nodes - 3; got != nodes { // the root counts twice, and quota and config are not modelled
-		return fmt.Errorf("%d nodes, and there should be %d", got, nodes)
+		return fmt.Errorf("%d nodes, but there should be %d", got, nodes)
 	}
 	for _, session := range slices.Sorted(maps.Keys(m.sessions)) {
 		if got, ok := t.SessionTimeout(session); !ok || got != m.sessions[session] {
@@ -98,12 +98,12 @@ func (m *model) sameAs(t *datatree.Tree) error {
 		}
 	}
 	if got := t.Counts().Sessions; got != len(m.sessions) {
-		return fmt.Errorf("%d sessions, and there should be %d", got, len(m.sessions))
+		return fmt.Errorf("%d sessions, but there should be %d", got, len(m.sessions))
 	}
 	return nil
 }
 
-// firstChange is the first change of a path behind zxid z that a watch of this
+// firstChange is the first change of a path after zxid z that a watch of this
 // kind reports.
 func (m *model) firstChange(path string, child bool, z wire.Zxid) (change, bool) {
 	list := m.changes[path]

@@ -9,7 +9,7 @@ import (
 	"zkctl/probe/wire"
 )
 
-// carryOut does what a request asks for, and returns what it must be answered.
+// carryOut carries out a request, and returns its answer.
 func (m *model) carryOut(q *datatree.Request, txn *wire.Txn) (wire.Record, wire.ErrCode) {
 	switch q.Op {
 	case wire.OpCreateSession:
@@ -102,7 +102,7 @@ func (m *model) create(op wire.OpCode, r *wire.CreateRequest, session int64) (wi
 	return &wire.Create2Response{Path: path, Stat: n.stat()}, wire.OK
 }
 
-// name remembers that a parent once had this child; that is never taken back.
+// name records that a parent once had this child; undo does not revert that.
 func (m *model) name(path string) {
 	parent := parentPath(path)
 	name := path[strings.LastIndexByte(path, '/')+1:]
@@ -146,7 +146,7 @@ func (m *model) remove(path string, n *modelNode) {
 	m.changed(parentPath(path), wire.EventChildrenChanged)
 }
 
-// multi is all or nothing.
+// multi carries out all operations, or none.
 func (m *model) multi(r *wire.MultiRequest, q *datatree.Request, txn *wire.Txn) (wire.Record, wire.ErrCode) {
 	response := &wire.MultiResponse{}
 	for i, op := range r.Ops {
@@ -181,7 +181,7 @@ func sessionError(txn *wire.Txn) wire.ErrCode {
 	return wire.OK
 }
 
-// sameSubs: a multi that succeeds here must have succeeded there.
+// sameSubs checks that a multi which succeeds here also succeeded at the leader.
 func (m *model) sameSubs(txn *wire.Txn) {
 	multi, ok := txn.Body.(*wire.MultiTxn)
 	if !ok {
@@ -189,7 +189,7 @@ func (m *model) sameSubs(txn *wire.Txn) {
 	}
 	for _, sub := range multi.Txns {
 		if sub.Type == wire.OpError {
-			m.o.w.fail(invResult, "multi at %v failed, and it should not", m.at)
+			m.o.w.fail(invResult, "multi at %v failed, but it should have succeeded", m.at)
 		}
 	}
 }

@@ -1,7 +1,7 @@
 package simulation
 
-// worldMutants are faults that the simulation itself once had. They say nothing
-// about the engine, and that a schedule of the corpus still finds what it found.
+// worldMutants are defects that the simulation itself once had. They test not the engine,
+// but that the schedules of the corpus still find these defects.
 var worldMutants = []mutant{
 	{
 		name:  "clock-of-session-ids-begins-anew",
@@ -14,7 +14,7 @@ var worldMutants = []mutant{
 		name: "client-reads-out-of-order",
 		file: "simulation/client.go", runs: 500,
 		tests: []string{"TestCorpus/client-reads-out-of-order"},
-		old:   `	if c.w.now < c.awake || len(c.missed) > 0 {`,
+		old:   `	if c.w.now < c.awake || len(c.deferred) > 0 {`,
 		new:   `	if c.w.now < c.awake {`,
 	},
 	{

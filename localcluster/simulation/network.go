@@ -7,8 +7,8 @@ import (
 	"zkctl/localcluster/zab"
 )
 
-// Channel is one of the two connections between servers. Faults can hit one
-// and spare the other.
+// Channel is one of the two connections between servers. A fault can strike one
+// of them alone.
 type Channel int
 
 // The channels. Both is for faults only.
@@ -31,8 +31,8 @@ func (c Channel) String() string {
 // pair is one direction between two servers.
 type pair struct{ from, to zab.ServerID }
 
-// cable is what bytes from one server to another go through, on one channel.
-type cable struct {
+// lane is the way of bytes from one server to another, on one channel.
+type lane struct {
 	pair
 	channel Channel
 	cuts    int // how many faults cut it now
@@ -40,26 +40,26 @@ type cable struct {
 	rng     *rand.Rand
 }
 
-// network has all of them, in a fixed order.
+// network has all lanes, in a fixed order.
 type network struct {
 	w     *World
 	n     int
-	lines [][]cable // by channel, then from and to
+	lines [][]lane // by channel, then from and to
 	votes []*voteLink
 }
 
 func (c *network) init(w *World) {
 	c.w, c.n = w, len(w.servers)
-	c.lines = make([][]cable, ElectionChannel+1)
+	c.lines = make([][]lane, ElectionChannel+1)
 	for _, channel := range []Channel{QuorumChannel, ElectionChannel} {
-		c.lines[channel] = make([]cable, c.n*c.n)
+		c.lines[channel] = make([]lane, c.n*c.n)
 		for from := range c.n {
 			for to := range c.n {
 				p := pair{zab.ServerID(from + 1), zab.ServerID(to + 1)}
 				line := &c.lines[channel][from*c.n+to]
-				*line = cable{pair: p, channel: channel, rng: w.random()}
+				*line = lane{pair: p, channel: channel, rng: w.random()}
 				if w.setup.Uneven {
-					// Some cables are so slow that what they carry is long past.
+					// Some lanes are so slow that votes on them come from rounds that are long over.
 					line.slow = pick[time.Duration](line.rng, 0, 0, 0, 1, 10, 30) * w.setup.Tick / 10
 				}
 			}
@@ -72,12 +72,12 @@ func (c *network) init(w *World) {
 	}
 }
 
-func (c *network) line(channel Channel, p pair) *cable {
+func (c *network) line(channel Channel, p pair) *lane {
 	return &c.lines[channel][(int(p.from)-1)*c.n+int(p.to)-1]
 }
 
-// even ends the differences between cables.
-func (c *network) even() {
+// removeLags ends the differences between lanes.
+func (c *network) removeLags() {
 	for _, lines := range c.lines {
 		for i := range lines {
 			lines[i].slow = 0
@@ -85,8 +85,8 @@ func (c *network) even() {
 	}
 }
 
-// delay is how long the next bytes take.
-func (l *cable) delay(s *Setup) time.Duration {
+// delay is the time that the next bytes take.
+func (l *lane) delay(s *Setup) time.Duration {
 	d := s.Latency + l.slow + 20*time.Microsecond
 	if s.Jitter > 0 {
 		d += time.Duration(l.rng.Int64N(int64(s.Jitter)))
@@ -94,10 +94,10 @@ func (l *cable) delay(s *Setup) time.Duration {
 	return d
 }
 
-// cut stops everything in one direction, as long as the returned function was
-// not called. What is under way waits, as it does in TCP.
+// cut stops everything in one direction until the returned function is called. What is
+// in flight waits, as it does in TCP.
 func (w *World) cut(p pair, channel Channel) (heal func()) {
-	var lines []*cable
+	var lines []*lane
 	for _, ch := range []Channel{QuorumChannel, ElectionChannel} {
 		if channel == Both || channel == ch {
 			lines = append(lines, w.network.line(ch, p))

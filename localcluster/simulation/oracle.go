@@ -10,17 +10,17 @@ import (
 )
 
 // The invariants by name. The first group are those of the Zab paper (section
-// III and the lemmas of section IV), the second what a ZooKeeper promises on top.
+// III and the lemmas of section IV), the second what ZooKeeper promises on top.
 const (
 	invOneLeader  = "at most one established leader an epoch"
-	invIntegrity  = "integrity"               // what is delivered was broadcast, once
+	invIntegrity  = "integrity"               // a delivered transaction was broadcast, once
 	invTotalOrder = "total order, agreement"  // histories are prefixes of one another
 	invLocal      = "local primary order"     // in an epoch zxids grow by one
-	invPrimary    = "primary integrity"       // a leader has delivered all of the epochs before
+	invPrimary    = "primary integrity"       // a leader has delivered all that earlier epochs committed
 	invPromise    = "promises are kept"       // epochs never go back, not even in a crash
 	invDurable    = "a quorum has it on disk" // before it is committed
 	invBounds     = "committed <= applied <= logged"
-	invProtocol   = "nobody breaks the protocol" // since everybody here keeps to it
+	invProtocol   = "no server breaks the protocol"
 
 	invDigest    = "digest is a function of history"
 	invSnapshot  = "a snapshot is whole or nothing"
@@ -30,34 +30,33 @@ const (
 	invFIFO      = "FIFO client order"
 	invSync      = "a sync brings its server up to date"
 	invOneImage  = "single system image"
-	invSession   = "sessions expire neither early nor never"
+	invSession   = "sessions expire neither early nor late"
 	invEphemeral = "no ephemeral survives its session"
 	invWatch     = "watches fire as promised"
-	invLiveness  = "healed, hence live"
-	invPrompt    = "calm, hence soon"
+	invLiveness  = "progress after healing"
+	invPrompt    = "prompt when undisturbed"
 	invNoPanic   = "no panic"
 )
 
 // record is a transaction as the oracle remembers it. Zxids name histories: a
 // zxid stands for a transaction and all that comes before it (Zab paper, claim
-// 4), which prev makes checkable: whoever applies zxid must come from prev.
+// 4). prev makes that checkable: a server that applies zxid must have applied prev last.
 type record struct {
 	prev      wire.Zxid
 	data      []byte // as proposed
 	proposer  zab.ServerID
-	digest    int64 // of the tree behind it
-	applied   bool  // by anybody: digest is known
+	digest    int64 // of the tree after it
+	applied   bool  // by some server: digest is known
 	committed bool
 }
 
-// oracle sees everything and touches nothing. It knows what no server knows:
-// the histories of all servers at once.
+// oracle sees the histories of all servers at once, and changes nothing in the world.
 type oracle struct {
 	w       *World
 	records map[wire.Zxid]*record
 	leaders map[int64]zab.ServerID // established, by epoch
-	newest  int64                  // epoch among them
-	tip     wire.Zxid              // of the committed history
+	newest  int64                  // the largest epoch in leaders
+	tip     wire.Zxid              // the last zxid of the committed history
 	commits int
 	views   []view // of each server
 	model   *model
@@ -66,13 +65,13 @@ type oracle struct {
 
 // view is what the oracle knows about one server.
 type view struct {
-	// What it has claimed to have on its disk: through Persisted to its core,
-	// or by starting from it. A crash must not take it back.
+	// What its core believes to be on its disk, because of a Persisted or because it
+	// started from it. A crash must not lose it.
 	claimed           wire.Zxid
 	accepted, current int64
 
-	onDisk  wire.Zxid // what really is, synced
-	invited int64     // to the epoch of some leader
+	onDisk     wire.Zxid // what really is there, synced
+	leaderInfo int64     // the epoch of the last LEADERINFO that it accepted
 }
 
 func newOracle(w *World) *oracle {
@@ -86,53 +85,53 @@ func newOracle(w *World) *oracle {
 
 func (o *oracle) view(s *server) *view { return &o.views[s.id] }
 
-// proposed is told of every transaction that a leader makes.
+// proposed checks every transaction that a leader makes.
 func (o *oracle) proposed(s *server, p wire.Proposal, prev wire.Zxid) {
 	if old := o.records[p.Zxid]; old != nil {
-		o.w.fail(invLocal, "server %d proposes %v, and server %d did before", s.id, p.Zxid, old.proposer)
+		o.w.fail(invLocal, "server %d proposes %v, which server %d has proposed before", s.id, p.Zxid, old.proposer)
 		return
 	}
 	if p.Zxid.Epoch() == prev.Epoch() && p.Zxid != prev+1 || p.Zxid.Epoch() != prev.Epoch() && p.Zxid.Counter() != 1 || p.Zxid <= prev {
-		o.w.fail(invLocal, "server %d proposes %v behind %v", s.id, p.Zxid, prev)
+		o.w.fail(invLocal, "server %d proposes %v directly after %v", s.id, p.Zxid, prev)
 	}
 	if end := o.w.setup.EpochEnd; end > 0 && p.Zxid.Counter() > uint32(end) {
-		o.w.fail(invLocal, "server %d proposes %v, and epochs end with 0x%x", s.id, p.Zxid, end)
+		o.w.fail(invLocal, "server %d proposes %v, but the last counter of an epoch is 0x%x", s.id, p.Zxid, end)
 	}
 	if end := o.w.setup.EpochEnd; end > 0 && p.Zxid.Counter() == uint32(end) {
 		o.w.plan.coverage.EpochsUsedUp++
 	}
 	if leader, ok := o.leaders[p.Zxid.Epoch()]; !ok || leader != s.id {
-		o.w.fail(invIntegrity, "server %d proposes %v and is not the leader of that epoch", s.id, p.Zxid)
+		o.w.fail(invIntegrity, "server %d proposes %v, but it is not the leader of that epoch", s.id, p.Zxid)
 	}
 	o.records[p.Zxid] = &record{prev: prev, data: p.Data, proposer: s.id}
 }
 
-// applied is told of every transaction that a tree took; before is where the
-// tree was.
+// applied checks every transaction that a server's tree has applied; before is the last
+// zxid of the tree before it.
 func (o *oracle) applied(s *server, p wire.Proposal, before wire.Zxid, result *datatree.Result) {
 	r := o.records[p.Zxid]
 	switch {
 	case r == nil:
-		o.w.fail(invIntegrity, "server %d applies %v, which nobody proposed", s.id, p.Zxid)
+		o.w.fail(invIntegrity, "server %d applies %v, which no leader proposed", s.id, p.Zxid)
 		return
 	case string(r.data) != string(p.Data):
 		o.w.fail(invIntegrity, "server %d applies %v with other contents than it was proposed with", s.id, p.Zxid)
 		return
 	case r.prev != before:
-		o.w.fail(invTotalOrder, "server %d applies %v behind %v, it was proposed behind %v", s.id, p.Zxid, before, r.prev)
+		o.w.fail(invTotalOrder, "server %d applies %v after %v, but it was proposed after %v", s.id, p.Zxid, before, r.prev)
 		return
 	case result.Diverged:
-		o.w.fail(invDigest, "server %d has another tree after %v than its leader, server %d, foresaw", s.id, p.Zxid, r.proposer)
+		o.w.fail(invDigest, "server %d has another digest after %v than the one that its leader, server %d, put into the transaction", s.id, p.Zxid, r.proposer)
 		return
 	}
 	o.digest(s, p.Zxid)
 }
 
-// digest compares a server's tree with that of others at the same zxid.
+// digest compares a server's tree with those of other servers at the same zxid.
 func (o *oracle) digest(s *server, z wire.Zxid) {
 	r := o.records[z]
 	if r == nil {
-		o.w.fail(invIntegrity, "server %d holds %v, which nobody proposed", s.id, z)
+		o.w.fail(invIntegrity, "server %d has %v, which no leader proposed", s.id, z)
 		return
 	}
 	digest := s.tree.Digest().Digest
@@ -140,57 +139,57 @@ func (o *oracle) digest(s *server, z wire.Zxid) {
 		r.applied, r.digest = true, digest
 	}
 	if s.tree.LastZxid() != z {
-		o.w.fail(invDigest, "server %d should be at %v and is at %v", s.id, z, s.tree.LastZxid())
+		o.w.fail(invDigest, "the tree of server %d should be at %v and is at %v", s.id, z, s.tree.LastZxid())
 	}
 	if r.digest != digest {
 		o.w.fail(invDigest, "server %d has digest %x after %v, and another server %x", s.id, uint64(digest), z, uint64(r.digest))
 	}
 }
 
-// claims is told what a core has learned to be on its disk.
-func (o *oracle) claims(s *server, z wire.Zxid, accepted, current int64) {
+// persisted notes what a core now believes to be on its disk.
+func (o *oracle) persisted(s *server, z wire.Zxid, accepted, current int64) {
 	v := o.view(s)
 	v.claimed, v.accepted, v.current = z, max(v.accepted, accepted), max(v.current, current)
 }
 
-// says is told of every packet between servers before it leaves: what a server tells
-// others of itself is on its disk.
-func (o *oracle) says(s *server, p wire.QuorumPacket) {
+// sending checks every packet between servers before it leaves: what a server claims in
+// it must be on its disk.
+func (o *oracle) sending(s *server, p wire.QuorumPacket) {
 	v, store, epoch := o.view(s), s.disk.store, p.Zxid.Epoch()
 	switch {
 	case p.Type == wire.PacketLeaderInfo && store.AcceptedEpoch() < epoch,
-		p.Type == wire.PacketAckEpoch && store.AcceptedEpoch() < v.invited:
-		o.w.fail(invPromise, "server %d promises an epoch in %v, and epoch %d is on its disk", s.id, p.Type, store.AcceptedEpoch())
+		p.Type == wire.PacketAckEpoch && store.AcceptedEpoch() < v.leaderInfo:
+		o.w.fail(invPromise, "server %d promises an epoch in %v, but its disk has epoch %d", s.id, p.Type, store.AcceptedEpoch())
 	case p.Type == wire.PacketNewLeader && store.CurrentEpoch() < epoch,
 		p.Type == wire.PacketAck && p.Zxid.Counter() == 0 && store.CurrentEpoch() < epoch:
-		o.w.fail(invPromise, "server %d says %v of epoch %d, and epoch %d is on its disk", s.id, p.Type, epoch, store.CurrentEpoch())
+		o.w.fail(invPromise, "server %d sends %v of epoch %d, but its disk has epoch %d", s.id, p.Type, epoch, store.CurrentEpoch())
 	case p.Type == wire.PacketAckEpoch && !o.contains(v.onDisk, p.Zxid),
 		p.Type == wire.PacketAck && p.Zxid.Counter() != 0 && !o.contains(v.onDisk, p.Zxid):
-		o.w.fail(invPromise, "server %d claims %v in %v, and has %v on its disk", s.id, p.Zxid, p.Type, v.onDisk)
+		o.w.fail(invPromise, "server %d claims %v in %v, but its disk has %v", s.id, p.Zxid, p.Type, v.onDisk)
 	}
 }
 
-// began is told by the disk that it has a new current epoch, which is a claim to the
-// history that this epoch began with (ZOOKEEPER-4643).
-func (o *oracle) began(s *server, epoch int64, history wire.Zxid) {
+// epochWritten checks a new current epoch on a disk: it claims that the disk has the
+// history with which this epoch began (ZOOKEEPER-4643).
+func (o *oracle) epochWritten(s *server, epoch int64, history wire.Zxid) {
 	if last := s.disk.store.LastZxid(); !o.contains(last, history) {
-		o.w.fail(invPromise, "server %d has epoch %d on its disk, which began with the history up to %v, and of that only %v", s.id, epoch, history, last)
+		o.w.fail(invPromise, "server %d has epoch %d on its disk, which began with the history up to %v, but its log ends at %v", s.id, epoch, history, last)
 	}
 }
 
-// givesUp is told that a server is about to replace its history by one that
-// ends at to. Until that is done its disk may hold either, and surely has what
-// both have in common.
-func (o *oracle) givesUp(s *server, to wire.Zxid) {
+// replacing checks a server that is about to replace its history by one that ends
+// at to. Until that is done its disk may have either of them, so that only the
+// common part of both is sure.
+func (o *oracle) replacing(s *server, to wire.Zxid) {
 	v := o.view(s)
 	if known := s.status.Committed; !o.contains(to, known) {
-		o.w.fail(invPrimary, "server %d knows that %v is committed, and gives it up for a history up to %v", s.id, known, to)
+		o.w.fail(invPrimary, "server %d knows that %v is committed, and replaces it by a history up to %v", s.id, known, to)
 	}
 	had := o.common(v.onDisk, o.tip)
 	v.claimed = o.common(v.claimed, to)
 	v.onDisk = o.common(v.onDisk, to)
 	if !o.onQuorum(had) {
-		o.w.fail(invDurable, "server %d gives up %v, which is committed, and no quorum is left that has it on disk: %v", s.id, had, o.onDisk())
+		o.w.fail(invDurable, "server %d gives up %v, which is committed, and then no quorum has it on disk: %v", s.id, had, o.onDisk())
 	}
 }
 
@@ -199,7 +198,7 @@ func (o *oracle) onQuorum(z wire.Zxid) bool {
 	return o.w.system.IsQuorum(func(id int64) bool { return o.contains(o.views[id].onDisk, z) })
 }
 
-// common is the end of what two histories have in common.
+// common is the last zxid that two histories have in common.
 func (o *oracle) common(a, b wire.Zxid) wire.Zxid {
 	for a != b {
 		if a < b {
@@ -216,21 +215,21 @@ func (o *oracle) common(a, b wire.Zxid) wire.Zxid {
 
 func (o *oracle) installed(s *server, z wire.Zxid) {
 	if s.tree == nil {
-		o.w.fail(invSnapshot, "server %d installs a tree at %v that has not arrived", s.id, z)
+		o.w.fail(invSnapshot, "server %d installs a tree at %v, but no tree has arrived", s.id, z)
 		return
 	}
 	o.digest(s, z)
 }
 
-// rolledBack: what was cut off is no longer claimed.
+// rolledBack ends the claim to the transactions that were truncated.
 func (o *oracle) rolledBack(s *server, to wire.Zxid) {
 	at := s.tree.LastZxid()
-	o.givesUp(s, at)
+	o.replacing(s, at)
 	o.view(s).onDisk = at
 	o.digest(s, at)
 }
 
-// recovered is told what a process has found on its disk.
+// recovered checks what a process has found on its disk.
 func (o *oracle) recovered(s *server, found *storage.Recovered) bool {
 	v := o.view(s)
 	o.digest(s, found.LastZxid)
@@ -246,10 +245,10 @@ func (o *oracle) recovered(s *server, found *storage.Recovered) bool {
 	return o.w.violation == nil
 }
 
-// durable is told by the disk what has reached it.
+// durable notes what has reached a disk.
 func (o *oracle) durable(s *server, z wire.Zxid) { o.view(s).onDisk = z }
 
-// contains tells whether the history that ends at last has z in it.
+// contains tells whether the history that ends at last includes z.
 func (o *oracle) contains(last, z wire.Zxid) bool {
 	for last > z {
 		r := o.records[last]
@@ -258,7 +257,7 @@ func (o *oracle) contains(last, z wire.Zxid) bool {
 		}
 		if r.committed {
 			if x := o.records[z]; x != nil && x.committed {
-				return true // both on the one committed line
+				return true // both are part of the committed history
 			}
 		}
 		last = r.prev
@@ -266,21 +265,21 @@ func (o *oracle) contains(last, z wire.Zxid) bool {
 	return last == z
 }
 
-// afterStep checks what every step must keep.
+// afterStep checks what holds after every step.
 func (o *oracle) afterStep(s *server, out *zab.Output) {
 	st := &s.status
 	if st.Committed > st.Applied || st.Applied > st.LastLogged {
 		o.w.fail(invBounds, "server %d: committed %v, applied %v, logged %v", s.id, st.Committed, st.Applied, st.LastLogged)
 	}
 	if s.tree.LastZxid() != st.Applied && out.Rollback == nil {
-		o.w.fail(invBounds, "server %d: the tree is at %v, the core at %v", s.id, s.tree.LastZxid(), st.Applied)
+		o.w.fail(invBounds, "server %d: the tree is at %v, but the core's applied zxid is %v", s.id, s.tree.LastZxid(), st.Applied)
 	}
 	for _, e := range out.Events {
 		switch {
 		case e.Kind == zab.Established:
 			o.establishedLeader(s, e.Epoch)
 		case e.Kind == zab.EpochAccepted:
-			o.view(s).invited = e.Epoch
+			o.view(s).leaderInfo = e.Epoch
 		case e.Kind == zab.PeerMisbehaved && !excusable(e.Reason), e.Kind == zab.ProposalRefused:
 			o.w.fail(invProtocol, "server %d: %v", s.id, e)
 		}
@@ -288,16 +287,16 @@ func (o *oracle) afterStep(s *server, out *zab.Output) {
 	if st.Committed > o.tip {
 		o.commit(s, st.Committed)
 	} else if r := o.records[st.Committed]; r == nil || !r.committed {
-		o.w.fail(invTotalOrder, "server %d believes %v to be committed, and it is not part of the history up to %v", s.id, st.Committed, o.tip)
+		o.w.fail(invTotalOrder, "server %d counts %v as committed, but it is not part of the committed history, which ends at %v", s.id, st.Committed, o.tip)
 	}
 }
 
-// excusable tells what happens between servers that all keep to the protocol,
-// and is a reason to part all the same.
+// excusable tells whether a server may report this of another one although both keep to
+// the protocol.
 func excusable(reason string) bool {
 	for _, text := range []string{
 		"within initLimit", "within syncLimit", // too slow
-		"is newer than the leader's", // the election was wrong, or long ago
+		"is newer than the leader's", // the election was wrong, or is long over
 		"is promised",                // to a later leader
 	} {
 		if strings.Contains(reason, text) {
@@ -316,7 +315,7 @@ func (o *oracle) establishedLeader(s *server, epoch int64) {
 	if epoch > o.newest {
 		o.newest = epoch
 		if last := s.status.LastLogged; !o.contains(last, o.tip) {
-			o.w.fail(invPrimary, "leader %d of epoch %d has the history up to %v, in which %v is missing, which is committed", s.id, epoch, last, o.tip)
+			o.w.fail(invPrimary, "leader %d of epoch %d has the history up to %v, which lacks the committed %v", s.id, epoch, last, o.tip)
 		}
 	}
 	if o.overlap(s) {
@@ -324,7 +323,7 @@ func (o *oracle) establishedLeader(s *server, epoch int64) {
 	}
 }
 
-// overlap: somebody else believes to be an established leader.
+// overlap tells whether another server, too, believes that it is an established leader.
 func (o *oracle) overlap(s *server) bool {
 	for _, other := range o.w.servers {
 		if other != s && other.up && other.status.Role == zab.Leading && other.status.Phase == zab.Broadcast {
@@ -341,18 +340,18 @@ func (o *oracle) commit(s *server, z wire.Zxid) {
 	for at > o.tip {
 		r := o.records[at]
 		if r == nil {
-			o.w.fail(invIntegrity, "server %d commits %v, which nobody proposed", s.id, at)
+			o.w.fail(invIntegrity, "server %d commits %v, which no leader proposed", s.id, at)
 			return
 		}
 		fresh = append(fresh, at)
 		at = r.prev
 	}
 	if at != o.tip {
-		o.w.fail(invTotalOrder, "server %d commits a history up to %v that leaves the committed one, which goes to %v, at %v", s.id, z, o.tip, at)
+		o.w.fail(invTotalOrder, "server %d commits a history up to %v; it leaves the committed one, which goes to %v, at %v", s.id, z, o.tip, at)
 		return
 	}
 	if !o.onQuorum(z) {
-		o.w.fail(invDurable, "server %d commits %v, and no quorum has it on disk: %v", s.id, z, o.onDisk())
+		o.w.fail(invDurable, "server %d commits %v, but no quorum has it on disk: %v", s.id, z, o.onDisk())
 		return
 	}
 	for i := len(fresh) - 1; i >= 0; i-- {

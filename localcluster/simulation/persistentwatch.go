@@ -7,33 +7,32 @@ import (
 	"zkctl/probe/wire"
 )
 
-// persistentWatch is a watch that stays (addWatch), as its client keeps it. What is
-// promised: each change behind the zxid at which it was set is reported once, in
-// order, before any reply at or behind the zxid of that change. A client that
-// changes its connection sets it again, and what happened in between is not
-// reported.
+// persistentWatch is a watch of addWatch, as its client keeps it. ZooKeeper promises that
+// it reports each change after the zxid at which it was set once, in order, and before any
+// reply at or after the zxid of that change. A client on a new connection sets it again;
+// it does not report what happened in between.
 type persistentWatch struct {
 	path      string
-	recursive bool         // the path and all below it, but no changes of children as such
-	from      int          // in the journal: everything before was told, or does not concern it
-	told      map[int]bool // behind from; the changes of one transaction may be told in any order
+	recursive bool         // the path and all below it, but no NodeChildrenChanged
+	from      int          // in the journal: everything before was reported, or does not concern it
+	reported  map[int]bool // at or after from; the changes of one transaction may be reported in any order
 }
 
-// entry is one change, as the model keeps them in the order in which they happen.
+// entry is one change in the model's journal, which has them in order.
 type entry struct {
 	zxid wire.Zxid
 	path string
 	kind wire.EventType
 }
 
-// journalFrom is the first entry behind a zxid.
+// journalFrom is the index of the first entry after a zxid.
 func (m *model) journalFrom(z wire.Zxid) int {
 	return sort.Search(len(m.journal), func(i int) bool { return m.journal[i].zxid > z })
 }
 
-// set begins to watch behind a zxid.
+// set begins to watch after a zxid.
 func (w *persistentWatch) set(m *model, z wire.Zxid) {
-	w.from, w.told = m.journalFrom(z), map[int]bool{}
+	w.from, w.reported = m.journalFrom(z), map[int]bool{}
 }
 
 func (w *persistentWatch) concerns(e *entry) bool {
@@ -46,27 +45,26 @@ func (w *persistentWatch) concerns(e *entry) bool {
 	return e.path == w.path || w.path == "/" || strings.HasPrefix(e.path, w.path+"/")
 }
 
-// first is the oldest change that is not told yet.
+// first is the oldest change that is not reported yet.
 func (w *persistentWatch) first(m *model) *entry {
 	for ; w.from < len(m.journal); w.from++ {
-		if !w.told[w.from] && w.concerns(&m.journal[w.from]) {
+		if !w.reported[w.from] && w.concerns(&m.journal[w.from]) {
 			return &m.journal[w.from]
 		}
-		delete(w.told, w.from)
+		delete(w.reported, w.from)
 	}
 	return nil
 }
 
-// take notes that a change is told; false when it is not one of those that are
-// next.
-func (w *persistentWatch) take(m *model, told entry) bool {
+// report notes a change that is reported; false when another one is due.
+func (w *persistentWatch) report(m *model, change entry) bool {
 	next := w.first(m)
-	if next == nil || next.zxid != told.zxid {
+	if next == nil || next.zxid != change.zxid {
 		return false
 	}
-	for i := w.from; i < len(m.journal) && m.journal[i].zxid == told.zxid; i++ {
-		if m.journal[i] == told && !w.told[i] {
-			w.told[i] = true
+	for i := w.from; i < len(m.journal) && m.journal[i].zxid == change.zxid; i++ {
+		if m.journal[i] == change && !w.reported[i] {
+			w.reported[i] = true
 			return true
 		}
 	}

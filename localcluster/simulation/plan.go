@@ -13,15 +13,15 @@ type plan struct {
 	w       *World
 	struck  bool      // some fault has struck, or tried to
 	pending []planned // waiting for their injection point
-	undo    []*undo   // of the faults that last
+	undo    []*undo   // of the faults that have an end
 
 	coverage Coverage
-	courses  []course // of the servers
+	progress []progress // of each server
 }
 
 type planned struct {
 	fault Fault
-	left  int // occurrences until it strikes
+	left  int // occurrences of its injection point until it strikes
 }
 
 // undo ends a fault, once.
@@ -38,7 +38,7 @@ func (u *undo) now() {
 }
 
 func (w *World) carryOut(faults []Fault) {
-	p := &plan{w: w, courses: make([]course, len(w.servers))}
+	p := &plan{w: w, progress: make([]progress, len(w.servers))}
 	w.plan = p
 	for _, f := range faults {
 		if f.On != "" {
@@ -49,11 +49,11 @@ func (w *World) carryOut(faults []Fault) {
 	}
 }
 
-// happened sets off the faults that were waiting for this injection point. They strike
-// when the step that it is part of is over, or later; but a disk fails from now
-// on, since the step itself may write.
-func (p *plan) happened(s *server, m InjectionPoint) {
-	p.passed(s, m)
+// reached triggers the faults that wait for this injection point. They strike after the
+// step that reached it, or later; but a fault of a disk strikes at once, since
+// the step itself may write.
+func (p *plan) reached(s *server, m InjectionPoint) {
+	p.countPoint(s, m)
 	for i := range p.pending {
 		q := &p.pending[i]
 		if q.left == 0 || q.fault.On != m || q.fault.Of != 0 && q.fault.Of != int(s.id) {
@@ -70,7 +70,7 @@ func (p *plan) happened(s *server, m InjectionPoint) {
 	}
 }
 
-// strike lets a fault happen. at is the server at the injection point.
+// strike carries out a fault. at is the server at the injection point.
 func (p *plan) strike(f Fault, at *server) {
 	w := p.w
 	if w.calm || w.violation != nil {
@@ -109,14 +109,14 @@ func (p *plan) strike(f Fault, at *server) {
 	}
 }
 
-// count takes note of a fault that had an effect.
+// count counts a fault that had an effect.
 func (p *plan) count(f Fault, struck bool) {
 	if struck {
 		p.coverage.struck(f.Kind)
 	}
 }
 
-// leaderOf is the leader that a server has, or was with when an injection point came.
+// leaderOf is the leader that a server has; without one, the newest leader.
 func (w *World) leaderOf(s *server) zab.ServerID {
 	if s.status.Leader != 0 {
 		return s.status.Leader
@@ -124,15 +124,15 @@ func (w *World) leaderOf(s *server) zab.ServerID {
 	return w.oracle.leaders[w.oracle.newest]
 }
 
-// lasts registers the end of a fault.
-func (p *plan) lasts(d time.Duration, do func()) {
+// endAfter registers the end of a fault, which comes after d, or with healing.
+func (p *plan) endAfter(d time.Duration, do func()) {
 	u := &undo{do: do}
 	p.undo = append(p.undo, u)
 	p.w.after(d, u.now)
 }
 
-// strikeServer tells whether there was something to strike. Faults that are
-// planted in a disk are counted there, when they have their effect.
+// strikeServer carries out a fault of a server, and tells whether it had an effect. The
+// disk itself counts the faults that are planted in it, when they have theirs.
 func (p *plan) strikeServer(f Fault, s *server) bool {
 	w := p.w
 	switch f.Kind {
@@ -141,38 +141,38 @@ func (p *plan) strikeServer(f Fault, s *server) bool {
 			return false
 		}
 		s.end(f.Survival, f.Survival != storage.KillProcess && f.N == 0)
-		p.lasts(f.For, s.start)
+		p.endAfter(f.For, s.start)
 	case FaultStop:
 		if !s.up || s.paused {
 			return false
 		}
 		s.disk.flush()
 		s.end(storage.KillProcess, false)
-		p.lasts(f.For, s.start)
+		p.endAfter(f.For, s.start)
 	case FaultPause:
 		if !s.up || s.paused {
 			return false
 		}
 		s.pause()
-		p.lasts(f.For, s.resume)
+		p.endAfter(f.For, s.resume)
 	case FaultBreak:
 		return p.breakOff(f, s)
 	case FaultLag:
 		p.lag(f, s)
 	case FaultShut:
 		s.shut++
-		p.lasts(f.For, func() { s.shut-- })
+		p.endAfter(f.For, func() { s.shut-- })
 	case FaultResign:
 		if !s.up || s.status.Role == zab.Looking {
 			return false
 		}
-		s.handle(func() { s.step(zab.Resign{Reason: "told to"}) })
+		s.handle(func() { s.step(zab.Resign{Reason: "fault injected"}) })
 	case FaultPower, FaultSlowDisk, FaultStuckDisk, FaultSync, FaultFull:
 		return p.strikeDisk(f, s)
 	case FaultClock:
 		s.clock.setRate(w.now, float64(f.N)/100)
 		s.clock.skew += f.Amount
-		p.lasts(f.For, func() { s.clock.setRate(w.now, 1) })
+		p.endAfter(f.For, func() { s.clock.setRate(w.now, 1) })
 	default:
 		return p.partition(f, s)
 	}
@@ -210,7 +210,7 @@ func (p *plan) lag(f Fault, s *server) {
 		}
 	}
 	slow(f.Amount)
-	p.lasts(f.For, func() { slow(-f.Amount) })
+	p.endAfter(f.For, func() { slow(-f.Amount) })
 }
 
 // strikeDisk tells whether the fault has an effect at once.
@@ -219,11 +219,11 @@ func (p *plan) strikeDisk(f Fault, s *server) bool {
 	switch f.Kind {
 	case FaultSlowDisk:
 		d.slow += f.Amount
-		p.lasts(f.For, func() { d.slow -= f.Amount })
+		p.endAfter(f.For, func() { d.slow -= f.Amount })
 		return true
 	case FaultStuckDisk:
 		d.stuck++
-		p.lasts(f.For, func() {
+		p.endAfter(f.For, func() {
 			d.stuck--
 			if s.up {
 				d.begin()
@@ -233,18 +233,18 @@ func (p *plan) strikeDisk(f Fault, s *server) bool {
 	case FaultPower:
 		d.survival, d.downtime = f.Survival, f.For
 		d.powerFails(max(f.N, 1))
-		p.lasts(f.For, func() {})
+		p.endAfter(f.For, func() {})
 	case FaultSync:
 		d.failSync, d.failedSync, d.afterError, d.downtime = max(f.N, 1), syscall.EIO, f.Survival, f.For
-		p.lasts(f.For, func() {})
+		p.endAfter(f.For, func() {})
 	case FaultFull:
 		d.full, d.refused, d.downtime = true, false, f.For
-		p.lasts(f.For, func() { d.full = false })
+		p.endAfter(f.For, func() { d.full = false })
 	}
 	return false
 }
 
-// partition cuts cables, and tells whether there were any between those sides.
+// partition cuts the lanes that the fault is about, and tells whether there are any.
 func (p *plan) partition(f Fault, s *server) bool {
 	var pairs []pair
 	for _, a := range p.w.servers {
@@ -254,8 +254,8 @@ func (p *plan) partition(f Fault, s *server) bool {
 			}
 		}
 	}
-	for _, cable := range pairs {
-		p.lasts(f.For, p.w.cut(cable, f.Channel))
+	for _, lane := range pairs {
+		p.endAfter(f.For, p.w.cut(lane, f.Channel))
 	}
 	return len(pairs) > 0
 }
@@ -301,15 +301,15 @@ func (p *plan) strikeClient(f Fault) bool {
 	return true
 }
 
-// heal ends everything.
+// heal ends all faults, and starts all servers.
 func (p *plan) heal() {
 	w := p.w
-	w.note("everything is healed")
+	w.note("all faults are healed")
 	w.calm = true
 	for _, u := range p.undo {
 		u.now()
 	}
-	w.network.even()
+	w.network.removeLags()
 	for _, s := range w.servers {
 		s.disk.failSync, s.disk.powerAt = 0, 0
 		s.fs.StopAt(0)

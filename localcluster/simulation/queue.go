@@ -10,8 +10,8 @@ type event struct {
 	do  func()
 }
 
-// eventQueue is a binary heap of what is to come. It is written out, and not
-// container/heap, because every packet and tick of every run passes through it.
+// eventQueue is a binary heap of future events. It does not use container/heap, because
+// every packet and tick of every run passes through it.
 type eventQueue struct {
 	heap []event
 	seq  uint64

@@ -10,7 +10,7 @@ import (
 	"zkctl/localcluster/zab"
 )
 
-// Result is what came of a run.
+// Result is the outcome of a run.
 type Result struct {
 	Steps     int
 	Simulated time.Duration
@@ -21,10 +21,10 @@ type Result struct {
 }
 
 // Run carries out a schedule: faults, then healing, then the proof that the
-// ensemble lives and agrees.
+// ensemble serves and that its servers agree.
 func Run(s Schedule) Result { return run(s, nil) }
 
-// Trace is Run with the story of the run: its newest lines, at most limit of
+// Trace is Run with the event log of the run: its newest lines, at most limit of
 // them (0: all).
 func Trace(s Schedule, limit int) (Result, []string) {
 	log := &eventLog{limit: limit}
@@ -37,19 +37,19 @@ func run(s Schedule, log *eventLog) Result {
 	if err != nil {
 		return Result{Violation: &Violation{Invariant: invRecovery, Text: err.Error()}}
 	}
-	w.live(s)
+	w.play(s)
 	return Result{
 		Steps: w.steps, Simulated: w.now, Commits: w.oracle.commits, Leaders: len(w.oracle.leaders),
 		Coverage: w.plan.coverage, Violation: w.violation,
 	}
 }
 
-// live is the whole life of a world. A panic of the engine is its end, and a
-// finding like any other.
-func (w *World) live(s Schedule) {
+// play carries out the whole run. A panic of the engine ends it, and is a violation like
+// any other.
+func (w *World) play(s Schedule) {
 	defer func() {
 		if r := recover(); r != nil {
-			w.violation = nil // whatever came before has led to this
+			w.violation = nil // the panic is the finding to report, and not what led to it
 			w.fail(invNoPanic, "%v\n%s", r, addresses.ReplaceAll(debug.Stack(), []byte("_")))
 		}
 	}()
@@ -61,10 +61,10 @@ func (w *World) live(s Schedule) {
 	}
 }
 
-// addresses are what is another in each run of the same seed.
+// addresses are the parts of a stack trace that differ between two runs of one seed.
 var addresses = regexp.MustCompile(`goroutine \d+|0x[0-9a-f]+\??`)
 
-// begin starts everything.
+// begin schedules the faults, and starts the servers and clients.
 func (w *World) begin(faults []Fault) {
 	w.carryOut(faults)
 	w.watchStart(w.staggered())
@@ -73,10 +73,9 @@ func (w *World) begin(faults []Fault) {
 	}
 }
 
-// prove asks of a healed ensemble what the issue promises: a leader and
-// everybody in step within a bounded number of ticks, clients that can write,
-// dead sessions gone, equal trees, and disks from which all of it can be had
-// again.
+// prove checks a healed ensemble: within bounded numbers of ticks there is one leader and
+// all servers have caught up with it, clients can write, and the sessions of dead clients
+// are gone. Then all trees are equal, and the disks have the whole history.
 func (w *World) prove() {
 	ticks := func(n int) time.Duration { return time.Duration(n) * w.setup.Tick }
 	bound := 4*(w.setup.InitLimit+w.setup.SyncLimit) + 40
@@ -93,28 +92,28 @@ func (w *World) prove() {
 	}
 	bound = 40
 	if end := w.setup.EpochEnd; end > 0 {
-		// Each epoch that the closing of sessions uses up gives the rest of them their full time again.
+		// Each epoch that the closing of sessions uses up gives the other sessions their full timeout again.
 		bound += 40 * (1 + len(w.oracle.model.sessions)/end)
 	}
 	if !w.until(ticks(bound), w.sessionsSettled) {
-		w.fail(invSession, "sessions that nobody has are alive %d ticks later: %d, and there are %d clients", bound, len(w.oracle.model.sessions), len(w.clients))
+		w.fail(invSession, "sessions without a client are alive %d ticks later: there are %d sessions and %d clients", bound, len(w.oracle.model.sessions), len(w.clients))
 		return
 	}
 	if !w.until(ticks(20), w.inStep) {
-		w.fail(invLiveness, "20 ticks later not everybody has caught up with %v: %s", w.oracle.tip, w.roles())
+		w.fail(invLiveness, "20 ticks later some server has not caught up with %v: %s", w.oracle.tip, w.roles())
 		return
 	}
 	w.compareTrees()
-	w.calmly()
+	w.calmRestart()
 	if !w.until(ticks(20), w.inStep) {
-		w.fail(invLiveness, "20 ticks after a calm failover not everybody has caught up with %v: %s", w.oracle.tip, w.roles())
+		w.fail(invLiveness, "20 ticks after an undisturbed failover some server has not caught up with %v: %s", w.oracle.tip, w.roles())
 		return
 	}
 	w.compareTrees()
 	w.reopenDisks()
 }
 
-// serving: one leader, and everybody with it.
+// serving tells whether there is one leader and all servers serve.
 func (w *World) serving() bool {
 	leaders := 0
 	for _, s := range w.servers {
@@ -128,6 +127,7 @@ func (w *World) serving() bool {
 	return leaders == 1
 }
 
+// inStep tells whether all servers have the whole committed history applied and on disk.
 func (w *World) inStep() bool {
 	for _, s := range w.servers {
 		if !s.up || !s.status.Serving || s.status.Applied != w.oracle.tip || s.status.LastLogged != w.oracle.tip || s.disk.busy || len(s.disk.queue) > 0 {
@@ -146,7 +146,7 @@ func (w *World) finished() bool {
 	return true
 }
 
-// sessionsSettled: only the sessions of clients that are there are alive.
+// sessionsSettled tells whether no session is alive but those of the clients that are left.
 func (w *World) sessionsSettled() bool {
 	alive := 0
 	for _, c := range w.clients {
@@ -181,7 +181,7 @@ func (w *World) compareTrees() {
 	}
 }
 
-// reopenDisks cuts the power everywhere and looks at what is left.
+// reopenDisks cuts the power of all servers and checks what is left on their disks.
 func (w *World) reopenDisks() {
 	for _, s := range w.servers {
 		if w.violation != nil {
@@ -191,7 +191,7 @@ func (w *World) reopenDisks() {
 		_, found, err := storage.Open(storage.Options{FS: s.fs, DataDir: dataDir, DigestsMustMatch: true})
 		switch {
 		case err != nil:
-			w.fail(invRecovery, "server %d does not start after the end: %v", s.id, err)
+			w.fail(invRecovery, "server %d cannot open its disk after the run: %v", s.id, err)
 		case found.LastZxid != w.oracle.tip:
 			w.fail(invDurable, "server %d has %v on its disk at the end, and should have %v", s.id, found.LastZxid, w.oracle.tip)
 		default:

@@ -7,10 +7,10 @@ import (
 	"zkctl/localcluster/storage"
 )
 
-// An scenario is a few faults that belong together: the first bring servers to a
-// place where such systems fail, the last waits for them there. The swarm's
-// own faults, which know nothing of each other, come to some of these places once
-// in a thousand runs (TestCoverage counts).
+// A scenario is a few faults that belong together: the first ones bring servers to a
+// place where such systems fail, and the last one strikes there. The swarm's own faults,
+// which are independent of each other, reach some of these places once in a
+// thousand runs (TestCoverage counts).
 var scenarios = []func(*rand.Rand, *Setup) []Fault{
 	// Between the epoch files, and between them and the first sync.
 	func(r *rand.Rand, s *Setup) []Fault {
@@ -20,8 +20,8 @@ var scenarios = []func(*rand.Rand, *Setup) []Fault{
 	func(r *rand.Rand, s *Setup) []Fault {
 		return append([]Fault{crashedFollower(r, s)}, crashAt(r, s, pick(r, AtDiff, AtFirstAppend, AtNewLeader))...)
 	},
-	// During SNAP, at either end of it; it replaces a history that is too short, or
-	// one that never happened.
+	// During SNAP, at either end of it; it replaces a history that is too old for DIFF, or
+	// one that was never committed.
 	func(r *rand.Rand, s *Setup) []Fault {
 		s.History = pick(r, 1, 2)
 		faults := []Fault{pick(r, crashedFollower, isolatedLeader)(r, s)}
@@ -38,14 +38,14 @@ var scenarios = []func(*rand.Rand, *Setup) []Fault{
 		s.History = pick(r, 20, 500)
 		return append([]Fault{isolatedLeader(r, s)}, crashAt(r, s, pick(r, AtTrunc, AtTrunc, AtFirstAppend))...)
 	},
-	// While two leaders overlap: one that was stopped knows nothing of the other.
+	// While two leaders overlap: one that was paused does not know of the other.
 	func(r *rand.Rand, s *Setup) []Fault {
 		stopped := Fault{
 			Kind: FaultPause, On: AtEstablished, Nth: 1 + r.IntN(2), At: ticks(r, s, 10), For: succession(r, s),
 		}
 		return append([]Fault{stopped}, crashAt(r, s, AtOverlap)...)
 	},
-	// While it recovers from the death before.
+	// While a server recovers from an earlier crash.
 	func(r *rand.Rand, s *Setup) []Fault {
 		return append([]Fault{crashedFollower(r, s)}, crashAt(r, s, AtDied)...)
 	},
@@ -55,7 +55,7 @@ func ticks(r *rand.Rand, s *Setup, most int) time.Duration {
 	return time.Duration(r.Int64N(int64(most) * int64(s.Tick)))
 }
 
-// crashedFollower is a server that misses what is committed meanwhile.
+// crashedFollower crashes a server, which misses what is committed meanwhile.
 func crashedFollower(r *rand.Rand, s *Setup) Fault {
 	return Fault{
 		Kind: FaultCrash, At: time.Duration(r.Int64N(int64(s.Chaos)/2 + 1)), Server: 1 + r.IntN(s.Voters+s.Observers),
@@ -63,14 +63,13 @@ func crashedFollower(r *rand.Rand, s *Setup) Fault {
 	}
 }
 
-// isolatedLeader is a leader that is cut off with its last proposals, until there is
-// another one.
+// isolatedLeader cuts a leader off with its last proposals, until there is another one.
 func isolatedLeader(r *rand.Rand, s *Setup) Fault {
 	return Fault{Kind: FaultIsolate, On: AtProposed, Nth: 1 + r.IntN(12), For: succession(r, s)}
 }
 
-// succession is long enough for another leader to come, and short enough for
-// something to happen afterwards.
+// succession is long enough for the election of another leader, and short enough that
+// more can happen afterwards.
 func succession(r *rand.Rand, s *Setup) time.Duration {
 	s.SyncLimit = 2
 	return 6*s.Tick + ticks(r, s, 5)
@@ -85,10 +84,10 @@ func crashAt(r *rand.Rand, s *Setup, m InjectionPoint) []Fault {
 	}
 	switch m {
 	case AtDied:
-		f.Kind = pick(r, FaultPower, FaultSync) // nothing else reaches who is not there
-	case AtTrunc: // is over after a few operations on files
+		f.Kind = pick(r, FaultPower, FaultSync) // only faults of a disk strike a server that is down
+	case AtTrunc: // TRUNC takes only a few operations on files
 		f.Kind, f.Server, f.At = pick(r, FaultCrash, FaultPower, FaultPower, FaultSync), Self, 0
-	case AtTornSnap, AtOverlap: // come once in a run, if at all
+	case AtTornSnap, AtOverlap: // reached once in a run, if at all
 		f.Server, f.At = Self, 0
 	default:
 		f.Nth += r.IntN(2)

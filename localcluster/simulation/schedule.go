@@ -10,16 +10,16 @@ import (
 	"time"
 )
 
-// Schedule is everything that decides a run: the seed, the ensemble, and what
-// goes wrong. As text it is what a failure prints and what can be run again:
+// Schedule is everything that decides a run: the seed, the ensemble, and the faults. A
+// failure prints it as text, and ParseSchedule reads that text to run it again:
 //
 //	seed 37
 //	setup voters=5 observers=0 tick=200ms …
 //	at 1.3s power server=5 n=3 keeps=process for=4s
 //	on newleader of=2 crash keeps=synced for=100ms
 //
-// Lines that begin with # are comments. Unlike the seed alone, the text means
-// the same when another version of this package draws other faults.
+// Lines that begin with # are comments. Unlike the seed alone, the text still stands for
+// the same run when another version of this package draws other faults.
 type Schedule struct {
 	Seed   uint64
 	Setup  Setup
@@ -31,7 +31,7 @@ func Draw(seed uint64, nodes int) Schedule {
 	r := rand.New(rand.NewPCG(seed, 0))
 	s := Schedule{Seed: seed, Setup: draw(r, nodes)}
 	s.Faults = drawFaults(r, &s.Setup)
-	// From another stream, so that all else is drawn as it was without it.
+	// From another stream, so that all else is drawn as before this field existed.
 	s.Setup.Farewells = rand.New(rand.NewPCG(seed, 1)).IntN(3) == 0
 	if r := rand.New(rand.NewPCG(seed, 2)); r.IntN(5) == 0 {
 		s.Setup.EpochEnd = pick(r, 5, 10, 20, 50, 200)
@@ -54,8 +54,8 @@ func (s Schedule) Lines() []string {
 
 func (s Schedule) String() string { return strings.Join(s.Lines(), "\n") + "\n" }
 
-// ParseSchedule reads what String writes. Fields of the setup that are not
-// mentioned, because they are newer than the text, are those of a calm ensemble.
+// ParseSchedule reads what String writes. Fields of the setup that the text lacks, because
+// they are newer than it, are those of base.
 func ParseSchedule(text string) (Schedule, error) {
 	s := Schedule{Setup: base(3, 0)}
 	seen := map[string]bool{}
@@ -72,17 +72,18 @@ func ParseSchedule(text string) (Schedule, error) {
 		}
 	}
 	if err := lines.Err(); err != nil {
-		return s, fmt.Errorf("not the text of a schedule: %w", err)
+		return s, fmt.Errorf("cannot read the schedule: %w", err)
 	}
 	for _, word := range []string{"seed", "setup"} {
 		if !seen[word] {
-			return s, fmt.Errorf("there is no line that begins with %s", word)
+			return s, fmt.Errorf("no line begins with %s", word)
 		}
 	}
 	return s, s.check()
 }
 
-// check refuses what nobody can have meant, and what would never end.
+// check refuses a setup that makes no sense or that would run for ever, and faults of
+// servers or clients that do not exist.
 func (s *Schedule) check() error {
 	if err := s.Setup.check(); err != nil {
 		return fmt.Errorf("setup: %w", err)
@@ -101,7 +102,7 @@ func (s *Schedule) parseLine(line string) (err error) {
 	case "seed":
 		rest = strings.TrimSpace(rest)
 		if s.Seed, err = strconv.ParseUint(rest, 10, 64); err != nil {
-			return fmt.Errorf("seed: %q is no number of 64 bits", rest)
+			return fmt.Errorf("seed: %q is not a number of 64 bits", rest)
 		}
 	case "setup":
 		err = s.Setup.parse(rest)
@@ -114,7 +115,7 @@ func (s *Schedule) parseLine(line string) (err error) {
 	return err
 }
 
-// setupColumns is how long the lines of a setup may get.
+// setupColumns is the greatest length of the lines of a setup.
 const setupColumns = 79
 
 // lines gives every field of the setup as name=value.

@@ -45,7 +45,7 @@ func TestBadSchedules(t *testing.T) {
 		t.Fatalf("%v, %v", s, err)
 	}
 	for _, c := range []struct{ line, complaint string }{
-		{"seed x", `line 7: seed: "x" is no number of 64 bits`},
+		{"seed x", `line 7: seed: "x" is not a number of 64 bits`},
 		{"setup voters=many", `line 7: setup: voters=many: `},
 		{"setup colour=red", `line 7: setup: unknown field "colour"`},
 		{"setup voters", `line 7: setup: voters: `},
@@ -55,10 +55,10 @@ func TestBadSchedules(t *testing.T) {
 		{"setup think=0s", "setup: think=0s"},
 		{"setup voters=1", "setup has no such server"},
 		{"setup clients=1", "setup has no such server or client"},
-		{"at 1s", "expected when, what and where"},
+		{"at 1s", "expected a time or an injection point"},
 		{"at noon stop server=1", "noon"},
-		{"at -1s stop server=1", "before the run"},
-		{"when 1s stop server=1", `found "when"`},
+		{"at -1s stop server=1", "a time is negative"},
+		{"when 1s stop server=1", `begins with "when"`},
 		{"at 1s explode server=1", `unknown kind "explode"`},
 		{"at 1s stop server", `unknown kind "server"`},
 		{"at 1s server=1 for=1s", `unknown kind ""`},
@@ -66,14 +66,14 @@ func TestBadSchedules(t *testing.T) {
 		{"at 1s stop server=4", "no such server"},
 		{"at 1s stop server=-3", "no such server"},
 		{"at 1s cut server=1 peer=4", "no such server"},
-		{"at 1s crash server=1 keeps=all", "keeps=all is none of process, some, synced"},
+		{"at 1s crash server=1 keeps=all", "keeps=all is not one of process, some, synced"},
 		{"at 1s crash server=1", "crash needs keeps="},
-		{"at 1s cut server=1 channel=third", "channel=third is none of"},
+		{"at 1s cut server=1 channel=third", "channel=third is not one of"},
 		{"at 1s stop colour=red", "unknown field colour"},
-		{"at 1s slow-disk server=1 amount=-1s", "below zero"},
-		{"at 1s clock server=1 n=0", "0 percent"},
-		{"at 1s sever", "n=0 is no client"},
-		{"at 1s sever server=1", "n=0 is no client"},
+		{"at 1s slow-disk server=1 amount=-1s", "amount is negative"},
+		{"at 1s clock server=1 n=0", "n=0: the clock's rate"},
+		{"at 1s sever", "n=0 is not a client"},
+		{"at 1s sever server=1", "n=0 is not a client"},
 		{"on never stop server=1", `unknown injection point "never"`},
 	} {
 		_, err := ParseSchedule(goodSchedule + c.line + "\n")
@@ -82,10 +82,10 @@ func TestBadSchedules(t *testing.T) {
 		}
 	}
 	for text, complaint := range map[string]string{
-		"":                          "no line that begins with seed",
-		"seed 1\n":                  "no line that begins with setup",
-		"setup voters=3\n":          "no line that begins with seed",
-		strings.Repeat("x", 1<<20):  "not the text of a schedule",
+		"":                          "no line begins with seed",
+		"seed 1\n":                  "no line begins with setup",
+		"setup voters=3\n":          "no line begins with seed",
+		strings.Repeat("x", 1<<20):  "cannot read the schedule",
 		"\x7fELF\x02\x01\x01\x00\n": "line 1: ",
 	} {
 		if _, err := ParseSchedule(text); err == nil || !strings.Contains(err.Error(), complaint) {

@@ -13,9 +13,9 @@ import (
 	"zkctl/probe/wire"
 )
 
-// server is a process that runs a replica.Server, as package member is in
-// production, and the machine that it runs on. What is below the first group
-// lives as long as the process does.
+// server is a process that runs a replica.Server, as package member does in
+// production, and the machine that it runs on. The last group of fields belongs
+// to the process and begins anew with each start.
 type server struct {
 	w    *World
 	id   zab.ServerID
@@ -25,22 +25,22 @@ type server struct {
 
 	up       bool
 	life     int  // how many processes there have been
-	silent   bool // down with the whole machine: nobody is told
+	silent   bool // down with the whole machine: its connections do not end, they fall silent
 	paused   bool
-	kept     bool     // down, whatever would start it
-	shut     int      // how many faults keep its quorum port from opening
-	deferred []func() // what happened while paused
+	keptDown bool     // start has no effect
+	shut     int      // how many faults close its quorum port
+	deferred []func() // what arrived while it was paused
 	clock    clock
 	failures int // starts in a row that failed because of the disk
 
-	replica  *replica.Server
-	status   zab.Status     // the core's
-	tree     *datatree.Tree // the core's
-	activity *sessionActivity
-	untold   map[int64]bool // learner: sessions heard from since its last PING; nil elsewhere
-	links    map[zab.LinkID]linkEnd
-	accepted uint64
-	conns    []*clientConn // in the order of arrival
+	replica    *replica.Server
+	status     zab.Status     // the core's
+	tree       *datatree.Tree // the core's
+	activity   *sessionActivity
+	unreported map[int64]bool // learner: sessions heard from since its last PING; nil elsewhere
+	links      map[zab.LinkID]linkEnd
+	accepted   uint64
+	conns      []*clientConn // in the order of arrival
 }
 
 type linkEnd struct {
@@ -48,8 +48,8 @@ type linkEnd struct {
 	side int
 }
 
-// clock is a server's idea of time. Monotonic time runs at rate; the wall
-// clock is off by skew on top of that, which nothing may depend on.
+// clock is a server's clock. Monotonic time runs at rate; the wall clock is off
+// by skew on top of that, and no server may depend on it.
 type clock struct {
 	since time.Duration // virtual time at which the rate changed last
 	read  time.Duration // what the clock showed then
@@ -77,15 +77,15 @@ func newServer(w *World, id zab.ServerID) *server {
 
 const dataDir = "/data"
 
-// start begins a process. A disk that refuses is no reason to give up: whoever
-// runs the server tries again later.
+// start starts a process. If its disk fails, as a fault wants, it starts again later, as
+// an operator or a supervisor would do it.
 func (s *server) start() {
-	if s.up || s.kept || s.w.violation != nil {
+	if s.up || s.keptDown || s.w.violation != nil {
 		return
 	}
 	store, found, err := storage.Open(storage.Options{
 		FS: s.fs, DataDir: dataDir, Recent: s.w.setup.History,
-		// All servers here compute digests alike: one that differs is a finding.
+		// All servers here compute digests alike: one that differs is a defect.
 		DigestsMustMatch: true,
 	})
 	if err != nil {
@@ -96,7 +96,7 @@ func (s *server) start() {
 	s.life++
 	s.up, s.silent, s.paused, s.deferred = true, false, false, nil
 	s.clock = clock{since: s.w.now, rate: s.clock.rate, skew: s.clock.skew}
-	s.links, s.conns, s.activity, s.untold = map[zab.LinkID]linkEnd{}, nil, nil, nil
+	s.links, s.conns, s.activity, s.unreported = map[zab.LinkID]linkEnd{}, nil, nil, nil
 	s.disk.open(store, found)
 	s.tree = found.Tree
 	s.w.note("%d: starts, zxid %v, accepted %d, current %d", s.id, found.LastZxid, found.AcceptedEpoch, found.CurrentEpoch)
@@ -120,12 +120,11 @@ func (s *server) start() {
 }
 
 func (s *server) startFailed(err error) {
-	if !s.disk.suspect(err) {
+	if !s.disk.injected(err) {
 		s.w.fail(invRecovery, "server %d does not start: %v", s.id, err)
 		return
 	}
-	// What failed was an injected fault; the power failing while it starts
-	// is a crash like any other.
+	// The error was injected. A power loss during a start is a crash like any other.
 	s.w.note("%d: cannot start: %v", s.id, err)
 	if errors.Is(err, storage.ErrPowerLost) {
 		s.fs.Crash(s.disk.survival)
@@ -146,9 +145,9 @@ func (s *server) options() replica.Options {
 		},
 		MinSessionTimeout: 2 * setup.Tick, MaxSessionTimeout: 20 * setup.Tick,
 		SnapCount: setup.SnapCount, ReapInterval: 5 * setup.Tick,
-		// By a clock that never goes back, which is what SessionIDs asks for: two
-		// processes that start at the same instant would make the same ids, and a
-		// client that wakes up could find another one in its session.
+		// The clock must never go back, as SessionIDs demands: two processes that start
+		// at the same instant would make the same ids, and a client that wakes up could
+		// share its session with another one.
 		SessionSeed: epochMillis + s.w.now.Milliseconds() + int64(s.life),
 		Tracer:      s.tracer(),
 	}
@@ -158,8 +157,8 @@ func (s *server) options() replica.Options {
 	return o
 }
 
-// end ends the process. What its disk keeps is up to the survival; silent means
-// that nobody is told, because the machine is gone and not only the process.
+// end ends the process. The survival decides what its disk keeps. If the whole machine
+// is gone, and not only the process, the end is silent: its connections are not closed.
 func (s *server) end(survival storage.Survival, silent bool) {
 	if !s.up {
 		return
@@ -173,8 +172,7 @@ func (s *server) end(survival storage.Survival, silent bool) {
 	s.replica, s.tree, s.activity, s.deferred = nil, nil, nil, nil
 }
 
-// handle lets something happen to the process: now, or when it goes on if it
-// is paused.
+// handle runs something in the process: now, or when it resumes if it is paused.
 func (s *server) handle(do func()) {
 	switch {
 	case !s.up || s.w.violation != nil:
@@ -203,22 +201,18 @@ func (s *server) pause() {
 	}
 }
 
-// resume goes on with all that has come meanwhile, in order.
+// resume ends a pause, and handles in order all that has arrived meanwhile.
 func (s *server) resume() {
 	if !s.up || !s.paused {
 		return
 	}
-	s.w.note("%d: goes on", s.id)
+	s.w.note("%d: resumes", s.id)
 	s.paused = false
-	for _, do := range s.take() {
-		s.handle(do)
-	}
-}
-
-func (s *server) take() []func() {
 	deferred := s.deferred
 	s.deferred = nil
-	return deferred
+	for _, do := range deferred {
+		s.handle(do)
+	}
 }
 
 func (s *server) scheduleTick() {
@@ -235,7 +229,7 @@ func (s *server) scheduleTick() {
 	})
 }
 
-// afterMessage ends a process that cannot go on.
+// afterMessage ends a process whose replica has failed.
 func (s *server) afterMessage() {
 	if !s.up || s.replica.Err() == nil {
 		return
@@ -246,7 +240,7 @@ func (s *server) afterMessage() {
 
 // crashed ends the process because its disk failed, or lost power.
 func (s *server) crashed(err error) {
-	if !s.disk.suspect(err) {
+	if !s.disk.injected(err) {
 		s.w.fail(invRecovery, "server %d gave up: %v", s.id, err)
 		return
 	}
@@ -265,7 +259,7 @@ func (s *server) step(in zab.Input) {
 	}
 }
 
-// describe is a packet in the event log.
+// describe is the text of a packet in the event log.
 func describe(p wire.QuorumPacket) string {
 	switch p.Type {
 	case wire.PacketAckEpoch:

@@ -7,30 +7,30 @@ import (
 	"zkctl/probe/wire"
 )
 
-// sessionActivity is the oracle's own account of what a leader has heard of each session,
-// from what comes in and not from what the leader makes of it. It is nil where
-// nobody leads, and then hears nothing.
-type sessionActivity struct{ sessions map[int64]heard }
+// sessionActivity is the oracle's own record of each session's last sign of life at a
+// leader. It comes from what the leader receives and not from the leader's session
+// table. It is nil on servers that do not lead; its methods then do nothing.
+type sessionActivity struct{ sessions map[int64]lastHeard }
 
-type heard struct{ at, timeout time.Duration }
+type lastHeard struct{ at, timeout time.Duration }
 
 func milliseconds(ms int32) time.Duration { return time.Duration(ms) * time.Millisecond }
 
-// newSessionActivity is a new leader's: it gives every session its full timeout.
+// newSessionActivity is that of a new leader, which gives every session its full timeout.
 func newSessionActivity(t *datatree.Tree, now time.Duration) *sessionActivity {
-	e := &sessionActivity{map[int64]heard{}}
-	t.EachSession(func(id int64, timeout int32) { e.sessions[id] = heard{now, milliseconds(timeout)} })
+	e := &sessionActivity{map[int64]lastHeard{}}
+	t.EachSession(func(id int64, timeout int32) { e.sessions[id] = lastHeard{now, milliseconds(timeout)} })
 	return e
 }
 
 func (e *sessionActivity) begins(session int64, timeout int32, now time.Duration) {
 	if e != nil {
-		e.sessions[session] = heard{now, milliseconds(timeout)}
+		e.sessions[session] = lastHeard{now, milliseconds(timeout)}
 	}
 }
 
-// sign is a sign of life; timeout 0 leaves that as it is.
-func (e *sessionActivity) sign(session int64, timeout int32, now time.Duration) {
+// touch notes a sign of life of a session; timeout 0 leaves its timeout as it is.
+func (e *sessionActivity) touch(session int64, timeout int32, now time.Duration) {
 	if e == nil {
 		return
 	}
@@ -43,7 +43,7 @@ func (e *sessionActivity) sign(session int64, timeout int32, now time.Duration) 
 	}
 }
 
-// packet is what a learner sends.
+// packet notes the signs of life in a learner's packet.
 func (e *sessionActivity) packet(p *wire.QuorumPacket, now time.Duration) {
 	if e == nil {
 		return
@@ -52,24 +52,24 @@ func (e *sessionActivity) packet(p *wire.QuorumPacket, now time.Duration) {
 	case wire.PacketRequest:
 		var r wire.ForwardedRequest
 		if wire.Unmarshal(p.Data, &r) == nil && r.Op != wire.OpSync {
-			e.sign(r.SessionID, 0, now)
+			e.touch(r.SessionID, 0, now)
 		}
 	case wire.PacketRevalidate:
 		var r wire.Revalidate
 		if wire.Unmarshal(p.Data, &r) == nil {
-			e.sign(r.SessionID, r.Timeout, now)
+			e.touch(r.SessionID, r.Timeout, now)
 		}
 	case wire.PacketPing:
 		var table wire.TouchTable
 		if wire.Unmarshal(p.Data, &table) == nil {
 			for _, t := range table {
-				e.sign(t.SessionID, t.Timeout, now)
+				e.touch(t.SessionID, t.Timeout, now)
 			}
 		}
 	}
 }
 
-// applied: sessions begin and end by transactions.
+// applied notes the sessions that a transaction begins or ends.
 func (e *sessionActivity) applied(txn *wire.Txn, now time.Duration) {
 	if e == nil {
 		return

@@ -10,8 +10,8 @@ import (
 	"zkctl/quorum"
 )
 
-// Setup is the ensemble of a run and the world around it when nothing is
-// broken. With the seed and the faults it decides everything.
+// Setup is the ensemble of a run and the world around it without faults. With
+// the seed and the faults it decides everything.
 type Setup struct {
 	Voters    int
 	Observers int
@@ -22,21 +22,21 @@ type Setup struct {
 	SyncLimit int
 	History   int // committed transactions kept for DIFF; few, so that TRUNC and SNAP happen
 	SnapCount int // transactions between snapshots
-	EpochEnd  int // the last counter of an epoch, soon to come; 0: where a zxid's counter ends
+	EpochEnd  int // the last counter of an epoch, small so that it is reached; 0: the largest 32-bit counter
 
 	Clients     int
 	Think       time.Duration // mean time between two requests of a client
-	Pipeline    int           // requests that a client has under way at most
+	Pipeline    int           // requests that a client has in flight at most
 	XidsRestart bool          // clients count their xids from 1 on every connection
-	Wide        bool          // clients roam, and also ask for what few do: persistent watches, multiRead
-	Farewells   bool          // clients close their sessions behind requests that are under way
+	Wide        bool          // clients change servers without need, and also send rare requests: addWatch, multiRead
+	Farewells   bool          // clients close their sessions while other requests are in flight
 
 	Stagger         time.Duration // servers start within it
 	Latency, Jitter time.Duration // of every link
-	Uneven          bool          // some links are slower by up to some ticks, until all is healed
+	Uneven          bool          // some links are slower by up to some ticks, until healing
 	Fsync           time.Duration // mean
 
-	Chaos time.Duration // how long faults begin; then everything is healed
+	Chaos time.Duration // faults begin within it; then all are healed
 }
 
 // base is a calm ensemble, for scripts.
@@ -52,8 +52,8 @@ func base(voters, observers int) Setup {
 
 func pick[T any](r *rand.Rand, choices ...T) T { return choices[r.IntN(len(choices))] }
 
-// draw chooses the setup of a random run. Small limits everywhere: what
-// happens once a week in production should happen in every second run.
+// draw chooses the setup of a random run. All limits are small: what happens
+// once a week in production should happen in every second run.
 func draw(r *rand.Rand, nodes int) Setup {
 	s := Setup{
 		Voters: nodes, Observers: pick(r, 0, 0, 0, 1, 2),
@@ -75,7 +75,7 @@ func draw(r *rand.Rand, nodes int) Setup {
 	return s
 }
 
-// system is what makes a quorum.
+// system is the quorum system of the voters.
 func (s *Setup) system() (*quorum.System, error) {
 	if !s.Groups {
 		return quorum.MajorityOf(s.Voters)
@@ -101,10 +101,10 @@ func (s *Setup) servers() []zab.ServerID {
 	return ids
 }
 
-// MaxVoters is how large an ensemble may be.
+// MaxVoters is the largest number of voters, and of observers.
 const MaxVoters = 7
 
-// check refuses ensembles that cannot be, and times in which no run would end.
+// check refuses ensembles that cannot exist, and times with which a run would not end.
 func (s *Setup) check() error {
 	err := cmp.Or(
 		within("voters", s.Voters, 1, MaxVoters),

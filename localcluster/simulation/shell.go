@@ -13,9 +13,9 @@ import (
 	"zkctl/probe/wire"
 )
 
-// A server is the replica.Shell of its replica, as in package member: with a disk in
-// memory, queues for a network, a clock that the world moves, and the oracle behind
-// its tracer.
+// A server is the replica.Shell of its replica, as in package member, but with a disk in
+// memory, queues for a network, a clock that the world moves, and a tracer that reports
+// to the oracle.
 var _ replica.Shell = (*server)(nil)
 
 // Now implements replica.Clock.
@@ -33,14 +33,14 @@ func (s *server) Persist(writes []zab.Write) { s.disk.enqueue(writes) }
 // Truncate implements replica.Disk.
 func (s *server) Truncate(to wire.Zxid) (*datatree.Tree, []wire.Proposal, error) {
 	before := *s.w.oracle.view(s)
-	s.w.oracle.givesUp(s, to)
+	s.w.oracle.replacing(s, to)
 	found, err := s.disk.truncate(to)
 	switch {
 	case err == nil:
 		return found.Tree, found.Recent, nil
-	case errors.Is(err, storage.ErrNoHistory) && !s.disk.suspect(err):
+	case errors.Is(err, storage.ErrNoHistory) && !s.disk.injected(err):
 		*s.w.oracle.view(s) = before
-		s.w.oracle.durable(s, s.disk.store.LastZxid()) // what was queued is written first
+		s.w.oracle.durable(s, s.disk.store.LastZxid()) // the disk has written all that was queued
 		err = fmt.Errorf("%w: %w", replica.ErrTooFar, err)
 	}
 	return nil, nil, err
@@ -64,7 +64,7 @@ func (s *server) Send(link zab.LinkID, p wire.QuorumPacket) { s.sendPacket(link,
 // SendSnapshot implements replica.Network.
 func (s *server) SendSnapshot(link zab.LinkID, p wire.QuorumPacket, snapshot *datatree.Snapshot) {
 	var b bytes.Buffer
-	_ = snapshot.Encode(&b) // a buffer takes everything
+	_ = snapshot.Encode(&b) // writing to a buffer does not fail
 	s.sendPacket(link, p, b.Bytes())
 }
 
@@ -76,9 +76,9 @@ func (s *server) sendPacket(link zab.LinkID, p wire.QuorumPacket, body []byte) {
 	if s.w.tap != nil {
 		s.w.tap(s, p)
 	}
-	s.w.oracle.says(s, p)
-	if s.untold != nil && p.Type == wire.PacketPing {
-		s.w.oracle.told(s, p.Data)
+	s.w.oracle.sending(s, p)
+	if s.unreported != nil && p.Type == wire.PacketPing {
+		s.w.oracle.learnerPing(s, p.Data)
 	}
 	s.w.sendPacket(l, p, body)
 }
@@ -87,21 +87,21 @@ func (s *server) sendPacket(link zab.LinkID, p wire.QuorumPacket, body []byte) {
 func (s *server) HangUp(link zab.LinkID) { s.w.hangUp(s, link) }
 
 // Info implements replica.Log.
-func (s *server) Info(message string, args ...any) { s.say(message, args) }
+func (s *server) Info(message string, args ...any) { s.logLine(message, args) }
 
 // Warn implements replica.Log.
-func (s *server) Warn(message string, args ...any) { s.say(message, args) }
+func (s *server) Warn(message string, args ...any) { s.logLine(message, args) }
 
 // Error implements replica.Log.
-func (s *server) Error(message string, args ...any) { s.say(message, args) }
+func (s *server) Error(message string, args ...any) { s.logLine(message, args) }
 
-func (s *server) say(message string, args []any) {
+func (s *server) logLine(message string, args []any) {
 	if s.w.tracing() {
 		s.w.note("%d: %s %v", s.id, message, args)
 	}
 }
 
-// tracer tells the oracle all that a server does.
+// tracer reports to the oracle all that a server does.
 func (s *server) tracer() replica.Tracer {
 	return replica.Tracer{
 		Stepping: s.stepping, Stepped: s.stepped, Installed: s.installed, RolledBack: s.rolledBack,
@@ -144,8 +144,7 @@ func (s *server) proposing(q datatree.Request, p wire.Proposal) {
 	s.w.reached(s, AtProposed)
 }
 
-// delivering tells the oracle of a commit: a server must know that a transaction is
-// committed before the oracle hears the answer.
+// delivering reports a commit to the oracle, before the client gets the answer.
 func (s *server) delivering(z wire.Zxid) {
 	if s.w.tracing() {
 		s.w.note("%d: delivers %v", s.id, z)
@@ -161,14 +160,14 @@ func (s *server) applied(p wire.Proposal, txn *wire.Txn, before wire.Zxid, resul
 func (s *server) expired(sessions []int64) { s.w.oracle.expired(s, sessions, s.Now()) }
 
 func (s *server) serving(begins bool) {
-	s.activity, s.untold = nil, nil
+	s.activity, s.unreported = nil, nil
 	switch {
 	case !begins:
 		return
 	case s.status.Role == zab.Leading:
 		s.activity = newSessionActivity(s.tree, s.Now())
 	default:
-		s.untold = map[int64]bool{}
+		s.unreported = map[int64]bool{}
 	}
 	s.w.note("%d: serves as %v, epoch %d, zxid %v", s.id, s.status.Role, s.status.Epoch, s.tree.LastZxid())
 }

@@ -2,12 +2,12 @@ package simulation
 
 import "slices"
 
-// shrinkRuns bounds how often a failing schedule is tried again.
+// shrinkRuns bounds the runs that Shrink spends.
 const shrinkRuns = 400
 
 // Shrink looks for a smaller schedule that violates the same invariant: fewer
-// faults, then a simpler ensemble. What it returns fails; whether it is the
-// smallest nobody knows.
+// faults, then a simpler ensemble. The schedule that it returns fails, but need not be
+// the smallest one that does.
 func Shrink(s Schedule, v *Violation) (Schedule, Result) {
 	x := &shrinker{best: s, want: v.Invariant, left: shrinkRuns}
 	x.found = Run(s)
@@ -51,7 +51,7 @@ func (x *shrinker) faults() {
 	}
 }
 
-// setup makes the ensemble plainer, one thing at a time.
+// setup simplifies the ensemble, one field at a time.
 func (x *shrinker) setup() {
 	for _, simpler := range []func(*Setup){
 		func(s *Setup) { s.Chaos = min(s.Chaos, x.found.Violation.At) },

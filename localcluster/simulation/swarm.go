@@ -7,9 +7,9 @@ import (
 	"zkctl/localcluster/storage"
 )
 
-// drawFaults is the swarm: each run draws which kinds of faults there are and
-// how often, so that rare combinations occur, and how many of them are planted
-// at injection points instead of times.
+// drawFaults is the swarm: each run draws which kinds of faults it has and how often, so
+// that rare combinations occur, and how many of them are planted at injection points
+// instead of times.
 func drawFaults(r *rand.Rand, s *Setup) []Fault {
 	weights := make([]int, len(FaultKinds))
 	total := 0
@@ -35,7 +35,7 @@ func drawFaults(r *rand.Rand, s *Setup) []Fault {
 		if r.IntN(10) < planted {
 			f.On, f.Nth, f.At = InjectionPoints[r.IntN(len(InjectionPoints))], 1+r.IntN(4), pick[time.Duration](r, 0, 0, 0, 1, 5, 50)*time.Millisecond
 			f.Of = pick(r, 0, 0, 1+r.IntN(s.Voters+s.Observers))
-			f.Server = pick(r, Self, Self, Self, Leader, f.Server) // if it has one
+			f.Server = pick(r, Self, Self, Self, Leader, f.Server)
 		} else if len(faults) > 0 && r.IntN(4) == 0 {
 			f.At = faults[len(faults)-1].At // several things at once
 		}
@@ -61,7 +61,7 @@ func drawFault(r *rand.Rand, s *Setup, kind FaultKind) Fault {
 	switch kind {
 	case FaultCrash:
 		f.Survival = pick(r, storage.KillProcess, storage.KillProcess, storage.LosePower, storage.LoseUnsynced)
-		f.N = r.IntN(2) // whether the machine's death is heard of
+		f.N = r.IntN(2) // whether connections are closed although the machine dies
 		if r.IntN(8) == 0 {
 			f.Server = All
 		}

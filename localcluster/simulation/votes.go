@@ -7,15 +7,15 @@ import (
 	"zkctl/probe/wire"
 )
 
-// voteLink is the election connection between two servers, and what package
-// peer makes of it: while there is no link only the newest vote waits, and a
-// new link begins with the last vote again if nothing was heard since.
+// voteLink is the election connection between two servers, with the behaviour of package
+// peer: without a connection only the newest vote waits, and a new connection
+// begins with the last vote again if nothing was received since it was sent.
 type voteLink struct {
 	w       *World
 	ends    [2]*voteEnd
 	up      bool
 	trying  bool
-	tries   int // a newer one takes the place of one that still waits
+	tries   int // a newer try replaces one that still waits
 	retries int
 }
 
@@ -24,10 +24,10 @@ type voteEnd struct {
 	waiting    *wire.Notification // newest, not sent
 	last       *wire.Notification // sent last
 	unanswered bool
-	told       bool // PeerUp was given, and PeerDown was not
-	lives      int  // of what is on the way: a server that dies leaves none of it to the next
+	reportedUp bool // the core got a PeerUp, and no PeerDown since
+	lives      int  // of the process; what is in flight to one that dies does not reach the next
 
-	// What is on the way to this end, in order.
+	// What is in flight to this end, in order.
 	queue  []voteFrame
 	at     time.Duration
 	moving bool
@@ -79,11 +79,11 @@ func (l *voteLink) flush(side int) {
 	l.push(1-side, voteFrame{vote: e.last})
 }
 
-// push lets something begin its way to an end.
+// push sends a frame to one end.
 func (l *voteLink) push(side int, f voteFrame) {
 	e := l.ends[side]
-	cable := l.w.network.line(ElectionChannel, pair{l.ends[1-side].s.id, e.s.id})
-	e.at = max(e.at, l.w.now+cable.delay(&l.w.setup))
+	lane := l.w.network.line(ElectionChannel, pair{l.ends[1-side].s.id, e.s.id})
+	e.at = max(e.at, l.w.now+lane.delay(&l.w.setup))
 	f.at = e.at
 	e.queue = append(e.queue, f)
 	l.move(side)
@@ -133,16 +133,16 @@ func (l *voteLink) received(e *voteEnd, from zab.ServerID, f voteFrame) {
 			l.w.note("%d>%d vote %v leader=%d zxid=%v round=%d epoch=%d", from, e.s.id, v.State, v.Leader, v.Zxid, v.ElectionEpoch, v.PeerEpoch)
 		}
 		e.s.step(zab.Notified{From: from, Notification: *f.vote})
-	case f.up && !e.told:
-		e.told = true
+	case f.up && !e.reportedUp:
+		e.reportedUp = true
 		e.s.step(zab.PeerUp{Peer: from})
-	case !f.up && e.told:
-		e.told = false
+	case !f.up && e.reportedUp:
+		e.reportedUp = false
 		e.s.step(zab.PeerDown{Peer: from})
 	}
 }
 
-// try opens the link, now or as soon as that works.
+// try opens the link after d, and tries again until that works.
 func (l *voteLink) try(d time.Duration) {
 	if l.trying || l.up {
 		return
@@ -181,7 +181,7 @@ func (l *voteLink) attempt() {
 	l.flush(1)
 }
 
-// breakUp breaks the link, if it is up; some of what is under way still arrives.
+// breakUp breaks the link, if it is up; some of what is in flight still arrives.
 func (l *voteLink) breakUp() bool {
 	if !l.up {
 		return false
@@ -213,8 +213,8 @@ func (w *World) dropVotes(s *server) {
 	}
 }
 
-// renewVotes is for a server that starts: links that others still believe in
-// from its former life turn out to be dead.
+// renewVotes is called for a server that starts: the others notice that the links to its
+// former process are dead.
 func (w *World) renewVotes(s *server) {
 	for _, l := range w.network.votes {
 		if l.ends[0].s == s || l.ends[1].s == s {

@@ -8,26 +8,26 @@ import (
 	"zkctl/probe/wire"
 )
 
-// watchModel is what a client waits for, kept as client libraries keep it, with
+// watchModel is the table of a client's watches, as client libraries keep it, each with
 // the zxid up to which nothing has happened. ZooKeeper's promise, in terms of
 // zxids:
 //
-//   - A watch that was left at zxid z reports the first change behind z, and is
+//   - A watch that was left at zxid z reports the first change after z, and is
 //     gone then.
-//   - No reply at or behind the zxid of that change comes before the event.
-//   - After a change of connection the client sets its watches again, and what
-//     happened in between is reported first. One thing may be missed, as
-//     documented: a node that came and went while an exists watch waited for it.
+//   - No reply at or after the zxid of that change comes before the event.
+//   - On a new connection the client sets its watches again, and the server first
+//     reports what happened in between. One event may be missed, as documented:
+//     that of a node which was created and deleted again under an exists watch.
 type watchModel struct {
 	data, exist, child map[string]wire.Zxid
 	persistent         []*persistentWatch // sorted by path, the recursive one last
 
 	unset  bool                 // on a new connection, until setWatches is answered
-	seen   wire.Zxid            // what setWatches has told the server
-	missed []*wire.WatcherEvent // what it has been answered so far
+	seen   wire.Zxid            // the zxid in setWatches
+	missed []*wire.WatcherEvent // the events that the server has reported for it so far
 }
 
-func newWatchBook() watchModel {
+func newWatchModel() watchModel {
 	return watchModel{data: map[string]wire.Zxid{}, exist: map[string]wire.Zxid{}, child: map[string]wire.Zxid{}}
 }
 
@@ -45,7 +45,7 @@ func (b *watchModel) set(op *clientOp, h wire.ReplyHeader) {
 	}
 }
 
-// moved: a new connection knows no watches.
+// moved is called on a new connection, which has no watches yet.
 func (b *watchModel) moved() { b.unset, b.missed = b.len() > 0, nil }
 
 // restore is the request that sets all watches again; nil when there are none.
@@ -70,12 +70,12 @@ func (b *watchModel) restore(seen wire.Zxid) *wire.SetWatches {
 	return set
 }
 
-// restored is the answer to that: everything missed has been reported.
+// restored handles the answer to setWatches: all missed events have been reported.
 func (b *watchModel) restored(c *client, z wire.Zxid) {
 	b.unset = false
 	for _, e := range b.missed {
 		if kinds := c.w.oracle.model.missedBy(e.Path, b.seen, z); !slices.Contains(kinds, e.Type) {
-			c.w.fail(invWatch, "client %d, which had seen %v, is told at %v that it has missed %v %s; expected one of %v", c.id, b.seen, z, e.Type, e.Path, kinds)
+			c.w.fail(invWatch, "client %d, which had seen %v, gets at %v the missed event %v %s; expected one of %v", c.id, b.seen, z, e.Type, e.Path, kinds)
 		}
 	}
 	for path, since := range b.exist {
@@ -89,7 +89,7 @@ func (b *watchModel) restored(c *client, z wire.Zxid) {
 	b.check(c, z)
 }
 
-// check: an answer at zxid z must not come before the events up to z.
+// check checks that an answer at zxid z does not come before the events up to z.
 func (b *watchModel) check(c *client, z wire.Zxid) {
 	if b.unset {
 		return
@@ -103,7 +103,7 @@ func (b *watchModel) check(c *client, z wire.Zxid) {
 		for _, path := range slices.Sorted(maps.Keys(t.table)) {
 			since := t.table[path]
 			if first, ok := m.firstChange(path, t.child, since); ok && first.zxid <= z {
-				c.w.fail(invWatch, "client %d left a %s watch on %s at %v, is answered at %v, and was not told of %v at %v",
+				c.w.fail(invWatch, "client %d left a %s watch on %s at %v, is answered at %v, and has not got the event %v of %v",
 					c.id, t.name, path, since, z, first.kind, first.zxid)
 				return
 			}
@@ -111,14 +111,14 @@ func (b *watchModel) check(c *client, z wire.Zxid) {
 	}
 	for _, w := range b.persistent {
 		if first := w.first(m); first != nil && first.zxid <= z {
-			c.w.fail(invWatch, "client %d has a persistent watch on %s, is answered at %v, and was not told of %v %s at %v",
+			c.w.fail(invWatch, "client %d has a persistent watch on %s, is answered at %v, and has not got the event %v %s of %v",
 				c.id, w.path, z, first.kind, first.path, first.zxid)
 			return
 		}
 	}
 }
 
-// add notes a persistent watch; one that is there already goes on.
+// add notes a persistent watch; one that exists already stays as it is.
 func (b *watchModel) add(c *client, op *clientOp, r reply) {
 	switch r.header.Err {
 	case wire.OK:
@@ -150,7 +150,7 @@ func rank(recursive bool) int {
 	return 0
 }
 
-// remove takes all watches of a path away, of whatever kind they are.
+// remove removes all watches of a path, of whatever kind they are.
 func (b *watchModel) remove(c *client, op *clientOp, r reply) {
 	if r.header.Err == wire.ErrSessionExpired {
 		c.w.oracle.refusedRequest(c, op.op, r.epoch)
@@ -166,11 +166,11 @@ func (b *watchModel) remove(c *client, op *clientOp, r reply) {
 		want = wire.ErrNoWatcher
 	}
 	if r.header.Err != want {
-		c.w.fail(invWatch, "client %d takes its watches on %s back, is answered %v, and should be %v", c.id, op.path, r.header.Err, want)
+		c.w.fail(invWatch, "client %d removes its watches on %s and is answered %v, but should be %v", c.id, op.path, r.header.Err, want)
 	}
 }
 
-// event takes a notification.
+// event checks a notification.
 func (b *watchModel) event(c *client, r reply) {
 	e := r.event
 	if c.w.tracing() {
@@ -185,10 +185,10 @@ func (b *watchModel) event(c *client, r reply) {
 	case wire.EventChildrenChanged:
 		inData, inExist = false, false
 	}
-	stands := b.stands(c, r)
+	persistent := b.persistentEvent(c, r)
 	if r.eventZxid == -1 {
 		if !b.unset {
-			c.w.fail(invWatch, "client %d is told that it has missed %v %s, and has been with its server all the time", c.id, e.Type, e.Path)
+			c.w.fail(invWatch, "client %d gets the missed event %v %s, but has not changed its connection", c.id, e.Type, e.Path)
 			return
 		}
 		twice := slices.ContainsFunc(b.missed, func(m *wire.WatcherEvent) bool { return *m == *e })
@@ -199,8 +199,8 @@ func (b *watchModel) event(c *client, r reply) {
 		inData = inData && e.Type != wire.EventCreated
 		inExist = inExist && e.Type == wire.EventCreated
 	}
-	if !inData && !inExist && !inChild && !stands {
-		c.w.fail(invWatch, "client %d is told of %v %s, and waits for no such thing", c.id, e.Type, e.Path)
+	if !inData && !inExist && !inChild && !persistent {
+		c.w.fail(invWatch, "client %d gets the event %v %s, but has no watch for it", c.id, e.Type, e.Path)
 		return
 	}
 	for _, w := range []struct {
@@ -215,26 +215,27 @@ func (b *watchModel) event(c *client, r reply) {
 		delete(w.table, e.Path)
 		first, ok := c.w.oracle.model.firstChange(e.Path, w.child, w.since)
 		if !ok || r.eventZxid != -1 && (first.zxid != r.eventZxid || first.kind != e.Type) {
-			c.w.fail(invWatch, "client %d is told of %v %s at %v; behind %v, where it left its watch, the first change is %v at %v",
+			c.w.fail(invWatch, "client %d gets the event %v %s of %v; after %v, where it left its watch, the first change is %v at %v",
 				c.id, e.Type, e.Path, r.eventZxid, w.since, first.kind, first.zxid)
 		}
 	}
 }
 
-// stands tells whether persistent watches wait for an event.
-func (b *watchModel) stands(c *client, r reply) (any bool) {
-	told := entry{r.eventZxid, r.event.Path, r.event.Type}
-	if told.zxid == -1 {
-		return false // missed by a watch that was set again
+// persistentEvent checks an event against the persistent watches, and tells whether there
+// is one for it.
+func (b *watchModel) persistentEvent(c *client, r reply) (any bool) {
+	event := entry{r.eventZxid, r.event.Path, r.event.Type}
+	if event.zxid == -1 {
+		return false // of a one-time watch that was set again
 	}
 	for _, w := range b.persistent {
-		if !w.concerns(&told) {
+		if !w.concerns(&event) {
 			continue
 		}
 		any = true
-		if !w.take(c.w.oracle.model, told) {
-			c.w.fail(invWatch, "client %d has a persistent watch on %s and is told of %v %s at %v; what is next is %+v",
-				c.id, w.path, told.kind, told.path, told.zxid, w.first(c.w.oracle.model))
+		if !w.report(c.w.oracle.model, event) {
+			c.w.fail(invWatch, "client %d has a persistent watch on %s and gets the event %v %s of %v; the next one should be %+v",
+				c.id, w.path, event.kind, event.path, event.zxid, w.first(c.w.oracle.model))
 		}
 	}
 	return any

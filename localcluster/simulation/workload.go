@@ -6,7 +6,7 @@ import (
 	"zkctl/probe/wire"
 )
 
-// What clients ask for: few names, so that requests meet.
+// topNames are few, so that the requests of different clients meet at the same nodes.
 var topNames = []string{"/a", "/b", "/c", "/d"}
 
 func (c *client) path() string {
@@ -22,8 +22,8 @@ func (c *client) data() []byte {
 	return fmt.Appendf(nil, "c%d.%d", c.id, c.made)
 }
 
-// invent makes up a request.
-func (c *client) invent() *clientOp {
+// randomRequest draws a request.
+func (c *client) randomRequest() *clientOp {
 	watch := c.rng.IntN(3) == 0
 	kinds := 20
 	if c.w.setup.Wide {
@@ -83,7 +83,7 @@ func readOf(op wire.OpCode, path string, watch bool) *clientOp {
 	return &clientOp{op: op, path: path, watch: watch, body: wire.Marshal(&wire.PathWatchRequest{Path: path, Watch: watch})}
 }
 
-// version expected: any, or a guess.
+// version is the expected version of a write: any, or one that may be right.
 func (c *client) version(path string) int32 {
 	if c.rng.IntN(2) == 0 {
 		return -1

@@ -11,18 +11,18 @@ import (
 )
 
 // World is an ensemble, its clients, and everything around them, in one
-// goroutine. Nothing in it happens but by an event of its queue, and nothing is
-// random but by its seed.
+// goroutine. Everything in it happens in an event of its queue, and all that is
+// random comes from its seed.
 type World struct {
 	setup  Setup
 	seed   uint64
 	system *quorum.System
 
-	now      time.Duration
-	queue    eventQueue
-	steps    int
-	watchers int64  // connections of clients so far
-	stream   uint64 // of random numbers, see random
+	now         time.Duration
+	queue       eventQueue
+	steps       int
+	connections int64  // of clients, so far
+	stream      uint64 // of random numbers, see random
 
 	servers []*server // by id, from 1
 	clients []*client
@@ -30,12 +30,12 @@ type World struct {
 	conns   []*quorumConn
 	oracle  *oracle
 	plan    *plan
-	calm    bool // faults are over: the clients do what ends a run
+	calm    bool // faults are over: clients send only the write that must succeed
 
 	violation *Violation
-	log       *eventLog // nil: nobody reads it
+	log       *eventLog // nil: not recorded
 
-	// For scripts: what cores report, and what servers send.
+	// For scripts: called with what cores report, and with what servers send.
 	watch func(*server, zab.Event)
 	tap   func(from *server, p wire.QuorumPacket)
 }
@@ -51,7 +51,7 @@ func (v *Violation) Error() string {
 	return fmt.Sprintf("%s violated after %v: %s", v.Invariant, v.At, v.Text)
 }
 
-// fail records the first violation; everything after it is its consequence.
+// fail records the first violation, which ends the run.
 func (w *World) fail(invariant, format string, args ...any) {
 	if w.violation != nil {
 		return
@@ -60,14 +60,14 @@ func (w *World) fail(invariant, format string, args ...any) {
 	w.note("VIOLATION of %s: %s", invariant, w.violation.Text)
 }
 
-// random is a generator of its own for everything that needs one, so that
-// taking a fault away from a schedule leaves the luck of the others as it was.
+// random returns a new generator. Everything that needs one has its own, so that
+// removing a fault from a schedule does not change the random numbers of the rest.
 func (w *World) random() *rand.Rand {
 	w.stream++
 	return rand.New(rand.NewPCG(w.seed, w.stream))
 }
 
-// after schedules something that no crash prevents.
+// after schedules an event that happens whatever servers crash until then.
 func (w *World) after(d time.Duration, do func()) { w.queue.push(w.now+d, do) }
 
 // newWorld builds the ensemble; nothing runs yet.
@@ -95,8 +95,8 @@ func (w *World) server(id zab.ServerID) *server {
 	return w.servers[id-1]
 }
 
-// step lets the next event happen; false when there is none, or when the run
-// is over because of a violation.
+// step runs the next event; false when there is none, or when a violation has
+// ended the run.
 func (w *World) step() bool {
 	if w.violation != nil {
 		return false
@@ -111,7 +111,7 @@ func (w *World) step() bool {
 	return w.violation == nil
 }
 
-// run lets everything happen that happens within d.
+// run runs all events within d.
 func (w *World) run(d time.Duration) {
 	for end := w.now + d; w.violation == nil; {
 		if len(w.queue.heap) == 0 || w.queue.heap[0].at > end {
@@ -122,8 +122,7 @@ func (w *World) run(d time.Duration) {
 	}
 }
 
-// until lets things happen until a condition holds, and tells whether it did
-// within d.
+// until runs events until a condition holds, and tells whether it did within d.
 func (w *World) until(d time.Duration, holds func() bool) bool {
 	end := w.now + d
 	for w.violation == nil {

@@ -42,7 +42,7 @@ func TestSamePanicSameStory(t *testing.T) {
 		}
 		w.after(time.Millisecond, func() { panic("by design") })
 		var done sync.WaitGroup
-		done.Go(func() { w.live(Schedule{Seed: 1, Setup: base(1, 0)}) })
+		done.Go(func() { w.play(Schedule{Seed: 1, Setup: base(1, 0)}) })
 		done.Wait()
 		return w.violation.Text
 	}
