@@ -1,6 +1,7 @@
 package localcluster
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -34,8 +35,9 @@ func TestExitReason(t *testing.T) {
 			if got := m.exitReason(&process{output: output}); got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
-			if left, _ := filepath.Glob(string(m.folder) + "/.*"); len(left) != 0 {
-				t.Errorf("left behind: %v", left)
+			left, err := os.ReadDir(string(m.folder))
+			if err != nil || len(left) != 1 || left[0].Name() != filepath.Base(m.folder.LogFile()) {
+				t.Errorf("left behind beside the log: %v, %v", left, err)
 			}
 		})
 	}

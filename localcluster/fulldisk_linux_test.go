@@ -42,8 +42,8 @@ func TestFullDisk(t *testing.T) {
 		if !strings.Contains(err.Error(), "no space left on device") {
 			t.Errorf("%d kB: %v", size, err)
 		}
-		if entries, _ := os.ReadDir(dir); len(entries) != 0 {
-			t.Errorf("%d kB: left behind: %v", size, entries)
+		if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
+			t.Errorf("%d kB: left behind: %v, %v", size, entries, err)
 		}
 	}
 	if failed == 0 {

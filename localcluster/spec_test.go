@@ -255,10 +255,10 @@ func TestSpecSurvivesTheDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, _ := json.Marshal(s)
-	got, _ := json.Marshal(back)
-	if string(got) != string(want) {
-		t.Errorf("read back\n%s\nwant\n%s", got, want)
+	want, err1 := json.Marshal(s)
+	got, err2 := json.Marshal(back)
+	if err := errors.Join(err1, err2); err != nil || string(got) != string(want) {
+		t.Errorf("read back\n%s\nwant\n%s (%v)", got, want, err)
 	}
 	entries, _ := os.ReadDir(string(folder))
 	if len(entries) != 1 {

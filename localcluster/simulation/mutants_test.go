@@ -70,6 +70,9 @@ func TestMutants(t *testing.T) {
 			found++
 		}
 	}
+	if tried == 0 {
+		t.Errorf("no mutant has a name like %q", *mutantsMatch)
+	}
 	t.Logf("found %d of %d mutants", found, tried)
 }
 
