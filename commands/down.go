@@ -66,6 +66,9 @@ func (o *downOptions) run(ctx context.Context) error {
 			if o.purge {
 				steps = append(steps, "delete "+string(home.Folder(name)))
 			}
+			if len(steps) == 0 {
+				pg.para("%s is not running: there is nothing to stop.", name)
+			}
 			drawSteps(pg, steps)
 			return
 		case result.Running:

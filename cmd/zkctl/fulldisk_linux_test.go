@@ -149,7 +149,7 @@ func startPage(t *testing.T, log string) {
 }
 
 // fill writes a file until there is no room left, not even for one byte.
-func fill(t *testing.T, dir string) string {
+func fill(t testing.TB, dir string) string {
 	file, err := os.Create(filepath.Join(dir, "filler"))
 	if err != nil {
 		t.Fatal(err)

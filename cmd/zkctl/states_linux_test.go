@@ -46,6 +46,8 @@ var alone = map[string]bool{"up --wait 1s": true, "down": true}
 // state is a state that a supervisor can be in.
 type state struct {
 	name string
+	// home is where the ensemble is; nil is a directory of the test's own.
+	home func(t *testing.T) string
 	// make brings a running ensemble of the test's own into the state.
 	make func(e *ensemble)
 	// others is the answer of every command that is not in answers.
@@ -94,7 +96,7 @@ var states = []state{
 			"logs leader":                     {6, "has no leader now"},
 			"events":                          {0, `"kind":"up"`},
 			"up --wait 1s --dry-run":          {0, "would start a supervisor"},
-			"down --dry-run":                  {0, ""},
+			"down --dry-run":                  {0, "is not running: there is nothing to stop"},
 			"up --wait 1s":                    {0, "healthy"},
 			"down":                            {0, "is stopped"},
 		},
@@ -159,6 +161,45 @@ var states = []state{
 		},
 	},
 	{
+		// The members write nothing meanwhile, so they run on. What is started has to write, and says what is wrong.
+		name: "with a full disk", inTurn: true, others: answer{0, ""},
+		home: func(t *testing.T) string { return smallDisk(t, 4<<20) },
+		make: func(e *ensemble) { fill(e, e.home) },
+		answers: map[string]answer{
+			"wait --for down --timeout 100ms": {5, "waited in vain for down"},
+			"kill 1":                          {0, "member 1: killed"},
+			"start 1":                         {1, noRoom},
+			"pause 1":                         {0, "member 1: is not running"},
+			"resume 1":                        {0, "member 1: is not running"},
+			"restart 1":                       {1, noRoom},
+			"heal --all":                      {1, noRoom},
+			"up --wait 1s":                    {1, noRoom},
+			"down":                            {0, "is stopped"},
+		},
+	},
+	{
+		name: "killed, with a full disk",
+		home: func(t *testing.T) string { return smallDisk(t, 4<<20) },
+		make: func(e *ensemble) {
+			e.signalSupervisor(syscall.SIGKILL)
+			fill(e, e.home)
+		},
+		others: answer{6, `default is not running: its supervisor, process \d+, was killed`},
+		answers: map[string]answer{
+			"ls":                              {0, `default +stopped +down`},
+			"status":                          {6, `supervisor, process \d+, was killed; it was last seen`},
+			"wait --for down --timeout 100ms": {0, `was killed; it was last seen`},
+			"env":                             {0, "not running"},
+			"logs 1":                          {0, "."},
+			"logs leader":                     {6, "has no leader now"},
+			"events":                          {0, `"kind":"up"`},
+			"up --wait 1s --dry-run":          {0, "would start a supervisor"},
+			"down --dry-run":                  {0, "is not running: there is nothing to stop"},
+			"up --wait 1s":                    {1, `no space left on device(.|\n)*hint: make room on the disk`},
+			"down":                            {0, "was not running"},
+		},
+	},
+	{
 		name: "another user's", make: asNobody,
 		others: answer{1, `default(: | may not be looked at: ).*permission denied`},
 		answers: map[string]answer{
@@ -166,6 +207,9 @@ var states = []state{
 		},
 	},
 }
+
+// noRoom is what a command says that cannot write a member's files.
+const noRoom = `member 1: (.|\n)*no space left on device(.|\n)*hint: make room on the disk`
 
 // settling are the answers while the lock is held and nothing listens, where they are not the ordinary one.
 var settling = map[string]answer{
@@ -188,7 +232,12 @@ func TestEveryCommandInEveryState(t *testing.T) {
 	for _, s := range states {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			home := t.TempDir()
+			home := ""
+			if s.home != nil {
+				home = s.home(t)
+			} else {
+				home = t.TempDir()
+			}
 			// Others must get this far, to be refused by the ensemble itself.
 			if err := os.Chmod(filepath.Dir(home), 0o755); err != nil {
 				t.Fatal(err)
