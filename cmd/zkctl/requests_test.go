@@ -45,32 +45,38 @@ var capture = flag.Bool("capture", false, "write what the servers answer into te
 
 const requestFiles = "testdata/requests/*.txt"
 
-// TestRequestsAreAnsweredAsRecorded holds the embedded server to what is recorded of Apache ZooKeeper.
+// TestRequestsAreAnsweredAsRecorded holds the embedded server, in each of its roles, to what is
+// recorded of Apache ZooKeeper.
 func TestRequestsAreAnsweredAsRecorded(t *testing.T) {
 	if *capture {
 		t.Skip("the answers are being recorded")
 	}
-	address := startZkctl(t)
-	eachConversation(t, func(file string, c *conversation) {
-		got := c.have(t, address)
-		want := c.script
-		if c.because != "" {
-			got, want = answers(got), c.ours
-		}
-		c.compare(t, file, got, want)
-	})
+	for _, role := range []string{"standalone", "leader", "follower", "observer"} {
+		t.Run(role, func(t *testing.T) {
+			address := zkctlServer(t).start(t, role)
+			eachConversation(t, func(file string, c *conversation) {
+				got := c.have(t, address)
+				want := c.script
+				if c.because != "" {
+					got, want = answers(got), c.ours
+				}
+				c.compare(t, file, got, want)
+			})
+		})
+	}
 }
 
-// TestRequestsAreAnsweredByApache holds the record to Apache ZooKeeper.
+// TestRequestsAreAnsweredByApache holds the record to Apache ZooKeeper, standalone: in an ensemble a null
+// path within a multi ends its connections.
 func TestRequestsAreAnsweredByApache(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a JVM; left out by -short")
 	}
 	if *capture {
-		record(t, startApache(t), startZkctl(t))
+		record(t, apacheServer(t).start(t, "standalone"), zkctlServer(t).start(t, "standalone"))
 		return
 	}
-	address := startApache(t)
+	address := apacheServer(t).start(t, "standalone")
 	eachConversation(t, func(file string, c *conversation) {
 		if c.because != "" && slices.Equal(answers(c.script), c.ours) {
 			t.Errorf("%s: %q does not differ", file, c.script)

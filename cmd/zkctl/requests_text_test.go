@@ -7,13 +7,14 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
 	"zkctl/probe/wire"
 )
 
 // How requests and answers are written in testdata/requests; see conversation.
 
-// statBytes finds a Stat: zxids, times of this century, versions, owner, lengths, zxid.
-var statBytes = regexp.MustCompile(`^(0{10}[0-9a-f]{6}){2}(000001[0-9a-f]{10}){2}([0-9a-f]{8})([0-9a-f]{8})([0-9a-f]{8})([0-9a-f]{16})([0-9a-f]{8})([0-9a-f]{8})[0-9a-f]{16}`)
+// statBytes finds a Stat: zxids of a first epoch, times of this century or of the root, versions, owner, lengths, zxid.
+var statBytes = regexp.MustCompile(`^(0{7}[01]00[0-9a-f]{6}){2}(000001[0-9a-f]{10}|0{16}){2}([0-9a-f]{8})([0-9a-f]{8})([0-9a-f]{8})([0-9a-f]{16})([0-9a-f]{8})([0-9a-f]{8})[0-9a-f]{16}`)
 
 // showBody writes a body as a Go string would be written, a Stat as {…}.
 func showBody(body []byte) string {
