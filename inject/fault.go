@@ -11,15 +11,15 @@ import (
 	"zkctl/inject/link"
 )
 
-// Kind is what sort of thing is broken. Its text is the verb that breaks it.
+// Kind is the kind of a fault. Its text is the command that causes it.
 type Kind uint8
 
 const (
-	// Kill is a process that was ended; it heals by being started.
+	// Kill is a process that was ended; a heal starts it.
 	Kill Kind = iota + 1
-	// Pause is a process that is stopped but not gone; it heals by resuming.
+	// Pause is a process that is stopped but not gone; a heal resumes it.
 	Pause
-	// Cut is a set of silent lanes.
+	// Cut is a set of lanes that carry nothing.
 	Cut
 	// Slow is a set of lanes with latency or a limited rate.
 	Slow
@@ -38,9 +38,9 @@ func (k Kind) String() string {
 
 func (k Kind) valid() bool { return k > 0 && int(k) < len(kindWords) }
 
-// Process reports whether a fault of this kind takes a process away. A heal
-// leaves such faults alone unless it asks for them: a member that was killed
-// on purpose is not started in passing.
+// Process reports whether a fault of this kind is about a process. A heal ends
+// such faults only when asked to: a member that was killed on purpose stays down
+// when links are healed.
 func (k Kind) Process() bool { return k == Kill || k == Pause }
 
 // MarshalText refuses a kind that does not exist.
@@ -61,23 +61,23 @@ func (k *Kind) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Fault is something that has been broken, on record.
+// Fault is the record of something that has been broken.
 type Fault struct {
 	// ID names the fault among all that the ensemble ever had: "f1", "f2", ...
 	ID   string `json:"id"`
 	Kind Kind   `json:"kind"`
-	// Members are those it was aimed at.
+	// Members are the members that the fault was aimed at.
 	Members []int64 `json:"members"`
-	// Links are the lanes it governs; none unless it is about the network.
+	// Links are the lanes that it cuts or slows; none for processes.
 	Links Lanes     `json:"links"`
 	Since time.Time `json:"since"`
 	// Until is the end of the lease; nil is a fault that lasts until healed.
 	Until *time.Time `json:"until"`
 	// Shape is how slow the links are; only a Slow fault has one.
 	Shape *link.Shape `json:"shape,omitempty"`
-	// Detail says in words what the other fields cannot: the signal.
+	// Detail is the signal of a Kill.
 	Detail string `json:"detail,omitempty"`
-	// Overdue says why a fault whose time is up has not ended.
+	// Overdue says why a fault has not ended although its lease is over.
 	Overdue string `json:"overdue,omitempty"`
 
 	retry time.Time // when an overdue fault should end now
@@ -106,8 +106,7 @@ func (f Fault) clone() Fault {
 	return f
 }
 
-// Lanes are lanes that read well: "1>2" for both channels, "1>2/election" for
-// one.
+// Lanes print briefly: "1>2" for both channels, "1>2/election" for one.
 type Lanes []link.Lane
 
 // Strings lists the lanes in their short form, sorted.
@@ -130,7 +129,7 @@ func (l Lanes) Strings() []string {
 }
 
 // MarshalJSON writes a list of strings, never null. It does not escape the
-// arrow, so that the encoder in use decides about that.
+// arrow; the encoder in use decides about that.
 func (l Lanes) MarshalJSON() ([]byte, error) {
 	words := l.Strings()
 	for i, word := range words {

@@ -67,8 +67,8 @@ func (s Selector) ids() []term {
 	return slices.DeleteFunc(slices.Clone(s.terms), func(t term) bool { return t.byRole })
 }
 
-// parsePart reads a selector that is part of something larger, and blames the
-// whole.
+// parsePart reads a selector that is part of a larger text. An error quotes the
+// larger text.
 func parsePart(what, whole, part, grammar string) (Selector, error) {
 	selector, err := ParseSelector(part)
 	if err != nil {
@@ -155,8 +155,8 @@ func ParseLinkSelector(s string) (LinkSelector, error) {
 	return parseLinkSelector("links", s, linksGrammar)
 }
 
-// parseLinkSelector lets a partition, where only the arrow is different from groups,
-// blame its own grammar.
+// parseLinkSelector is ParseLinkSelector with the name and grammar for errors: a
+// partition may be one direction of links, too.
 func parseLinkSelector(what, s, grammar string) (LinkSelector, error) {
 	left, right, arrow := strings.Cut(s, ">")
 	from, err := parsePart(what, s, left, grammar)
@@ -177,7 +177,7 @@ func (l LinkSelector) String() string {
 	return l.from.String() + ">" + l.to.String()
 }
 
-// Plan returns the lanes meant and the members named, both sorted.
+// Plan returns the lanes and the members named, both sorted.
 func (l LinkSelector) Plan(members []Member, channels []link.Channel, rng *rand.Rand) (Plan, error) {
 	from, err := l.from.Resolve(members, rng)
 	if err != nil {
@@ -188,8 +188,8 @@ func (l LinkSelector) Plan(members []Member, channels []link.Channel, rng *rand.
 		lanes := append(PlanLinks(from, everyone, channels), PlanLinks(everyone, from, channels)...)
 		return finish(l.String(), from, lanes)
 	}
-	// Both ends may name the same member (leader>all), but a choice made for
-	// the second end should not fall on the first: one>one is one link.
+	// Both ends may name the same member (leader>all), but what the second end
+	// chooses is not what the first end has: one>one is one link.
 	var taken []int64
 	if l.to.Random() {
 		taken = from

@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// Ledger keeps the faults of one ensemble: who broke what, until when.
+// Ledger records the faults of one ensemble: what is broken, until when.
 //
 //	Add --> active --Expire, Heal, Recover or End--> ended (returned, and forgotten)
 //	          ^  |
-//	          +--+ Postpone: its time is up, and it could not be ended
+//	          +--+ Postpone: the lease is over, and the fault could not be ended
 //
-// It only keeps the books. A copy of a Ledger is independent of it, so what
-// would end can be asked of a copy. Whoever owns it breaks and mends accordingly, and
-// wakes up at Next. The zero Ledger is ready; it is not safe for use by
-// several goroutines at a time.
+// A Ledger is a record only: its owner breaks and mends what it says, and calls
+// Expire at Next. A copy of a Ledger is independent of it, so a dry run asks a
+// copy. The zero Ledger is ready; it is not safe for use by several goroutines
+// at a time.
 type Ledger struct {
 	issued int     // ids so far: f1 to f<issued>
 	active []Fault // in the order they were added
@@ -50,18 +50,18 @@ func (l *Ledger) Add(f Fault, now time.Time, lease time.Duration) Fault {
 	return f.clone()
 }
 
-// Resume goes on numbering behind f<issued>, for the ledger of an ensemble
-// that had another before.
+// Resume makes the next fault f<issued+1>, for an ensemble whose earlier ledger
+// has issued so many ids.
 func (l *Ledger) Resume(issued int) { l.issued = max(l.issued, issued) }
 
-// Expire ends the faults whose time is up, and returns them. One that could
-// not be ended is up again at the time of its Postpone.
+// Expire ends the faults whose lease is over, and returns them. One that was
+// postponed ends at the time given to Postpone.
 func (l *Ledger) Expire(now time.Time) []Fault {
 	return l.end(func(f Fault) bool { return f.Until != nil && !now.Before(f.due()) })
 }
 
-// Postpone has a fault whose time is up end later, because of a reason. It
-// returns the fault, and whether this is the first time.
+// Postpone lets a fault whose lease is over end later, for a reason. It returns
+// the fault, and whether this is the first time.
 func (l *Ledger) Postpone(id string, until time.Time, reason string) (late Fault, first bool) {
 	l.active = slices.Clone(l.active)
 	for i, f := range l.active {
@@ -74,8 +74,8 @@ func (l *Ledger) Postpone(id string, until time.Time, reason string) (late Fault
 	return Fault{}, false
 }
 
-// End takes members out of one fault, because they are whole again. When it
-// has no member left, or is about links, it has ended, and is returned.
+// End takes members out of one fault, because they run again. A fault that has
+// no member left, or that is about links, has ended, and is returned.
 func (l *Ledger) End(id string, members []int64) (ended Fault, ok bool) {
 	l.active = slices.Clone(l.active)
 	for i, f := range l.active {
@@ -93,7 +93,7 @@ func (l *Ledger) End(id string, members []int64) (ended Fault, ok bool) {
 	return Fault{}, false
 }
 
-// Heal ends faults by request, and returns them. That a fault has ended
+// Heal ends faults by request, and returns them. An id of a fault that has ended
 // already is fine: its lease may have run out while the command was typed.
 // unknown lists the ids that no fault ever had.
 func (l *Ledger) Heal(h Healing) (ended []Fault, unknown []string) {
@@ -118,8 +118,8 @@ func (l *Ledger) known(id string) bool {
 	return ok && err == nil && 1 <= n && n <= l.issued && number == strconv.Itoa(n)
 }
 
-// Recover takes a member out of all faults of a kind, as when a killed member
-// was started by hand. Faults that have no member left have ended, and are
+// Recover takes a member out of all faults of a kind, for instance when a user
+// starts a killed member. Faults that have no member left have ended, and are
 // returned.
 func (l *Ledger) Recover(kind Kind, member int64) []Fault {
 	l.active = slices.Clone(l.active)

@@ -218,8 +218,8 @@ func TestLedgerConditions(t *testing.T) {
 	}
 }
 
-// The ledger's records are its own: neither what was handed in nor what was
-// handed out leads back to them.
+// The ledger copies: later changes of what was passed in or returned do not
+// change its records.
 func TestLedgerKeepsItsRecords(t *testing.T) {
 	var l Ledger
 	shape := link.Shape{Latency: time.Second}
@@ -284,7 +284,7 @@ func TestFaultJSONRefuses(t *testing.T) {
 	}
 }
 
-// What could not be ended stays on record with the reason, is up again later, and ends member by member.
+// A fault that could not be ended stays on record with the reason, is tried again later, and ends member by member.
 func TestLedgerPostpone(t *testing.T) {
 	var l Ledger
 	l.Add(Fault{Kind: Kill, Members: []int64{1, 2}}, at(0), time.Second) // f1

@@ -6,12 +6,12 @@ import (
 	"slices"
 )
 
-// Role is what a member is doing now, as far as selectors care.
+// Role is what a member is doing now, as selectors name it.
 type Role uint8
 
 const (
-	// RoleNone is a member that serves nobody: looking, down or paused. It can
-	// be selected by id and by size.
+	// RoleNone is a member that serves no client: looking, down or paused. It
+	// can be selected by id and by size.
 	RoleNone Role = iota
 	RoleLeader
 	RoleFollower
@@ -39,9 +39,9 @@ type Member struct {
 	// observer has no vote, so sizes do not count it.
 	Observer bool
 	Role     Role
-	// Spared is a member on which the action would be wasted: one that is down
-	// already when it is about killing. Sizes choose it only when there are
-	// not enough others.
+	// Spared says that the action would change nothing for this member, such as
+	// a kill of one that is down. A choice falls on it only when there are not
+	// enough others.
 	Spared bool
 }
 

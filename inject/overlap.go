@@ -6,18 +6,18 @@ import (
 	"zkctl/inject/link"
 )
 
-// Faults overlap on a lane as follows. A lane is cut as long as any fault cuts
-// it. Of the faults that slow it the newest that says a latency gives it latency
-// and jitter, and the newest that says a rate gives it the rate. So the end of
-// one fault brings back what the others say.
+// Several faults may name the same lane. It is cut as long as any of them cuts
+// it. Of those that slow it, the newest with a latency sets latency and jitter,
+// and the newest with a rate sets the rate. So the end of one fault brings back
+// what the others set.
 //
 //	f1 slow 1>2 --latency 50ms      in force again when f2 ends
 //	f2 slow 1>2 --latency 5ms       latency 5ms,
 //	f3 slow 1>2 --rate 1MB          rate 1MB
 //	f4 partition '1>2'              and nothing gets through
 
-// Conditions adds up what the active faults want of the network. It is what
-// link.Mesh.Apply takes.
+// Conditions returns the state of every lane that the active faults together ask
+// for, for link.Mesh.Apply.
 func (l *Ledger) Conditions() map[link.Lane]link.Condition {
 	conditions := make(map[link.Lane]link.Condition)
 	for _, f := range l.active {
@@ -38,8 +38,8 @@ func (l *Ledger) Conditions() map[link.Lane]link.Condition {
 	return conditions
 }
 
-// Override says that a fault has no effect on some of its lanes, because of
-// another that is in force there.
+// Override says that a fault has no effect on some of its lanes, because another
+// one is in force there.
 type Override struct {
 	// By is the id of the other fault.
 	By string `json:"by"`

@@ -10,26 +10,25 @@ import (
 	"zkctl/inject/link"
 )
 
-// Partition is a partition as it is asked for, before anybody is chosen. It
-// is text so that it can be sent to whoever knows the members' roles.
+// Partition is a partition as a user asks for it, before members are chosen. It
+// is text, because the supervisor that receives it knows the members' roles.
 type Partition struct {
 	// Groups is GROUPS of the command line: "1,2|3", "leader" or "1>2". It is
 	// empty for a ring, and may be empty for a bridge.
 	Groups string `json:"groups,omitempty"`
-	// OneWay lets bytes flow from later groups to earlier ones still.
+	// OneWay cuts only the direction from earlier groups to later ones.
 	OneWay bool `json:"one_way,omitempty"`
-	// Bridge selects the one member that both halves go on seeing.
+	// Bridge selects the one member that both sides still see.
 	Bridge string `json:"bridge,omitempty"`
-	// Ring lets each voter see a bare majority, no two the same.
+	// Ring lets each voter see a bare majority, and no two voters the same one.
 	Ring bool `json:"ring,omitempty"`
 	// Channel is "all", "quorum" or "election"; empty is all.
 	Channel string `json:"channel,omitempty"`
 }
 
-// Plan is what a partition or a selection of links comes down to.
+// Plan is what a partition or a selection of links does to this ensemble.
 type Plan struct {
-	// Members are those that were named, sorted. The rest is affected only as
-	// their counterpart.
+	// Members are the members that were named, sorted.
 	Members []int64
 	// Groups are the sides of a partition by groups or of a bridge, the
 	// members that were not named last. nil for other shapes.
@@ -46,8 +45,8 @@ type partition struct {
 	channels []link.Channel
 }
 
-// Validate says what is wrong with the request whoever the members are. Such
-// an error is a wrong usage.
+// Validate finds what is wrong with the request for any ensemble. Such an error
+// is a wrong usage.
 func (p Partition) Validate() error {
 	_, err := p.parse()
 	return err
@@ -69,7 +68,7 @@ func (p Partition) Random() bool {
 func (p Partition) parse() (read partition, err error) {
 	switch {
 	case p.Ring && (p.Groups != "" || p.OneWay || p.Bridge != ""):
-		return read, errors.New("a ring takes in every voter: it goes with no groups, no one-way and no bridge")
+		return read, errors.New("a ring takes in every voter: use it without groups, one-way and bridge")
 	case !p.Ring && p.Groups == "" && p.Bridge == "":
 		return read, errors.New("partition of what? give " + groupsGrammar + ", or ask for a ring or a bridge")
 	}
@@ -95,7 +94,7 @@ func (p Partition) parse() (read partition, err error) {
 			return read, err
 		}
 		if read.bridge != nil {
-			return read, fmt.Errorf("partition %q: one direction of a link has no place for a bridge", p.Groups)
+			return read, fmt.Errorf("partition %q: one direction of links cannot have a bridge", p.Groups)
 		}
 		read.links = &links
 	default:
@@ -113,7 +112,7 @@ func (p Partition) parse() (read partition, err error) {
 	return read, nil
 }
 
-// Plan chooses the members and works out what to cut. rng makes the choices
+// Plan chooses the members and computes what to cut. rng makes the choices
 // left open; it may be nil when Random is false. Besides what Validate
 // returns, the error is a *NoMatchError or a *PlanError.
 func (p Partition) Plan(members []Member, rng *rand.Rand) (Plan, error) {
@@ -146,8 +145,8 @@ func (p Partition) Plan(members []Member, rng *rand.Rand) (Plan, error) {
 	return plan, err
 }
 
-// sides are the groups named and, last, the members that were not. Without
-// groups, they are two halves. The bridge belongs to no side.
+// sides returns the groups named and, last, the members that no group names.
+// Without groups it returns two halves. The bridge belongs to no side.
 func (r partition) sides(members []Member, bridge []int64, rng *rand.Rand) (groups [][]int64, named []int64, err error) {
 	if r.groups == nil {
 		return halves(without(members, bridge), rng), nil, nil
@@ -163,8 +162,8 @@ func (r partition) sides(members []Member, bridge []int64, rng *rand.Rand) (grou
 	return groups, named, nil
 }
 
-// halves deals the members out to two sides, voters first, so that the votes
-// are split as evenly as can be.
+// halves deals the members out to two sides, voters first, so that both have the
+// same number of voters, or one more.
 func halves(members []Member, rng *rand.Rand) [][]int64 {
 	sorted := sortedByID(members)
 	voters := idsOf(sorted, isVoter)

@@ -81,7 +81,7 @@ func TestPartitionPlan(t *testing.T) {
 	}
 }
 
-// Whatever is chosen at random has the shape that was asked for.
+// A random choice has the shape that was asked for.
 func TestPartitionRandom(t *testing.T) {
 	for seed := range uint64(100) {
 		for n := 3; n <= 7; n++ {
@@ -265,8 +265,8 @@ func TestLinkSelector(t *testing.T) {
 	}
 }
 
-// Whatever is accepted leads to a plan within the ensemble, to a NoMatchError
-// or to a PlanError, and never to a member cut off from itself.
+// A partition that is valid leads to a plan within the ensemble, to a
+// NoMatchError or to a PlanError, and never to a member cut off from itself.
 func FuzzPartition(f *testing.F) {
 	for _, seed := range []string{"1,2|3", "leader", "1>2", "one|one", "minority", "all>leader", "1|", "|"} {
 		f.Add(seed, "", false)

@@ -6,8 +6,8 @@ import (
 	"zkctl/inject/link"
 )
 
-// The planners turn a shape of partition into the lanes that must be cut. They
-// know ids only; what they return is sorted and without duplicates.
+// The planners turn a shape of partition into the lanes that must be cut. Their
+// results are sorted and without duplicates.
 
 // PlanGroups cuts every member off from the members of all other groups.
 //
@@ -24,9 +24,8 @@ func PlanGroups(groups [][]int64, channels []link.Channel) []link.Lane {
 	return normalLanes(lanes)
 }
 
-// PlanOneWay lets nothing through from an earlier group to a later one, and
-// everything the other way: of 1 | 2,3 the member 1 hears 2 and 3, and they do
-// not hear it.
+// PlanOneWay cuts what an earlier group sends to a later one, and leaves the
+// other direction: with 1 | 2,3 member 1 hears 2 and 3, and they do not hear it.
 func PlanOneWay(groups [][]int64, channels []link.Channel) []link.Lane {
 	var lanes []link.Lane
 	for i, a := range groups {
@@ -37,9 +36,8 @@ func PlanOneWay(groups [][]int64, channels []link.Channel) []link.Lane {
 	return normalLanes(lanes)
 }
 
-// PlanRing lets each member see only its neighbours on a ring, just as many on
-// either side as it needs for a majority. No two members see the same set, so
-// every majority that one of them believes in is disputed by another.
+// PlanRing lets each member see only its neighbours on a ring, as many on either
+// side as it needs for a majority. No two members see the same majority.
 //
 //	    1                 of 5, each sees 3:
 //	  /   \               1 sees 5,1,2; 2 sees 1,2,3; ...
@@ -47,9 +45,9 @@ func PlanOneWay(groups [][]int64, channels []link.Channel) []link.Lane {
 //	 \     /
 //	  4---3
 //
-// Three members are special: a ring of three is everybody seeing everybody, so
-// it is opened at one place and the member in the middle sees both ends. Fewer
-// than three cannot be arranged so; the result is nil.
+// In a ring of three each member would see all, so the ring is opened at one
+// place, and the member in the middle sees both ends. For fewer than three the
+// result is nil.
 func PlanRing(ring []int64, channels []link.Channel) []link.Lane {
 	n := len(ring)
 	if n < 3 {

@@ -12,8 +12,8 @@ import (
 
 var both = link.Channels()
 
-// network is who hears whom, worked out from cuts by the dumbest means: a
-// matrix. It judges the planners.
+// network says which member hears which, as a plain set of cut lanes. The tests
+// check the planners against it.
 type network struct {
 	ids []int64
 	cut map[link.Lane]bool
@@ -33,7 +33,7 @@ func (n network) hears(b, a int64) bool {
 		!n.cut[link.Lane{From: a, To: b, Channel: link.Election}]
 }
 
-// sees lists whom a can converse with: hear, and be heard by.
+// sees lists the members that a hears and that hear a.
 func (n network) sees(a int64) []int64 {
 	var seen []int64
 	for _, b := range n.ids {

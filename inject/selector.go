@@ -32,7 +32,7 @@ type Selector struct {
 	except bool
 }
 
-// size is a number of voters that depends on the ensemble.
+// size is a number of voters, which depends on the ensemble.
 type size uint8
 
 const (
@@ -105,8 +105,8 @@ func (e *NoMatchError) Error() string {
 	return fmt.Sprintf("nothing matches %q: %s", e.Selector, e.Reason)
 }
 
-// PlanError is a partition or a choice of links that can be read, and whose
-// members exist, but that comes to nothing or contradicts itself with them.
+// PlanError is a partition or a selection of links that can be read, and whose
+// members exist, but that cuts no link or puts a member in two places.
 type PlanError struct {
 	Subject string
 	Reason  string

@@ -185,8 +185,8 @@ func TestResolveRepeats(t *testing.T) {
 	}
 }
 
-// Killing "one" should not hit a member that is dead already, unless there is
-// nobody else.
+// A choice falls on a member for which the action changes nothing only if there
+// are no others.
 func TestResolveSpares(t *testing.T) {
 	members := voters(5)
 	members[1].Spared, members[3].Spared = true, true
@@ -283,8 +283,8 @@ func TestSelectorNoMatch(t *testing.T) {
 	}
 }
 
-// What can be read prints as something that reads the same, and never
-// resolves to nobody, a stranger or an observer that was not asked for.
+// A selector that can be read prints as text that reads the same, and resolves
+// to members that exist.
 func FuzzParseSelector(f *testing.F) {
 	for _, seed := range []string{"2", "1,3", "leader", "leader,5", "followers", "observers", "one", "minority",
 		"majority", "all", "random:2", "random:x", ",", "1|2", "1-3", "!leader", "!follower,2-4", "observer"} {
