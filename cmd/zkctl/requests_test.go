@@ -67,7 +67,7 @@ func TestRequestsAreAnsweredAsRecorded(t *testing.T) {
 }
 
 // TestRequestsAreAnsweredByApache holds the record to Apache ZooKeeper, standalone: in an ensemble a null
-// path within a multi ends the term of the leader.
+// path within a multi is a transaction that is never committed, and nothing behind it is.
 func TestRequestsAreAnsweredByApache(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a JVM; left out by -short")
