@@ -83,6 +83,24 @@ func TestQuorumElsewhere(t *testing.T) {
 	s.end()
 }
 
+// A leader dies, and one of its followers, which hears late votes, follows it once more.
+// It finds that it is not there, and has what the others have voted meanwhile, who do not
+// repeat it.
+func TestDeadLeaderIsFollowedOnceMore(t *testing.T) {
+	s := newScript(t, base(4, 0)) // all three that are left are needed
+	s.boot()
+	s.leads(4)
+	s.serves(1, 2, 3)
+	s.crash(4, storage.KillProcess)
+	s.await("server 2 looks for a leader", func() bool { return s.at(2).status.Role == zab.Looking })
+	s.forceElection(1<<0, 4)
+	if s.at(1).status.Role != zab.Following {
+		t.Fatal("server 1 does not follow 4: the test does not test what it should")
+	}
+	s.soon(3, 1, 2)
+	s.end()
+}
+
 // A leader has gathered a quorum, and loses it before all that it has to do with it is
 // done. It looks for another one at once, and so is there for a third server that comes.
 func TestQuorumLostBeforeBroadcast(t *testing.T) {

@@ -254,6 +254,21 @@ var zabMutants = []mutant{
 		new:   "case false:",
 	},
 	{
+		name:  "votes-of-servers-ahead-are-forgotten",
+		file:  "zab/election.go",
+		tests: []string{"TestDeadLeaderIsFollowedOnceMore"},
+		old: `	n.countVotesAhead()
+}`,
+		new: `}`,
+	},
+	{
+		name:  "dead-leader-is-waited-out",
+		file:  "zab/node.go",
+		tests: []string{"TestDeadLeaderIsFollowedOnceMore"},
+		old:   "n.phase != Broadcast && (n.learner == nil || n.withinReach(n.learner.leader))",
+		new:   "n.phase != Broadcast",
+	},
+	{
 		name:  "quorum-elsewhere-is-ignored",
 		file:  "zab/reconsider.go",
 		tests: []string{"TestQuorumElsewhere"},

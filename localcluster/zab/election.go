@@ -35,6 +35,7 @@ type election struct {
 	proposal vote  // while looking: the candidate; later: the settled vote
 
 	recvset       map[ServerID]vote // votes of this round
+	ahead         map[ServerID]vote // votes of looking servers that came while this one followed or led: for its next round
 	outOfElection map[ServerID]vote // votes of servers that are not looking ("outofelection")
 	decideAt      time.Duration     // when finalizeWait ends; 0 while there is no quorum
 	resendAt      time.Duration
@@ -75,6 +76,19 @@ func (n *Node) lookForLeader() {
 	n.out.event(Event{Kind: ElectionStarted, Round: e.round, Epoch: n.currentEpoch, Zxid: n.lastLogged})
 	n.propose(n.ownVote())
 	n.count()
+	n.countVotesAhead()
+}
+
+// countVotesAhead counts the votes of servers that began this round first. They are not
+// repeated: their senders have told this server all that they know.
+func (n *Node) countVotesAhead() {
+	ahead := n.election.ahead
+	n.election.ahead = map[ServerID]vote{}
+	for _, id := range n.voters {
+		if v, ok := ahead[id]; ok && n.role == Looking {
+			n.lookingVote(id, v)
+		}
+	}
 }
 
 // ownVote is a vote for this server; observers have none.
@@ -321,6 +335,7 @@ func (n *Node) electionTick() {
 func (n *Node) updateElectionVote(epoch int64) {
 	n.election.proposal.peerEpoch = epoch
 	n.election.outOfElection = nil
+	clear(n.election.ahead)
 	if n.role == Observing {
 		return
 	}

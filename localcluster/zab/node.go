@@ -289,9 +289,11 @@ func (n *Node) disconnected(link LinkID) {
 }
 
 // look leaves whatever role this server has, and looks for a leader. One that has
-// failed before its leader was established takes its time: see election.patience.
+// failed before its leader was established takes its time: see election.patience. It
+// need not where the leader's election link is down as well: what failed cannot be
+// repeated before that link is up again and brings the leader's vote.
 func (n *Node) look(reason string) {
-	if n.phase != Broadcast {
+	if n.phase != Broadcast && (n.learner == nil || n.withinReach(n.learner.leader)) {
 		e := &n.election
 		e.hurryAt = n.now + n.cfg.FinalizeWait
 		if n.learner != nil {

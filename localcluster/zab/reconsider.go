@@ -26,8 +26,10 @@ func (n *Node) reconsider(from ServerID, v vote) (left bool) {
 	}
 	if v.state == wire.Looking {
 		delete(e.outOfElection, from)
+		e.ahead[from] = v
 	} else {
 		e.outOfElection[from] = v
+		delete(e.ahead, from)
 	}
 	switch {
 	case n.role == Leading && v.state == wire.Looking && n.outvoted(v) && !n.quorumOf(sentFollowerInfo):
