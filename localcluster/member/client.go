@@ -74,15 +74,15 @@ func (c *conn) Done(r *replica.Request, zxid wire.Zxid, err wire.ErrCode) {
 	}
 }
 
-// Part implements replica.Client.
-func (c *conn) Part() {
+// CloseAfterReplies implements replica.Client.
+func (c *conn) CloseAfterReplies() {
 	c.open = false
 	c.server.flushConn(c)
 	c.box.part()
 }
 
-// Drop implements replica.Client.
-func (c *conn) Drop() {
+// CloseNow implements replica.Client.
+func (c *conn) CloseNow() {
 	c.open = false
 	c.box.abandon()
 }
@@ -94,7 +94,7 @@ func (c *conn) String() string { return c.remote.String() }
 func (s *server) greet(m greeted) {
 	m.c.heard = time.Now()
 	s.received(m.c)
-	s.replica.Connect(m.c.Conn, m.req)
+	s.replica.Connect(m.c.ServerCnxn, m.req)
 }
 
 // gone ends a connection's life: its goroutines have finished reading.
@@ -103,7 +103,7 @@ func (s *server) gone(c *conn, err error) {
 		s.log.Warn("closing a client connection", "client", c.remote, "session", replica.SessionName(c.Session()), "reason", err)
 	}
 	s.flushConn(c) // also of a connection that is closed: settle counts the rest
-	s.replica.Gone(c.Conn)
+	s.replica.Closed(c.ServerCnxn)
 	c.open = false
 	c.box.part()
 	c.box.settle()

@@ -31,7 +31,7 @@ type conn struct {
 	since  time.Time
 	box    *outbox
 
-	*replica.Conn
+	*replica.ServerCnxn
 	server    *server // from connOpened on
 	heard     time.Time
 	word      bool               // it asked a four-letter word, and is on its way out
@@ -54,7 +54,7 @@ func newConn(id int64, socket net.Conn, box *outbox) *conn {
 		c.remote = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
 	}
 	// Known from the start, without any auth packet (IPAuthenticationProvider).
-	c.Conn = replica.NewConn(id, c, []wire.ID{{Scheme: "ip", ID: c.remote.Addr().WithZone("").String()}})
+	c.ServerCnxn = replica.NewServerCnxn(id, c, []wire.ID{{Scheme: "ip", ID: c.remote.Addr().WithZone("").String()}})
 	return c
 }
 

@@ -56,7 +56,7 @@ func (s *server) request(m requestRead) {
 	if len(c.waiting) == 0 && s.admit(c, r) || c.Closing() {
 		return
 	}
-	s.replica.Touch(c.Conn)
+	s.replica.Touch(c.ServerCnxn)
 	if c.waiting = append(c.waiting, r); len(c.waiting) == 1 {
 		s.waiting = append(s.waiting, c)
 		s.admitSoon()
@@ -73,14 +73,14 @@ func (s *server) admit(c *conn, r *replica.Request) bool {
 		return false
 	}
 	if behind := c.Queued() > 0; behind || full {
-		size := s.replica.AnswerSize(c.Conn, r)
+		size := s.replica.AnswerSize(c.ServerCnxn, r)
 		if full && size > smallAnswer || behind && unread+c.room+size > maxUnread {
 			return false
 		}
 		r.Room = size
 		c.room += size
 	}
-	s.replica.Request(c.Conn, r)
+	s.replica.Request(c.ServerCnxn, r)
 	return true
 }
 
@@ -115,7 +115,7 @@ func (s *server) admitSoon() {
 type progressed struct{ c *conn }
 
 func (s *server) progressed(m progressed) {
-	s.replica.Touch(m.c.Conn)
+	s.replica.Touch(m.c.ServerCnxn)
 	if len(m.c.waiting) > 0 {
 		s.admitSoon()
 	}

@@ -181,7 +181,7 @@ func (s *server) flushConn(c *conn) {
 	if c.cutOff && !c.Closing() {
 		s.log.Warn("a client does not read what it is sent: closing the connection", "client", c.remote,
 			"session", replica.SessionName(c.Session()), "unread", c.box.unreadBytes())
-		s.replica.Drop(c.Conn)
+		s.replica.CloseNow(c.ServerCnxn)
 	}
 }
 

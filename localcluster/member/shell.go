@@ -82,8 +82,8 @@ func (s *server) SendSnapshot(link zab.LinkID, p wire.QuorumPacket, snapshot *da
 	}
 }
 
-// HangUp implements replica.Network.
-func (s *server) HangUp(link zab.LinkID) { s.peers.hangUp(link) }
+// CloseLink implements replica.Network.
+func (s *server) CloseLink(link zab.LinkID) { s.peers.hangUp(link) }
 
 // Info implements replica.Log.
 func (s *server) Info(message string, args ...any) { s.log.Info(message, args...) }
@@ -130,7 +130,7 @@ func (s *server) linkReceived(m linkReceived) {
 		return
 	}
 	if m.tree != nil {
-		s.replica.Arrived(m.tree)
+		s.replica.SnapshotReceived(m.tree)
 	}
 	s.replica.Step(zab.Received{Link: m.link, Packet: m.packet})
 }

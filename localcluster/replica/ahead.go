@@ -20,8 +20,8 @@ type aheadRefusal struct {
 	at      time.Duration
 }
 
-// refuseAhead takes note of a client that is sent on.
-func (s *Server) refuseAhead(session int64) {
+// noteAhead takes note of a client that is sent on.
+func (s *Server) noteAhead(session int64) {
 	now := s.shell.Now()
 	for len(s.ahead) > 0 && (len(s.ahead) >= rememberedRefusals || now-s.ahead[0].at > aheadWindow) {
 		s.ahead = s.ahead[1:]

@@ -14,7 +14,7 @@ func TestClientsAhead(t *testing.T) {
 	come := func(at time.Duration, session int64, seen wire.Zxid) {
 		w.now = at
 		l := &listener{w: w, name: "client"}
-		w.Connect(NewConn(int64(at), l, nil), wire.ConnectRequest{SessionID: session, LastZxidSeen: seen, Timeout: 1000, Password: wire.NoPassword()})
+		w.Connect(NewServerCnxn(int64(at), l, nil), wire.ConnectRequest{SessionID: session, LastZxidSeen: seen, Timeout: 1000, Password: wire.NoPassword()})
 		w.sync()
 	}
 	later := wire.MakeZxid(7, 1)

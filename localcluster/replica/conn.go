@@ -5,10 +5,10 @@ import (
 	"zkctl/probe/wire"
 )
 
-// Conn is one connection of a client.
+// ServerCnxn is one connection of a client.
 //
-//	NewConn ──► Connect: ConnectRequest ──► Client.Connected ──► Request … ──► closing
-type Conn struct {
+//	NewServerCnxn ──► Connect: ConnectRequest ──► Client.Connected ──► Request … ──► closing
+type ServerCnxn struct {
 	id     int64
 	client Client
 
@@ -20,59 +20,59 @@ type Conn struct {
 	closing     bool // nothing more will be answered
 }
 
-// NewConn begins a connection. The id is never used again; the watches of the
+// NewServerCnxn begins a connection. The id is never used again; the watches of the
 // connection go by it. Of the client are known, without any auth packet, these
 // identities (IPAuthenticationProvider).
-func NewConn(id int64, client Client, ids []wire.ID) *Conn {
-	return &Conn{id: id, client: client, ids: ids}
+func NewServerCnxn(id int64, client Client, ids []wire.ID) *ServerCnxn {
+	return &ServerCnxn{id: id, client: client, ids: ids}
 }
 
 // Session is the connection's session, or the one that it asks for; 0 before.
-func (c *Conn) Session() int64 { return c.session }
+func (c *ServerCnxn) Session() int64 { return c.session }
 
 // Timeout is the session's, in milliseconds.
-func (c *Conn) Timeout() int32 { return c.timeout }
+func (c *ServerCnxn) Timeout() int32 { return c.timeout }
 
 // Closing tells that nothing more will be answered.
-func (c *Conn) Closing() bool { return c.closing }
+func (c *ServerCnxn) Closing() bool { return c.closing }
 
 // Queued is how many requests are not answered.
-func (c *Conn) Queued() int { return len(c.queue) }
+func (c *ServerCnxn) Queued() int { return len(c.queue) }
 
 func (s *Server) caller(ids []wire.ID) datatree.Caller {
 	return datatree.Caller{IDs: ids, SkipACL: s.o.SkipACL}
 }
 
 // bind makes c the connection of its session, and closes the one before.
-func (s *Server) bind(c *Conn) {
-	if old := s.bound[c.session]; old != nil && old != c {
+func (s *Server) bind(c *ServerCnxn) {
+	if old := s.bySession[c.session]; old != nil && old != c {
 		s.shell.Info("a session has come back on another connection", "session", SessionName(c.session),
 			"from", old.client, "to", c.client)
-		s.Drop(old)
+		s.CloseNow(old)
 	}
-	s.bound[c.session] = c
+	s.bySession[c.session] = c
 }
 
-// part closes a connection behind everything that was said on it.
-func (s *Server) part(c *Conn) {
-	s.Gone(c)
-	c.client.Part()
+// closeAfterReplies closes a connection behind everything that was said on it.
+func (s *Server) closeAfterReplies(c *ServerCnxn) {
+	s.Closed(c)
+	c.client.CloseAfterReplies()
 }
 
-// Drop closes a connection without another word.
-func (s *Server) Drop(c *Conn) {
-	s.Gone(c)
-	c.client.Drop()
+// CloseNow closes a connection without another word.
+func (s *Server) CloseNow(c *ServerCnxn) {
+	s.Closed(c)
+	c.client.CloseNow()
 }
 
-// Gone makes sure that nothing more is done for a connection that has ended. The
+// Closed makes sure that nothing more is done for a connection that has ended. The
 // session, if there was one, lives on until it expires or is closed.
-func (s *Server) Gone(c *Conn) {
+func (s *Server) Closed(c *ServerCnxn) {
 	c.closing = true
 	c.queue = nil
 	s.watches.RemoveWatcher(c.id)
 	delete(s.conns, c.id)
-	if s.bound[c.session] == c {
-		delete(s.bound, c.session)
+	if s.bySession[c.session] == c {
+		delete(s.bySession, c.session)
 	}
 }

@@ -9,7 +9,7 @@
 //	             └──────────────┬──────────────────────┘
 //	                        Shell, Client
 //	                            │
-//	  Connect, Request, Gone ─► Server ◄─ Step(zab.Input), Tick
+//	  Connect, Request, Closed ─► Server ◄─ Step(zab.Input), Tick
 //	                            │
 //	           zab.Node ─ datatree.Tree, Preparer, Watches, Sessions
 //
@@ -51,7 +51,7 @@
 //   - The password of a session is checked before the connection that has the
 //     session is closed; ZooKeeper closes first, for anybody who knows the id.
 //   - A session moves to another learner only after the writes that came through
-//     the former have been committed (see learnersSession).
+//     the former have been committed (see revalidateForLearner).
 //
 // # Files, in reading order
 //

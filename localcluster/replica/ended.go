@@ -37,8 +37,8 @@ func (e *endedSessions) add(h *wire.TxnHeader) {
 	e.order = append(e.order, h.ClientID)
 }
 
-// whyOver is why a session cannot be used, for the log.
-func (s *Server) whyOver(session int64) string {
+// whySessionEnded is why a session cannot be used, for the log.
+func (s *Server) whySessionEnded(session int64) string {
 	if end, ok := s.ended.ends[session]; ok {
 		if end.expired {
 			return fmt.Sprintf("it expired, at zxid %v", end.zxid)

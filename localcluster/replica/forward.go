@@ -26,12 +26,12 @@ func (s *Server) fromLearner(f zab.Forward) {
 	case wire.PacketRequest:
 		var r wire.ForwardedRequest
 		if err = wire.Unmarshal(f.Packet.Data, &r); err == nil {
-			s.learnersRequest(f, r)
+			s.requestFromLearner(f, r)
 		}
 	case wire.PacketRevalidate:
 		var r wire.Revalidate
 		if err = wire.Unmarshal(f.Packet.Data, &r); err == nil {
-			s.learnersSession(f, r)
+			s.revalidateForLearner(f, r)
 		}
 	case wire.PacketPing:
 		var table wire.TouchTable
@@ -44,14 +44,14 @@ func (s *Server) fromLearner(f zab.Forward) {
 	if err != nil {
 		s.shell.Warn("a learner's packet cannot be read: closing its connection", "peer", int64(f.From),
 			"packet", f.Packet.Type, "error", err)
-		s.shell.HangUp(f.Link)
+		s.shell.CloseLink(f.Link)
 		s.Step(zab.Disconnected{Link: f.Link})
 	}
 }
 
-// learnersRequest proposes what a client of a learner asks for. The learner
+// requestFromLearner proposes what a client of a learner asks for. The learner
 // answers it when the transaction comes back.
-func (s *Server) learnersRequest(f zab.Forward, r wire.ForwardedRequest) {
+func (s *Server) requestFromLearner(f zab.Forward, r wire.ForwardedRequest) {
 	owner := ownerOf(f.Link)
 	switch r.Op {
 	case wire.OpSync:
@@ -71,17 +71,17 @@ func (s *Server) learnersRequest(f zab.Forward, r wire.ForwardedRequest) {
 	})
 }
 
-// learnersSession moves a session to a learner. From here on requests through
+// revalidateForLearner moves a session to a learner. From here on requests through
 // its former owner are refused; those proposed before still come. The answer
 // waits for them, so that the learner, which knows its client's requests by
 // their xids alone, cannot take one for another with the same xid that the
 // client sends on its new connection.
-func (s *Server) learnersSession(f zab.Forward, r wire.Revalidate) {
-	alive := s.leading.adopt(r.SessionID, r.Timeout, ownerOf(f.Link), s.shell.Now())
-	if c := s.bound[r.SessionID]; alive && c != nil {
+func (s *Server) revalidateForLearner(f zab.Forward, r wire.Revalidate) {
+	alive := s.leading.setOwner(r.SessionID, r.Timeout, ownerOf(f.Link), s.shell.Now())
+	if c := s.bySession[r.SessionID]; alive && c != nil {
 		s.shell.Info("a session has gone to another server: closing its connection", "session", SessionName(r.SessionID),
 			"client", c.client, "to", int64(f.From))
-		s.Drop(c) // the client has left it, or is two clients
+		s.CloseNow(c) // the client has left it, or is two clients
 	}
 	s.sendAfterOutstanding(f.Link, wire.QuorumPacket{
 		Type: wire.PacketRevalidate, Zxid: -1,

@@ -11,23 +11,23 @@ import (
 // leading is what only the leader, or a standalone server, has: the sessions'
 // deadlines and owners, and the state that is proposed and not committed.
 type leading struct {
-	sessions *datatree.Sessions
-	preparer *datatree.Preparer
-	waiters  []waiter // in the order of zxids
-	// behindCommit are SYNC and REVALIDATE packets, by link and in the order of zxids.
-	behindCommit map[zab.LinkID][]latePacket
-	reapAt       time.Duration
+	sessions     *datatree.Sessions
+	preparer     *datatree.Preparer
+	pendingSyncs []pendingSync // in the order of zxids
+	// afterCommit are SYNC and REVALIDATE packets, by link and in the order of zxids.
+	afterCommit map[zab.LinkID][]packetAfterCommit
+	reapAt      time.Duration
 }
 
-// waiter is a sync of this server's own client, to be answered once a
+// pendingSync is a sync of this server's own client, to be answered once a
 // transaction has been applied here.
-type waiter struct {
+type pendingSync struct {
 	zxid wire.Zxid
 	sync *Request
 }
 
-// latePacket is to be sent right behind the COMMIT of a transaction.
-type latePacket struct {
+// packetAfterCommit is to be sent right behind the COMMIT of a transaction.
+type packetAfterCommit struct {
 	zxid   wire.Zxid
 	packet wire.QuorumPacket
 }
@@ -45,7 +45,7 @@ func newLeading(s *Server) *leading {
 	sessions := datatree.NewSessions(s.o.Zab.Tick)
 	sessions.Restart(s.tree, s.shell.Now())
 	return &leading{
-		sessions: sessions, behindCommit: map[zab.LinkID][]latePacket{},
+		sessions: sessions, afterCommit: map[zab.LinkID][]packetAfterCommit{},
 		preparer: datatree.NewPreparer(s.tree, datatree.PreparerOptions{Sessions: sessions, SkipACL: s.o.SkipACL}),
 		reapAt:   s.shell.Now() + s.o.ReapInterval,
 	}
@@ -60,8 +60,8 @@ func (l *leading) touch(session int64, timeout int32, now time.Duration) bool {
 	return l.sessions.Touch(session, milliseconds(timeout), now)
 }
 
-// adopt moves a session to an owner, if it is alive.
-func (l *leading) adopt(session int64, timeout int32, owner int64, now time.Duration) bool {
+// setOwner moves a session to an owner, if it is alive.
+func (l *leading) setOwner(session int64, timeout int32, owner int64, now time.Duration) bool {
 	return l.touch(session, timeout, now) && l.sessions.SetOwner(session, owner) == wire.OK
 }
 
@@ -81,18 +81,18 @@ func (l *leading) applied(h *wire.TxnHeader, body wire.Record, now time.Duration
 // now is applied, and before anything else is.
 func (s *Server) syncAfterOutstanding(r *Request) {
 	if s.status.Applied >= s.status.LastLogged {
-		s.synced(r)
+		s.answerSync(r)
 		return
 	}
-	s.leading.waiters = append(s.leading.waiters, waiter{s.status.LastLogged, r})
+	s.leading.pendingSyncs = append(s.leading.pendingSyncs, pendingSync{s.status.LastLogged, r})
 }
 
-// wakeWaiters answers those who have been waiting for a transaction.
-func (s *Server) wakeWaiters(applied wire.Zxid) {
-	for s.leading != nil && len(s.leading.waiters) > 0 && s.leading.waiters[0].zxid <= applied {
-		r := s.leading.waiters[0].sync
-		s.leading.waiters = s.leading.waiters[1:]
-		s.synced(r)
+// answerSyncs answers those who have been waiting for a transaction.
+func (s *Server) answerSyncs(applied wire.Zxid) {
+	for s.leading != nil && len(s.leading.pendingSyncs) > 0 && s.leading.pendingSyncs[0].zxid <= applied {
+		r := s.leading.pendingSyncs[0].sync
+		s.leading.pendingSyncs = s.leading.pendingSyncs[1:]
+		s.answerSync(r)
 	}
 }
 
@@ -106,30 +106,30 @@ func (s *Server) sendAfterOutstanding(link zab.LinkID, p wire.QuorumPacket) {
 		return
 	}
 	l := s.leading
-	l.behindCommit[link] = append(l.behindCommit[link], latePacket{s.status.LastLogged, p})
+	l.afterCommit[link] = append(l.afterCommit[link], packetAfterCommit{s.status.LastLogged, p})
 }
 
-// sendLate sends what waits for a COMMIT that has just been sent.
-func (s *Server) sendLate(link zab.LinkID, committed wire.Zxid) {
+// sendAfterCommit sends what waits for a COMMIT that has just been sent.
+func (s *Server) sendAfterCommit(link zab.LinkID, committed wire.Zxid) {
 	if s.leading == nil {
 		return
 	}
-	late := s.leading.behindCommit[link]
+	late := s.leading.afterCommit[link]
 	for len(late) > 0 && late[0].zxid <= committed {
 		s.shell.Send(link, late[0].packet)
 		late = late[1:]
 	}
 	if len(late) == 0 {
-		delete(s.leading.behindCommit, link)
+		delete(s.leading.afterCommit, link)
 	} else {
-		s.leading.behindCommit[link] = late
+		s.leading.afterCommit[link] = late
 	}
 }
 
 // forgetLink gives up what waits for a link that has ended.
 func (s *Server) forgetLink(link zab.LinkID) {
 	if s.leading != nil {
-		delete(s.leading.behindCommit, link)
+		delete(s.leading.afterCommit, link)
 	}
 }
 
@@ -138,9 +138,9 @@ func (s *Server) PendingSyncs() int {
 	if s.leading == nil {
 		return 0
 	}
-	n := len(s.leading.waiters)
+	n := len(s.leading.pendingSyncs)
 	// A sum is the same in any order.
-	for _, late := range s.leading.behindCommit {
+	for _, late := range s.leading.afterCommit {
 		n += len(late)
 	}
 	return n

@@ -13,25 +13,25 @@ import (
 // are the leader's; a learner only says who was heard from.
 type learning struct {
 	link         zab.LinkID
-	touched      map[int64]int32   // session -> timeout, since the leader's last PING
-	revalidating map[int64][]*Conn // by session: waiting for the leader's word, in order
-	syncs        []*Request        // waiting for SYNC, in order
+	touched      map[int64]int32         // session -> timeout, since the leader's last PING
+	revalidating map[int64][]*ServerCnxn // by session: waiting for the leader's word, in order
+	syncs        []*Request              // waiting for SYNC, in order
 }
 
 func newLearning(link zab.LinkID) *learning {
-	return &learning{link: link, touched: map[int64]int32{}, revalidating: map[int64][]*Conn{}}
+	return &learning{link: link, touched: map[int64]int32{}, revalidating: map[int64][]*ServerCnxn{}}
 }
 
 // Touch says that a client is alive although no request of it comes: it takes
 // answers, and its requests wait in the shell until there is room for more.
-func (s *Server) Touch(c *Conn) {
+func (s *Server) Touch(c *ServerCnxn) {
 	if !c.closing && c.session != 0 {
 		s.touch(c)
 	}
 }
 
 // touch notes that a session was heard from.
-func (s *Server) touch(c *Conn) {
+func (s *Server) touch(c *ServerCnxn) {
 	switch {
 	case s.leading != nil:
 		s.leading.touch(c.session, c.timeout, s.shell.Now())
@@ -62,7 +62,7 @@ func (s *Server) sendRequest(q datatree.Request) {
 }
 
 // revalidate asks the leader whether a session that turned up here is alive.
-func (s *Server) revalidate(c *Conn) {
+func (s *Server) revalidate(c *ServerCnxn) {
 	l := s.learning
 	l.revalidating[c.session] = append(l.revalidating[c.session], c)
 	s.shell.Send(l.link, wire.QuorumPacket{
@@ -83,7 +83,7 @@ func (s *Server) submitSync(r *Request) {
 	s.sendRequest(datatree.Request{Session: r.c.session, Cxid: r.Xid, Op: r.Op, Body: r.Body, Auth: r.c.ids})
 }
 
-func (s *Server) synced(r *Request) {
+func (s *Server) answerSync(r *Request) {
 	request, err := wire.UnmarshalRequest(r.Op, r.Body)
 	if err != nil {
 		s.finish(r, s.tree.LastZxid(), datatree.Answer{Err: wire.ErrMarshalling})
@@ -100,7 +100,7 @@ func (s *Server) fromLeader(p wire.QuorumPacket) {
 		if len(l.syncs) > 0 {
 			r := l.syncs[0]
 			l.syncs = l.syncs[1:]
-			s.synced(r)
+			s.answerSync(r)
 		}
 	case wire.PacketRevalidate:
 		var reply wire.RevalidateReply
@@ -117,6 +117,6 @@ func (s *Server) fromLeader(p wire.QuorumPacket) {
 		} else {
 			l.revalidating[reply.SessionID] = waiting[1:]
 		}
-		s.confirmSession(waiting[0], reply.Valid)
+		s.finishSessionInit(waiting[0], reply.Valid)
 	}
 }

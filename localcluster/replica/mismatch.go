@@ -13,8 +13,8 @@ import (
 // digest wrong, as Java does for a container that is made by the flags of a
 // create, and servers that end because of that take the ensemble with them.
 type mismatches struct {
-	count int64
-	quiet time.Duration // until when the log says no more of them
+	count       int64
+	silentUntil time.Duration // until when the log says no more of them
 }
 
 // mismatchInterval is how often the log may tell of mismatches: a tree that does
@@ -25,16 +25,16 @@ const mismatchInterval = time.Minute
 // digest than their leader recorded, since this process began.
 func (s *Server) DigestMismatches() int64 { return s.mismatches.count }
 
-// mismatched takes note of one.
-func (s *Server) mismatched(zxid wire.Zxid, recorded int64) {
+// noteMismatch takes note of one.
+func (s *Server) noteMismatch(zxid wire.Zxid, recorded int64) {
 	m, tree := &s.mismatches, s.tree.Digest().Digest
 	m.count++
 	if s.o.DigestsMustMatch {
 		s.fail(fmt.Errorf("after transaction %v the tree has digest %d, and the leader recorded %d: compare the data of the servers", zxid, tree, recorded))
 		return
 	}
-	if now := s.shell.Now(); m.count == 1 || now >= m.quiet {
-		m.quiet = now + mismatchInterval
+	if now := s.shell.Now(); m.count == 1 || now >= m.silentUntil {
+		m.silentUntil = now + mismatchInterval
 		s.shell.Error("the tree's digest is not the one that the leader recorded: should mntr's zk_digest_mismatches_count go on growing, "+
 			"compare the data of the servers", "zxid", zxid, "digest", tree, "recorded", recorded, "mismatches", m.count)
 	}

@@ -82,13 +82,13 @@ func (s *Server) deliver(p wire.Proposal) {
 	if s.leading != nil {
 		s.leading.applied(h, txn.Body, s.shell.Now())
 	}
-	if r := s.claim(h); r != nil {
+	if r := s.popPending(h); r != nil {
 		s.complete(r, h, &result)
 	}
 	if h.Type == wire.OpCloseSession {
-		s.sessionEnded(h.ClientID)
+		s.closeSessionConn(h.ClientID)
 	}
-	s.wakeWaiters(p.Zxid)
+	s.answerSyncs(p.Zxid)
 }
 
 // apply changes the tree. A transaction that cannot be read or applied ends the
@@ -109,7 +109,7 @@ func (s *Server) apply(p wire.Proposal) (*wire.Txn, datatree.Result, bool) {
 		return nil, datatree.Result{}, false
 	}
 	if result.Diverged && p.Zxid > s.exactFrom {
-		s.mismatched(p.Zxid, result.Recorded)
+		s.noteMismatch(p.Zxid, result.Recorded)
 	}
 	if txn.Header.Type == wire.OpCloseSession {
 		s.ended.add(&txn.Header)
@@ -121,13 +121,13 @@ func (s *Server) apply(p wire.Proposal) (*wire.Txn, datatree.Result, bool) {
 	return txn, result, true
 }
 
-// claim finds the request whose transaction this is, and takes it out of
+// popPending finds the request whose transaction this is, and takes it out of
 // pending. On the server that proposed it the zxid tells for certain.
 // Elsewhere it is the session's oldest request of that xid
 // (ZooKeeper's CommitProcessor): leader and links keep the order. Of the requests
 // that come by way of a server which the session has left, the leader refuses all
 // but its end, so that alone could be taken for an answer to another request.
-func (s *Server) claim(h *wire.TxnHeader) *Request {
+func (s *Server) popPending(h *wire.TxnHeader) *Request {
 	queue := s.pending[h.ClientID]
 	for i, r := range queue {
 		if r.zxid != 0 && r.zxid != h.Zxid || r.zxid == 0 && r.Xid != h.Cxid {
@@ -140,7 +140,7 @@ func (s *Server) claim(h *wire.TxnHeader) *Request {
 		// transactions never will. It cannot happen with a leader that keeps
 		// to the protocol.
 		for _, lost := range queue[:i] {
-			s.lose(lost)
+			s.closeUnanswered(lost)
 		}
 		if queue = queue[i+1:]; len(queue) == 0 {
 			delete(s.pending, h.ClientID)
@@ -152,11 +152,11 @@ func (s *Server) claim(h *wire.TxnHeader) *Request {
 	return nil
 }
 
-// lose closes the connection of a request whose outcome will never be known.
-func (s *Server) lose(r *Request) {
+// closeUnanswered closes the connection of a request whose outcome will never be known.
+func (s *Server) closeUnanswered(r *Request) {
 	if !r.c.closing {
 		s.shell.Error("a transaction was skipped: closing the connection that waits for it", "client", r.c.client, "op", r.Op)
-		s.Drop(r.c)
+		s.CloseNow(r.c)
 	}
 }
 
@@ -164,7 +164,7 @@ func (s *Server) lose(r *Request) {
 func (s *Server) complete(r *Request, h *wire.TxnHeader, result *datatree.Result) {
 	if r.Op == wire.OpCreateSession {
 		r.c.client.Done(r, h.Zxid, result.Err)
-		s.confirmSession(r.c, result.Err == wire.OK)
+		s.finishSessionInit(r.c, result.Err == wire.OK)
 		return
 	}
 	s.finish(r, h.Zxid, datatree.Respond(r.Op, r.Body, result))

@@ -31,7 +31,7 @@ func (w *world) Persist(writes []zab.Write)             { w.disk = append(w.disk
 func (w *world) Save(s *datatree.Snapshot)              { w.say("snapshot %v", s.Zxid()) }
 func (w *world) Notify(zab.Notify)                      { w.say("vote") }
 func (w *world) Dial(zab.Dial)                          { w.say("dial") }
-func (w *world) HangUp(link zab.LinkID)                 { w.say("hang up %d", link) }
+func (w *world) CloseLink(link zab.LinkID)              { w.say("hang up %d", link) }
 func (w *world) Info(string, ...any)                    {}
 func (w *world) Warn(m string, _ ...any)                { w.say("warning: %s", m) }
 func (w *world) Error(m string, _ ...any)               { w.say("error: %s", m) }
@@ -77,8 +77,8 @@ func (l *listener) Event(e *wire.WatcherEvent, z wire.Zxid) {
 	l.w.say("%s: event %v %s %v", l.name, e.Type, e.Path, z)
 }
 func (l *listener) Done(*Request, wire.Zxid, wire.ErrCode) {}
-func (l *listener) Part()                                  { l.w.say("%s: closed behind that", l.name) }
-func (l *listener) Drop()                                  { l.w.say("%s: cut off", l.name) }
+func (l *listener) CloseAfterReplies()                     { l.w.say("%s: closed behind that", l.name) }
+func (l *listener) CloseNow()                              { l.w.say("%s: cut off", l.name) }
 func (l *listener) String() string                         { return l.name }
 
 // alone is a standalone server that serves.
@@ -104,9 +104,9 @@ func alone(t *testing.T) *world {
 	return w
 }
 
-func (w *world) join(name string, id int64) (*Conn, *listener) {
+func (w *world) join(name string, id int64) (*ServerCnxn, *listener) {
 	l := &listener{w: w, name: name}
-	c := NewConn(id, l, nil)
+	c := NewServerCnxn(id, l, nil)
 	w.Connect(c, wire.ConnectRequest{Timeout: 1000, Password: wire.NoPassword()})
 	w.sync()
 	return c, l
@@ -157,12 +157,12 @@ func TestSessionsMoveAndEnd(t *testing.T) {
 	w.told()
 
 	thief := &listener{w: w, name: "thief"}
-	w.Connect(NewConn(2, thief, nil), wire.ConnectRequest{SessionID: first.session, Timeout: 1000, Password: wire.NoPassword()})
+	w.Connect(NewServerCnxn(2, thief, nil), wire.ConnectRequest{SessionID: first.session, Timeout: 1000, Password: wire.NoPassword()})
 	if got, want := w.told(), "warning: a session is refused\nthief: session, timeout 0\nthief: closed behind that"; got != want {
 		t.Errorf("a wrong password:\n%s", got)
 	}
 	second := &listener{w: w, name: "second"}
-	c := NewConn(3, second, nil)
+	c := NewServerCnxn(3, second, nil)
 	w.Connect(c, wire.ConnectRequest{SessionID: first.session, Timeout: 1000, Password: wire.SessionPassword(first.session)})
 	if got, want := w.told(), "first: cut off\nsecond: session, timeout 1000"; got != want {
 		t.Errorf("a session moves:\n%s", got)
@@ -264,7 +264,7 @@ func TestTheEndOfASessionAnswersNobodyElse(t *testing.T) {
 		r := &Request{Xid: 1, Op: c.asked}
 		s := &Server{pending: pending{5: {r}}}
 		end.Type = c.is
-		if got := s.claim(end); (got == r) != c.mine {
+		if got := s.popPending(end); (got == r) != c.mine {
 			t.Errorf("%v is claimed by a request that asked for %v: %v, expected %v", c.is, c.asked, got == r, c.mine)
 		}
 	}

@@ -19,11 +19,11 @@ type Request struct {
 	At         time.Duration
 	Size, Room int
 
-	c *Conn
+	c *ServerCnxn
 	// What the request is judged by is as it was when the request came, whatever
 	// comes behind it before its turn: a closeSession, or an auth packet.
-	ids     []wire.ID    // who the client was
-	session wire.ErrCode // of a read, on a leader: whether the session may ask
+	ids        []wire.ID    // who the client was
+	sessionErr wire.ErrCode // of a read, on a leader: whether the session may ask
 
 	zxid   wire.Zxid // of the transaction, where this server has proposed it; else 0
 	done   bool      // a write or sync: the outcome is known
@@ -42,7 +42,7 @@ type Request struct {
 // under way. Everything else waits until it is at the head, and is then
 // answered from the tree: it sees all the writes before it, and none behind it,
 // because answering and applying do not overlap.
-func (s *Server) Request(c *Conn, r *Request) {
+func (s *Server) Request(c *ServerCnxn, r *Request) {
 	if c.closing {
 		return
 	}
@@ -57,7 +57,7 @@ func (s *Server) Request(c *Conn, r *Request) {
 	case r.goesToLeader():
 		s.submit(r)
 	default:
-		r.session = s.checkSession(c)
+		r.sessionErr = s.checkSession(c)
 		c.queue = append(c.queue, r)
 	}
 	s.drain(c)
@@ -65,7 +65,7 @@ func (s *Server) Request(c *Conn, r *Request) {
 
 // checkSession is PrepRequestProcessor's, which looks at a request when it comes.
 // A learner leaves that to the leader, which sees no reads.
-func (s *Server) checkSession(c *Conn) wire.ErrCode {
+func (s *Server) checkSession(c *ServerCnxn) wire.ErrCode {
 	if s.leading == nil {
 		return wire.OK
 	}
@@ -74,7 +74,7 @@ func (s *Server) checkSession(c *Conn) wire.ErrCode {
 
 // AnswerSize is about how many bytes the answer to a request will have that is
 // answered from the tree; 0 for those that wait for the ensemble.
-func (s *Server) AnswerSize(c *Conn, r *Request) int {
+func (s *Server) AnswerSize(c *ServerCnxn, r *Request) int {
 	if r.inFlight() {
 		return 0
 	}
@@ -94,7 +94,7 @@ func (r *Request) goesToLeader() bool {
 func (r *Request) inFlight() bool { return r.Op == wire.OpSync || r.goesToLeader() }
 
 // drain answers what is at the head of a connection's queue.
-func (s *Server) drain(c *Conn) {
+func (s *Server) drain(c *ServerCnxn) {
 	for len(c.queue) > 0 && !c.closing {
 		r := c.queue[0]
 		if r.inFlight() && !r.done {
@@ -105,7 +105,7 @@ func (s *Server) drain(c *Conn) {
 		if r.done {
 			s.reply(r, r.reply, r.answer)
 		} else {
-			s.answerHere(r)
+			s.answerLocally(r)
 		}
 	}
 }
@@ -119,8 +119,8 @@ func (s *Server) finish(r *Request, zxid wire.Zxid, a datatree.Answer) {
 	s.drain(r.c)
 }
 
-// answerHere answers what needs nobody else.
-func (s *Server) answerHere(r *Request) {
+// answerLocally answers what needs nobody else.
+func (s *Server) answerLocally(r *Request) {
 	zxid := s.tree.LastZxid()
 	switch r.Op {
 	case wire.OpPing:
@@ -134,8 +134,8 @@ func (s *Server) answerHere(r *Request) {
 		s.reply(r, zxid, datatree.Answer{Err: wire.ErrBadArguments})
 		return
 	}
-	if r.session != wire.OK {
-		s.reply(r, zxid, datatree.Answer{Err: r.session})
+	if r.sessionErr != wire.OK {
+		s.reply(r, zxid, datatree.Answer{Err: r.sessionErr})
 		return
 	}
 	answer, known := datatree.Read(s.tree, s.watches, datatree.Query{
@@ -143,7 +143,7 @@ func (s *Server) answerHere(r *Request) {
 	})
 	if !known {
 		s.reply(r, -1, datatree.Answer{Err: wire.ErrUnimplemented})
-		s.part(r.c)
+		s.closeAfterReplies(r.c)
 		return
 	}
 	s.notify(answer.Missed)
@@ -155,7 +155,7 @@ func (s *Server) answerHere(r *Request) {
 func (s *Server) answerSASL(r *Request) {
 	var request wire.SASLToken
 	if wire.Unmarshal(r.Body, &request) != nil || request.Token == nil {
-		s.unreadable(r)
+		s.closeUnreadable(r)
 		return
 	}
 	s.reply(r, 0, datatree.Answer{Body: &wire.SASLToken{}})
@@ -166,7 +166,7 @@ func (s *Server) answerSASL(r *Request) {
 func (s *Server) authenticate(r *Request) {
 	var packet wire.AuthPacket
 	if err := wire.Unmarshal(r.Body, &packet); err != nil {
-		s.unreadable(r)
+		s.closeUnreadable(r)
 		return
 	}
 	ids, code := datatree.AddAuth(r.c.ids, packet.Scheme, packet.Auth, s.o.SuperDigest)
@@ -179,11 +179,11 @@ func (s *Server) authenticate(r *Request) {
 	s.drain(r.c)
 }
 
-// unreadable ends the connection of a client that cannot say who it is. Java reads these two
+// closeUnreadable ends the connection of a client that cannot say who it is. Java reads these two
 // requests on the connection itself, and knows no answer to what it cannot read.
-func (s *Server) unreadable(r *Request) {
+func (s *Server) closeUnreadable(r *Request) {
 	s.shell.Warn("a request cannot be read: closing the connection", "client", r.c.client, "op", r.Op, "bytes", len(r.Body))
-	s.Drop(r.c)
+	s.CloseNow(r.c)
 }
 
 // reply sends a reply and does what comes with it.
@@ -194,17 +194,17 @@ func (s *Server) reply(r *Request, zxid wire.Zxid, a datatree.Answer) {
 		// late, and confuse it about where it is (ZOOKEEPER-710).
 		s.shell.Info("a request is refused, since its session has gone to another server: closing the connection",
 			"session", SessionName(c.session), "client", c.client, "op", r.Op)
-		s.Drop(c)
+		s.CloseNow(c)
 		return
 	}
 	if a.Err == wire.ErrSessionExpired {
 		s.shell.Info("a request is refused, since its session is over", "session", SessionName(c.session), "client", c.client,
-			"op", r.Op, "reason", s.whyOver(c.session))
+			"op", r.Op, "reason", s.whySessionEnded(c.session))
 	}
 	c.client.Reply(wire.ReplyHeader{Xid: r.Xid, Zxid: zxid, Err: a.Err}, a.Body)
 	c.client.Done(r, zxid, a.Err)
 	if r.Op == wire.OpCloseSession || r.Op == wire.OpAuth && a.Err == wire.ErrAuthFailed {
-		s.part(c)
+		s.closeAfterReplies(c)
 	}
 }
 

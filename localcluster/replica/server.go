@@ -56,17 +56,17 @@ type Server struct {
 	node   *zab.Node
 	status zab.Status // after the last Step
 	tree   *datatree.Tree
-	// arrived is the tree behind a SNAP, until the core says Install.
-	arrived *datatree.Tree
+	// received is the tree behind a SNAP, until the core says Install.
+	received *datatree.Tree
 	// exactFrom is the transaction behind which the tree must be the leader's.
 	// A Java leader writes a SNAP while it goes on applying, so that the tree
 	// is ahead in places until all that was sent with it has been applied.
 	exactFrom wire.Zxid
 
-	conns   map[int64]*Conn // by id: those that have greeted, and are not closing
-	bound   map[int64]*Conn // by session: whoever has asked for it last
-	watches *datatree.Watches
-	ids     *datatree.SessionIDs
+	conns     map[int64]*ServerCnxn // by id: those that have greeted, and are not closing
+	bySession map[int64]*ServerCnxn // by session: whoever has asked for it last
+	watches   *datatree.Watches
+	ids       *datatree.SessionIDs
 
 	pending  pending
 	leading  *leading  // not nil while this server leads and serves
@@ -78,7 +78,7 @@ type Server struct {
 	ahead      []aheadRefusal // the latest, oldest first
 	snapshots  snapshots
 	lastTick   time.Duration
-	wasLate    bool // the last tick came after a pause
+	wasPaused  bool // the last tick came after a pause
 	broken     error
 }
 
@@ -91,7 +91,7 @@ func New(o Options, found Recovered, shell Shell) (*Server, error) {
 	}
 	s := &Server{
 		o: o, shell: shell, node: node, status: node.Status(), tree: found.Tree,
-		conns: map[int64]*Conn{}, bound: map[int64]*Conn{}, watches: datatree.NewWatches(),
+		conns: map[int64]*ServerCnxn{}, bySession: map[int64]*ServerCnxn{}, watches: datatree.NewWatches(),
 		ids:     datatree.NewSessionIDs(sessionServer(o.Zab), o.SessionSeed),
 		pending: pending{},
 	}
@@ -154,9 +154,9 @@ func TickInterval(tick time.Duration) time.Duration {
 	return min(max(tick/20, 5*time.Millisecond), 50*time.Millisecond)
 }
 
-// late tells that the process was stopped for a while (SIGSTOP, a suspended
+// paused tells that the process was stopped for a while (SIGSTOP, a suspended
 // laptop, a machine without a core to spare).
-func (s *Server) late() bool {
+func (s *Server) paused() bool {
 	return s.shell.Now() > s.lastTick+5*TickInterval(s.o.Zab.Tick)
 }
 
@@ -165,7 +165,7 @@ func (s *Server) late() bool {
 // in the simulation. A server that was stopped looks at the clock first, since a leader
 // may have been replaced meanwhile, and must notice before it answers.
 func (s *Server) Handle(message func()) {
-	if s.late() {
+	if s.paused() {
 		s.Tick()
 	}
 	if s.broken == nil {
@@ -177,8 +177,8 @@ func (s *Server) Handle(message func()) {
 func (s *Server) Tick() {
 	// After a pause, heartbeats of clients are waiting in the sockets: let them
 	// in, for one tick, before anybody is declared dead.
-	late := s.late() && !s.wasLate
-	s.lastTick, s.wasLate = s.shell.Now(), late
+	late := s.paused() && !s.wasPaused
+	s.lastTick, s.wasPaused = s.shell.Now(), late
 	s.Step(zab.Tick{})
 	if s.leading != nil && s.status.NextZxid != 0 && !late {
 		s.expireSessions()
@@ -186,9 +186,9 @@ func (s *Server) Tick() {
 	}
 }
 
-// Arrived hands over the tree that came behind a SNAP, before the packet is
+// SnapshotReceived hands over the tree that came behind a SNAP, before the packet is
 // given to Step.
-func (s *Server) Arrived(tree *datatree.Tree) { s.arrived = tree }
+func (s *Server) SnapshotReceived(tree *datatree.Tree) { s.received = tree }
 
 // Step gives the core one input and carries out what it answers, in the order
 // that zab.Output asks for. Everything the core says passes through here.
@@ -233,7 +233,7 @@ func (s *Server) Step(in zab.Input) {
 // changeTree does what the core asks for beside delivering.
 func (s *Server) changeTree(out *zab.Output) {
 	if out.Install != nil {
-		s.tree, s.arrived = s.arrived, nil
+		s.tree, s.received = s.received, nil
 		s.exactFrom = math.MaxInt64
 		s.configureTree()
 		if trace := s.o.Tracer.Installed; trace != nil {
@@ -283,7 +283,7 @@ func (s *Server) send(out *zab.Output) {
 	}
 	for _, link := range out.Close {
 		s.forgetLink(link)
-		s.shell.HangUp(link)
+		s.shell.CloseLink(link)
 	}
 }
 
@@ -297,7 +297,7 @@ func (s *Server) sendOne(o *zab.Send) {
 	}
 	s.shell.Send(o.Link, o.Packet)
 	if t := o.Packet.Type; t == wire.PacketCommit || t == wire.PacketInform {
-		s.sendLate(o.Link, o.Packet.Zxid)
+		s.sendAfterCommit(o.Link, o.Packet.Zxid)
 	}
 }
 
@@ -325,9 +325,9 @@ func (s *Server) startServing() {
 func (s *Server) stopServing() {
 	s.leading, s.learning = nil, nil
 	s.pending = pending{}
-	open := slices.SortedFunc(maps.Values(s.conns), func(a, b *Conn) int { return cmp.Compare(a.id, b.id) })
+	open := slices.SortedFunc(maps.Values(s.conns), func(a, b *ServerCnxn) int { return cmp.Compare(a.id, b.id) })
 	for _, c := range open {
-		s.part(c)
+		s.closeAfterReplies(c)
 	}
 	s.shell.Warn("not serving clients any more", "connections_closed", len(open))
 	if trace := s.o.Tracer.Serving; trace != nil {

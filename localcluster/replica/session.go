@@ -22,22 +22,22 @@ func milliseconds(ms int32) time.Duration { return time.Duration(ms) * time.Mill
 //	session != 0 ──► password ──► alive? ──► ConnectResponse
 //	                    │           │ ask the leader, or be it
 //	                    └───────────┴──► refused: ConnectResponse of zeros
-func (s *Server) Connect(c *Conn, req wire.ConnectRequest) {
+func (s *Server) Connect(c *ServerCnxn, req wire.ConnectRequest) {
 	switch {
 	case c.closing:
 		return
 	case !s.status.Serving:
 		s.shell.Info("closing the connection of a client: this server does not serve now", "client", c.client,
 			"session", SessionName(req.SessionID))
-		s.Drop(c)
+		s.CloseNow(c)
 		return
 	case req.LastZxidSeen > s.knownZxid():
 		// It has seen the future: answering would take it back in time
 		// (ZooKeeperServer.processConnectRequest). It tries another server.
 		s.shell.Info("a client has seen a later transaction than this server: closing the connection",
 			"client", c.client, "seen", req.LastZxidSeen, "here", s.knownZxid())
-		s.refuseAhead(req.SessionID)
-		s.Drop(c)
+		s.noteAhead(req.SessionID)
+		s.CloseNow(c)
 		return
 	}
 	s.conns[c.id] = c
@@ -47,7 +47,7 @@ func (s *Server) Connect(c *Conn, req wire.ConnectRequest) {
 		s.createSession(c)
 		return
 	}
-	s.reattach(c, &req)
+	s.reopenSession(c, &req)
 }
 
 // knownZxid is the end of the history that this server is sure to hold: its
@@ -60,7 +60,7 @@ func (s *Server) knownZxid() wire.Zxid {
 	return max(s.tree.LastZxid(), wire.MakeZxid(s.status.Epoch, 0))
 }
 
-func (s *Server) createSession(c *Conn) {
+func (s *Server) createSession(c *ServerCnxn) {
 	c.session = s.newSessionID()
 	s.bind(c)
 	body := wire.NewEncoder(nil)
@@ -73,17 +73,17 @@ func (s *Server) createSession(c *Conn) {
 func (s *Server) newSessionID() int64 {
 	for {
 		id := s.ids.Next()
-		if _, used := s.tree.SessionTimeout(id); !used && s.bound[id] == nil {
+		if _, used := s.tree.SessionTimeout(id); !used && s.bySession[id] == nil {
 			return id
 		}
 	}
 }
 
-// reattach lets a client go on with its session if it knows the password and
+// reopenSession lets a client go on with its session if it knows the password and
 // the session is alive. The password is looked at before the connection which
 // the session has is closed; ZooKeeper does it the other way round, so that
 // whoever guesses an id can disconnect its owner.
-func (s *Server) reattach(c *Conn, req *wire.ConnectRequest) {
+func (s *Server) reopenSession(c *ServerCnxn, req *wire.ConnectRequest) {
 	want := wire.SessionPassword(req.SessionID)
 	if subtle.ConstantTimeCompare(want, req.Password) != 1 {
 		s.refuseSession(c, req.SessionID, "the password is wrong")
@@ -92,19 +92,19 @@ func (s *Server) reattach(c *Conn, req *wire.ConnectRequest) {
 	c.session = req.SessionID
 	s.bind(c)
 	if s.leading != nil {
-		s.confirmSession(c, s.leading.adopt(c.session, c.timeout, LocalOwner, s.shell.Now()))
+		s.finishSessionInit(c, s.leading.setOwner(c.session, c.timeout, LocalOwner, s.shell.Now()))
 		return
 	}
 	s.revalidate(c)
 }
 
-// confirmSession ends a handshake.
-func (s *Server) confirmSession(c *Conn, alive bool) {
+// finishSessionInit ends a handshake.
+func (s *Server) finishSessionInit(c *ServerCnxn, alive bool) {
 	if c.closing {
 		return
 	}
 	if !alive {
-		s.refuseSession(c, c.session, s.whyOver(c.session))
+		s.refuseSession(c, c.session, s.whySessionEnded(c.session))
 		return
 	}
 	c.client.Connected(wire.ConnectResponse{
@@ -113,19 +113,19 @@ func (s *Server) confirmSession(c *Conn, alive bool) {
 }
 
 // refuseSession tells a client that its session is over, and the log why.
-func (s *Server) refuseSession(c *Conn, session int64, why string) {
+func (s *Server) refuseSession(c *ServerCnxn, session int64, why string) {
 	s.shell.Warn("a session is refused", "session", SessionName(session), "client", c.client, "reason", why)
 	c.client.Connected(wire.ConnectResponse{Password: wire.NoPassword(), HasReadOnly: c.hasReadOnly})
-	s.part(c)
+	s.closeAfterReplies(c)
 }
 
-// sessionEnded closes the connection of a session that was closed, or has
+// closeSessionConn closes the connection of a session that was closed, or has
 // expired, by a transaction.
-func (s *Server) sessionEnded(session int64) {
+func (s *Server) closeSessionConn(session int64) {
 	delete(s.pending, session)
-	if c := s.bound[session]; c != nil {
+	if c := s.bySession[session]; c != nil {
 		s.shell.Info("closing the connection of a session that is over", "session", SessionName(session),
-			"client", c.client, "reason", s.whyOver(session))
-		s.part(c)
+			"client", c.client, "reason", s.whySessionEnded(session))
+		s.closeAfterReplies(c)
 	}
 }

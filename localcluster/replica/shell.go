@@ -53,7 +53,7 @@ type Network interface {
 	Dial(zab.Dial)
 	Send(zab.LinkID, wire.QuorumPacket)
 	SendSnapshot(zab.LinkID, wire.QuorumPacket, *datatree.Snapshot)
-	HangUp(zab.LinkID)
+	CloseLink(zab.LinkID)
 }
 
 // MaxField bounds one transaction between servers. It is not jute.maxbuffer,
@@ -83,9 +83,9 @@ type Client interface {
 	// Done counts: r has its outcome, at zxid. It comes behind Reply, and for
 	// a session that is created before Connected.
 	Done(r *Request, zxid wire.Zxid, err wire.ErrCode)
-	// Part ends the connection behind all that was said on it, Drop at once.
-	Part()
-	Drop()
+	// CloseAfterReplies closes the connection once the replies and events before it are sent, CloseNow at once.
+	CloseAfterReplies()
+	CloseNow()
 	// String is the client's address, for logs.
 	String() string
 }

@@ -12,11 +12,11 @@ import (
 // clientConn is the connection of a client to a server: two queues, like any
 // TCP connection. It is the replica.Client of the server's side.
 type clientConn struct {
-	*replica.Conn // the server's side
-	id            int64
-	client        *client
-	s             *server
-	life          int
+	*replica.ServerCnxn // the server's side
+	id                  int64
+	client              *client
+	s                   *server
+	life                int
 
 	// The client's side.
 	over   bool      // the client has left it, or knows that it is gone
@@ -43,7 +43,7 @@ type reply struct {
 
 func newClientConn(id int64, c *client, s *server) *clientConn {
 	conn := &clientConn{id: id, client: c, s: s, life: s.life}
-	conn.Conn = replica.NewConn(id, conn, nil)
+	conn.ServerCnxn = replica.NewServerCnxn(id, conn, nil)
 	return conn
 }
 
@@ -51,7 +51,7 @@ func newClientConn(id int64, c *client, s *server) *clientConn {
 func (c *clientConn) connect(req wire.ConnectRequest) {
 	c.toServer(func() {
 		c.s.conns = append(c.s.conns, c)
-		c.s.replica.Connect(c.Conn, req)
+		c.s.replica.Connect(c.ServerCnxn, req)
 		c.s.activity.touch(c.Session(), c.Timeout(), c.s.Now())
 	})
 }
@@ -62,7 +62,7 @@ func (c *clientConn) request(xid int32, op wire.OpCode, body []byte) {
 		if c.s.unreported != nil {
 			c.s.unreported[c.Session()] = true
 		}
-		c.s.replica.Request(c.Conn, &replica.Request{Xid: xid, Op: op, Body: body, At: c.s.Now()})
+		c.s.replica.Request(c.ServerCnxn, &replica.Request{Xid: xid, Op: op, Body: body, At: c.s.Now()})
 	})
 }
 
@@ -70,7 +70,7 @@ func (c *clientConn) request(xid int32, op wire.OpCode, body []byte) {
 func (c *clientConn) leave() {
 	c.over = true
 	c.toServer(func() {
-		c.s.replica.Gone(c.Conn)
+		c.s.replica.Closed(c.ServerCnxn)
 		c.s.forget(c)
 	})
 }
@@ -95,14 +95,14 @@ func (c *clientConn) Event(event *wire.WatcherEvent, zxid wire.Zxid) {
 // Done implements replica.Client.
 func (c *clientConn) Done(*replica.Request, wire.Zxid, wire.ErrCode) {}
 
-// Part implements replica.Client.
-func (c *clientConn) Part() {
+// CloseAfterReplies implements replica.Client.
+func (c *clientConn) CloseAfterReplies() {
 	c.s.forget(c)
 	c.toClient(reply{end: true})
 }
 
-// Drop implements replica.Client.
-func (c *clientConn) Drop() {
+// CloseNow implements replica.Client.
+func (c *clientConn) CloseNow() {
 	c.s.forget(c)
 	c.abort()
 }

@@ -197,7 +197,7 @@ func (w *World) readTree(e *connEnd, f frame) bool {
 		w.fail(invSnapshot, "server %d cannot read a whole SNAP: %v", e.s.id, err)
 	default:
 		tree.SetLastZxid(f.packet.Zxid)
-		e.s.replica.Arrived(tree)
+		e.s.replica.SnapshotReceived(tree)
 		return true
 	}
 	return false

@@ -28,12 +28,12 @@ var servingMutants = []mutant{
 	{
 		name: "reads-overtake-writes",
 		file: "replica/requests.go", runs: 50,
-		old: `		r.session = s.checkSession(c)
+		old: `		r.sessionErr = s.checkSession(c)
 		c.queue = append(c.queue, r)
 	}
 	s.drain(c)`,
-		new: `		r.session = s.checkSession(c)
-		s.answerHere(r)
+		new: `		r.sessionErr = s.checkSession(c)
+		s.answerLocally(r)
 		return
 	}
 	s.drain(c)`,
@@ -41,9 +41,9 @@ var servingMutants = []mutant{
 	{
 		name: "close-is-looked-at-before-what-came-first",
 		file: "replica/requests.go", runs: 100,
-		old: `	if r.session != wire.OK {
+		old: `	if r.sessionErr != wire.OK {
 `,
-		new: `	if r.session = s.checkSession(r.c); r.session != wire.OK {
+		new: `	if r.sessionErr = s.checkSession(r.c); r.sessionErr != wire.OK {
 `,
 	},
 	{
@@ -62,7 +62,7 @@ var servingMutants = []mutant{
 		name: "clients-stay-when-the-leader-is-lost",
 		file: "replica/server.go", runs: 300,
 		old: `	for _, c := range open {
-		s.part(c)
+		s.closeAfterReplies(c)
 	}
 `,
 		new: "",
@@ -79,7 +79,7 @@ var servingMutants = []mutant{
 		file: "replica/session.go", runs: 500,
 		old: `	s.revalidate(c)
 }`,
-		new: `	s.confirmSession(c, true)
+		new: `	s.finishSessionInit(c, true)
 }`,
 	},
 	{
@@ -154,9 +154,9 @@ var servingMutants = []mutant{
 		name: "sync-shows-the-whole-step",
 		file: "replica/pipeline.go", runs: 600,
 		tests: []string{"TestCorpus/sync-behind-own-write", "TestCorpus/sync-behind-many-writes"},
-		old:   `	s.wakeWaiters(p.Zxid)`,
+		old:   `	s.answerSyncs(p.Zxid)`,
 		new: `	if p.Zxid == s.status.Applied {
-		s.wakeWaiters(p.Zxid)
+		s.answerSyncs(p.Zxid)
 	}`,
 	},
 	{
@@ -195,9 +195,9 @@ var servingMutants = []mutant{
 	{
 		name: "lost-connection-ends-the-session",
 		file: "replica/conn.go", runs: 20,
-		old: `		delete(s.bound, c.session)
+		old: `		delete(s.bySession, c.session)
 `,
-		new: `		delete(s.bound, c.session)
+		new: `		delete(s.bySession, c.session)
 		if s.leading != nil && c.session != 0 && s.leading.sessions.Alive(c.session) {
 			s.Propose(datatree.Request{Session: c.session, Op: wire.OpCloseSession})
 		}

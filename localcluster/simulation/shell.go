@@ -83,8 +83,8 @@ func (s *server) sendPacket(link zab.LinkID, p wire.QuorumPacket, body []byte) {
 	s.w.sendPacket(l, p, body)
 }
 
-// HangUp implements replica.Network.
-func (s *server) HangUp(link zab.LinkID) { s.w.hangUp(s, link) }
+// CloseLink implements replica.Network.
+func (s *server) CloseLink(link zab.LinkID) { s.w.hangUp(s, link) }
 
 // Info implements replica.Log.
 func (s *server) Info(message string, args ...any) { s.logLine(message, args) }
