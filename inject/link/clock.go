@@ -5,8 +5,8 @@ import "time"
 // Clock is the time that delays and rates are measured with.
 type Clock interface {
 	Now() time.Time
-	// After delivers once when d has passed. A channel that nobody waits for
-	// any longer is garbage, as with time.After.
+	// After returns a channel that delivers once when d has passed, as
+	// time.After does.
 	After(d time.Duration) <-chan time.Time
 }
 

@@ -45,10 +45,10 @@ func (c *conn) run() {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer c.close()
-	// Reading starts before the target is dialled: what the dialler says while
-	// it is held must arrive after the heal, and its giving up must be seen.
+	// Reading starts before the target is dialled: what the dialler sends while
+	// it is held must arrive after the heal, and the link must see it give up.
 	wg.Go(func() {
-		c.forward.fill(c.near, c.link.greeting())
+		c.forward.fill(c.near, c.link.helloFilter())
 		c.noteEnd()
 	})
 	if !c.establish() {
@@ -64,14 +64,14 @@ func (c *conn) run() {
 // direction of the same connection.
 func (c *conn) drain(p, other *pump) {
 	if p.drain(c.noteFin) == rst {
-		// The side that was reset is gone, and the side that caused it was
-		// gone before.
+		// Both sides are gone: the one that was reset, and the one that
+		// caused the reset.
 		c.close()
 		return
 	}
-	// The receiver is gone: its kernel answers our bytes with a reset, which
-	// travels back the other way, as slowly as that way is, and not at all
-	// while it is cut.
+	// The receiver is gone: its kernel answers our bytes with a reset. The reset
+	// travels in the other direction, with that direction's delay, and is held
+	// while that direction is cut.
 	other.push(nil, rst)
 }
 
@@ -85,16 +85,16 @@ func (c *conn) noteFin() {
 	}
 }
 
-// establish does what the dialler believes has happened already: it connects
-// to the target. It is false when the connection is over instead.
+// establish connects to the target, while the dialler takes itself for
+// connected. It is false when the connection is over instead.
 func (c *conn) establish() bool {
 	if !c.handshake() || !c.awaitLanes() {
 		return false
 	}
 	far, err := c.link.dial(c.ctx)
 	if err != nil {
-		// Nobody listens there. The dialler was told otherwise; a reset is the
-		// nearest thing to the refusal it should have had.
+		// No process listens there. The dialler is connected to the link
+		// already, so a reset takes the place of the refusal.
 		reset(c.near)
 		return false
 	}
@@ -146,8 +146,8 @@ func (c *conn) awaitLanes() bool {
 	}
 }
 
-// setHeld and noteEnd, in whichever order they come, tell the link of a dial
-// that was given up while it was held.
+// setHeld and noteEnd may come in either order. The later one reports to the
+// link a dial that was given up while it was held.
 func (c *conn) setHeld(held bool) {
 	c.mu.Lock()
 	c.held = held

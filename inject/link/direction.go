@@ -7,9 +7,9 @@ import (
 )
 
 // Direction is the state of one lane. The pumps of every connection that
-// carries the lane's bytes ask it three things: when may these bytes arrive
-// (schedule), may I write now (enter), and what changed (the channel that
-// enter and Condition return).
+// carries the lane's bytes ask it when bytes may arrive (schedule) and whether
+// they may write now (enter), and wait for changes on the channel that enter
+// and observe return.
 type Direction struct {
 	clock Clock
 
@@ -19,8 +19,8 @@ type Direction struct {
 	// busy is the moment at which the last byte scheduled has passed the rate
 	// limit; the next one queues up behind it.
 	busy time.Time
-	// shaped counts changes of shape, so that a pump can see that what it
-	// scheduled is out of date.
+	// shaped counts changes of shape. A pump compares it to find out that what
+	// it scheduled is out of date.
 	shaped uint64
 	// changed is closed and replaced whenever the condition changes.
 	changed chan struct{}
@@ -94,9 +94,9 @@ func (d *Direction) update(change func(*Condition)) {
 	if !d.condition.Cut {
 		return
 	}
-	// A write may be blocked for as long as its receiver does not read (a
-	// paused process), so waiting alone will not do: interrupt it. What it did
-	// not write stays at the head of the pump's queue.
+	// A write is blocked as long as its receiver does not read, for instance a
+	// paused process, so it is interrupted. What it did not write stays at the
+	// head of the pump's queue.
 	for p := range d.writing {
 		p.interrupt()
 	}
@@ -170,9 +170,9 @@ func (d *Direction) delay(shape Shape) time.Duration {
 	return max(delay, 0)
 }
 
-// chunk is how much a pump should read at once: everything it can at full
-// speed, but only some 10 ms worth under a rate limit, or else a slow lane
-// would stand still for seconds and then deliver in gulps.
+// chunk is how much a pump should read at once: as much as it can at full
+// speed, but only what passes in some 10 ms under a rate limit. Otherwise a slow
+// lane would stand still for seconds and then deliver much at once.
 func (d *Direction) chunk() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()

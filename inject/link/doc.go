@@ -2,8 +2,8 @@
 // forwarders that can be cut, cut in one direction only, slowed, and healed,
 // without root and on every platform.
 //
-// Members never dial each other. Each is told, in its own configuration, an
-// address of a forwarder for every peer:
+// Members never dial each other. The configuration of each has the address of a
+// forwarder for every peer:
 //
 //	          link 1->2 (127.0.0.1:a)
 //	member 1 ----dials----> [ ] ----dials----> member 2
@@ -21,12 +21,12 @@
 //     the election port. Either can fail without the other.
 //   - [Link]: one listener and the connections it forwards. It belongs to one
 //     dialler, one target and one channel.
-//   - [Lane]: the bytes from one member to another on one channel, whoever
-//     opened the connection that carries them. Lane 1>2 is the Forward
-//     direction of link 1->2 and, at the same time, the Backward direction of
-//     link 2->1. That is why faults are put on lanes and not on links: who
-//     dialled whom is an accident (on the election port a tie-break decides),
-//     while "2 no longer hears 1" is what a broken network looks like.
+//   - [Lane]: the bytes from one member to another on one channel, no matter
+//     which of the two opened the connection. Lane 1>2 is the Forward direction
+//     of link 1->2 and, at the same time, the Backward direction of link 2->1.
+//     Faults are put on lanes and not on links, because which member dialled is
+//     an accident (on the election port a tie-break decides), while "2 no longer
+//     hears 1" is what a broken network looks like.
 //   - [Direction]: the state of a lane (cut? how slow?), shared by the two
 //     links whose bytes it governs.
 //   - [Mesh]: all links and lanes of one ensemble.
@@ -36,16 +36,15 @@
 // A partition is silence, not an error. While a lane is cut its bytes are held:
 // nothing is reset, nothing is closed, and a sender that goes on sending finds
 // its buffers full and blocks. After [Mesh.Heal] the bytes held flow on in
-// order, as TCP would have retransmitted them, and whatever became of a
-// connection in the meantime (half-closed, closed, reset) reaches the other
-// side behind them.
+// order, as TCP would have retransmitted them. If a side half-closed, closed or
+// reset a connection in the meantime, the other side sees that behind them.
 //
 // A new connection needs both directions, because a TCP handshake does. When
 // either is cut the forwarder accepts, so that the dialler waits as it would
 // in a real network, and dials the target only after the heal. Of the dials
 // that were given up during a cut, each link keeps the newest: a real kernel
 // would have one handshake under retransmission, and a hundred stale election
-// greetings at the moment of the heal would be a fault nobody asked for.
+// hellos at the moment of the heal would be another fault.
 //
 // # Invariants
 //
@@ -54,12 +53,12 @@
 //   - Bytes are never reordered, lost or duplicated within a connection.
 //   - Memory is bounded: a connection holds at most maxHeld bytes a direction,
 //     then stops reading, and backpressure does the rest.
-//   - Every goroutine is waited for by Close.
+//   - Close waits for every goroutine.
 //
-// # The election greeting
+// # The election hello
 //
 // A server that is dialled on the election port by one with a smaller id hangs
-// up and dials back the address that stands in the caller's greeting. That is
+// up and dials back the address that stands in the caller's hello. That is
 // the caller's real address, so the second connection would bypass the links.
-// Election links therefore rewrite the greeting; see hello.go.
+// Election links therefore rewrite the hello; see hello.go.
 package link

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// The greeting that a dialler sends first on an election port:
+// The hello that a dialler sends first on an election port:
 //
 //	offset  0  i64  protocol version: -65536 (one address)
 //	                               or -65535 (several, joined with "|")
@@ -17,8 +17,8 @@ import (
 //	       20       "host:port", the dialler's own election address
 //
 // Servers before 3.5 sent only their id, which is never negative where a
-// protocol version always is. There is no address in that, so it passes as it
-// is; so does everything else that is not a greeting.
+// protocol version always is. That form has no address and passes unchanged, as
+// does everything else that is not a hello.
 const (
 	helloV1     int64 = -65536
 	helloV2     int64 = -65535
@@ -27,13 +27,13 @@ const (
 	maxHelloText = 2048
 )
 
-// rewriter replaces the address in a greeting. It sees the bytes of the
-// dialler in whatever pieces they arrive, and passes on a greeting in one
-// piece only, because ZooKeeper 3.8 and 3.9 read the address with a single
+// rewriter replaces the address in a hello. It sees the bytes of the
+// dialler in the pieces in which they arrive, and passes on a hello in one
+// piece, because ZooKeeper 3.8 and 3.9 read the address with a single
 // read and hang up when that comes back short.
 type rewriter struct {
 	callBack string
-	// pending is what may still become a greeting.
+	// pending holds bytes that may be the beginning of a hello.
 	pending []byte
 	// decided is true once it is known what the connection began with.
 	decided bool
@@ -73,16 +73,16 @@ func (r *rewriter) rewrite(hello, rest []byte) []byte {
 type helloState uint8
 
 const (
-	// helloUnfinished may become a greeting when more bytes arrive.
+	// helloUnfinished may become a hello when more bytes arrive.
 	helloUnfinished helloState = iota
-	// helloWhole begins with a greeting of the size returned.
+	// helloWhole begins with a hello of the size returned.
 	helloWhole
 	// helloNone is something else, and will stay so.
 	helloNone
 )
 
 // measureHello decides as early as the bytes permit whether b begins with a
-// greeting that has an address in it.
+// hello that has an address in it.
 func measureHello(b []byte) (size int, state helloState) {
 	if !isVersion(b) {
 		return 0, helloNone

@@ -16,7 +16,7 @@ type Options struct {
 	// Dial connects to the target.
 	Dial func(context.Context) (net.Conn, error)
 	// CallBack, when not empty, is the address under which the target reaches
-	// the dialler; it replaces the one in an election greeting.
+	// the dialler; it replaces the one in an election hello.
 	CallBack string
 	// Forward and Backward are shared with the link of the opposite pair.
 	// When nil the link makes its own.
@@ -87,8 +87,8 @@ func (l *Link) Forward() *Direction { return l.forward }
 // Backward is the direction from the target to the dialler.
 func (l *Link) Backward() *Direction { return l.backward }
 
-// Close stops listening, closes every connection, and returns when all is
-// over.
+// Close stops listening, closes every connection, and returns when every
+// goroutine has ended.
 func (l *Link) Close() error {
 	l.mu.Lock()
 	l.closed = true
@@ -110,8 +110,8 @@ func (l *Link) Close() error {
 	return err
 }
 
-// acceptPause is how long the link waits after an Accept that failed for want
-// of file descriptors: connections that end meanwhile give some back.
+// acceptPause is how long the link waits after an Accept that failed because the
+// process has no file descriptor left: connections that end free some.
 const acceptPause = 10 * time.Millisecond
 
 func (l *Link) accept() {
@@ -165,8 +165,8 @@ func (l *Link) noteGivenUp(c *conn) {
 	}
 }
 
-// noteReleased is told of every dial that is not held any more: whether given
-// up or not, it is about to be made.
+// noteReleased forgets a dial that is no longer held: it is about to be made,
+// given up or not.
 func (l *Link) noteReleased(c *conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -175,8 +175,8 @@ func (l *Link) noteReleased(c *conn) {
 	}
 }
 
-// greeting returns the filter for the first bytes of a connection.
-func (l *Link) greeting() func([]byte) []byte {
+// helloFilter returns the filter for the first bytes of a connection.
+func (l *Link) helloFilter() func([]byte) []byte {
 	if l.callBack == "" {
 		return nil
 	}

@@ -172,8 +172,8 @@ func TestWritingToTheDead(t *testing.T) {
 		expectFate(t, near, rst)
 		expectNoConns(t, r)
 	})
-	// The dialler half-closes; the target takes it for a close, and goes. A
-	// dialler that goes on reading learns of it; see also TestHalfClose.
+	// The dialler half-closes; the target takes it for a close, and closes. A
+	// dialler that goes on reading sees that; see also TestHalfClose.
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, Options{})
 		defer closed(t, r)
@@ -257,7 +257,7 @@ func TestDialsGivenUpDuringCut(t *testing.T) {
 	})
 }
 
-// A sender that cannot be heard blocks in the end, and loses nothing.
+// A sender whose receiver is cut off blocks in the end, and loses nothing.
 func TestBackpressure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, Options{})
@@ -334,7 +334,7 @@ func TestCloseEndsEverything(t *testing.T) {
 	})
 }
 
-// Whatever is cut and healed, whenever, a stream arrives whole and in order.
+// A stream arrives whole and in order, at whatever times lanes are cut and healed.
 func TestStreamsSurviveFaults(t *testing.T) {
 	for seed := range uint64(20) {
 		synctest.Test(t, func(t *testing.T) {
@@ -375,15 +375,15 @@ func TestStreamsSurviveFaults(t *testing.T) {
 	}
 }
 
-// An election greeting that comes in pieces leaves in a single write, and the
+// An election hello that comes in pieces leaves in a single write, and the
 // rest of the stream as it came.
-func TestGreetingInOneWrite(t *testing.T) {
+func TestHelloInOneWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, Options{CallBack: callBack})
 		defer closed(t, r)
 		r.Forward().Slow(Shape{Rate: 100, Latency: time.Millisecond})
 		near, far := r.connect()
-		hello := greeting(helloV1, 3, "127.0.0.1:3888")
+		hello := electionHello(helloV1, 3, "127.0.0.1:3888")
 		say(t, near, string(hello[:5]))
 		expect(t, far, "")
 		say(t, near, string(hello[5:21]))
@@ -391,7 +391,7 @@ func TestGreetingInOneWrite(t *testing.T) {
 		say(t, near, string(hello[21:]))
 		synctest.Wait()
 		r.Forward().Heal()
-		want := greeting(helloV1, 3, callBack)
+		want := electionHello(helloV1, 3, callBack)
 		expect(t, far, string(want))
 		if writes := far.in.writes; len(writes) != 1 || writes[0] != len(want) {
 			t.Errorf("written in pieces of %v, want one of %d", writes, len(want))

@@ -8,8 +8,7 @@ import (
 	"slices"
 )
 
-// Peer is one member as the others reach it in the end: the addresses on which
-// its own process listens.
+// Peer is one member: the addresses on which its own process listens.
 type Peer struct {
 	ID               int64
 	Quorum, Election string
@@ -125,9 +124,9 @@ func (m *Mesh) Lanes() []Lane {
 	return slices.SortedFunc(maps.Keys(m.lanes), Lane.Compare)
 }
 
-// Address is where member from finds member to; that is what belongs into the
-// configuration of from. A member finds itself without a link. It is empty for
-// a member that does not exist.
+// Address is the address of member to in the configuration of member from: that
+// of the link between them, or its own address if they are the same. It is empty
+// for a member that does not exist.
 func (m *Mesh) Address(from, to int64, channel Channel) string {
 	if from == to {
 		return m.peers[to].address(channel)
@@ -159,7 +158,7 @@ func (m *Mesh) Slow(from, to int64, channel Channel, shape Shape) error {
 	return err
 }
 
-// Heal ends whatever is wrong with a lane.
+// Heal makes a lane healthy.
 func (m *Mesh) Heal(from, to int64, channel Channel) error {
 	d, err := m.lane(from, to, channel)
 	if err == nil {
@@ -169,9 +168,8 @@ func (m *Mesh) Heal(from, to int64, channel Channel) error {
 }
 
 // Apply puts every lane into the condition given for it, and heals those not
-// mentioned. Lanes are named by several faults at a time, so whoever keeps the
-// faults works out the sum and hands over that. Nothing is changed when there
-// is an error.
+// mentioned. Several faults may name a lane; the caller works out what they
+// together ask for. Nothing is changed when there is an error.
 func (m *Mesh) Apply(conditions map[Lane]Condition) error {
 	for _, lane := range slices.SortedFunc(maps.Keys(conditions), Lane.Compare) {
 		if _, err := m.lane(lane.From, lane.To, lane.Channel); err != nil {
@@ -182,7 +180,7 @@ func (m *Mesh) Apply(conditions map[Lane]Condition) error {
 		}
 	}
 	// Cuts come first: when one partition follows another, no moment lies
-	// between them at which everybody sees everybody.
+	// between them at which every member sees every other.
 	for _, cut := range []bool{true, false} {
 		for lane, d := range m.lanes {
 			if condition := conditions[lane]; condition.Cut == cut {
@@ -227,7 +225,7 @@ func (l Lane) reverse() Lane {
 	return Lane{From: l.To, To: l.From, Channel: l.Channel}
 }
 
-// seed tells the lanes of a mesh apart; any injective-enough mix will do.
+// seed gives the lanes of a mesh different seeds.
 func (l Lane) seed() uint64 {
 	return uint64(l.From)<<32 ^ uint64(l.To)<<8 ^ uint64(l.Channel)
 }

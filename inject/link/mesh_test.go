@@ -87,7 +87,7 @@ func testMesh(t *testing.T, n int) (*Mesh, map[int64]*station, map[int64]*statio
 	return m, quorum, election
 }
 
-func TestMeshConnectsEverybody(t *testing.T) {
+func TestMeshConnectsAllMembers(t *testing.T) {
 	m, quorum, election := testMesh(t, 3)
 	if got := len(m.Lanes()); got != 3*2*2 {
 		t.Fatalf("%d lanes between 3 members, want 12", got)
@@ -201,15 +201,15 @@ func TestMeshApply(t *testing.T) {
 	}
 }
 
-// On the election channel, and only there, the address in the greeting
+// On the election channel, and only there, the address in the hello
 // becomes that of the link by which the receiver can answer.
-func TestMeshRewritesGreetings(t *testing.T) {
+func TestMeshRewritesHellos(t *testing.T) {
 	m, quorum, election := testMesh(t, 2)
-	hello := string(greeting(helloV1, 1, election[1].address()))
+	hello := string(electionHello(helloV1, 1, election[1].address()))
 	near := dialMember(t, m.Address(1, 2, Election))
 	send(t, near, hello)
 	back := m.Address(2, 1, Election)
-	want := greeting(helloV1, 1, back)
+	want := electionHello(helloV1, 1, back)
 	if got := receive(t, election[2].accept(), len(want)); !bytes.Equal([]byte(got), want) {
 		t.Errorf("member 2 reads %q, want %q", got, want)
 	}
@@ -263,7 +263,7 @@ func TestMeshEndsPass(t *testing.T) {
 	}
 }
 
-// A cut returns even while a write is blocked because nobody reads.
+// A cut returns even while a write is blocked because its receiver does not read.
 func TestMeshCutsBlockedWrite(t *testing.T) {
 	m, quorum, _ := testMesh(t, 2)
 	near := dialMember(t, m.Address(1, 2, Quorum))

@@ -26,7 +26,7 @@ const (
 	open end = iota
 	// fin is an orderly end: the sender will send no more, but may still read.
 	fin
-	// rst is an abrupt one: nobody is there any more.
+	// rst is an abrupt end: the process is gone.
 	rst
 )
 
@@ -100,7 +100,7 @@ func (p *pump) start(dst net.Conn) {
 }
 
 // fill reads src into the queue until it ends. filter, when not nil, may
-// replace bytes or keep them back; it is told of the end with nil.
+// replace bytes or keep them back; nil is its input at the end.
 func (p *pump) fill(src net.Conn, filter func([]byte) []byte) {
 	buf := make([]byte, maxChunk)
 	for p.awaitRoom() {
@@ -158,9 +158,9 @@ func (p *pump) push(data []byte, e end) {
 	signal(p.filled)
 }
 
-// refresh brings what is queued in line with a shape that changed. Otherwise
-// bytes sent during an hour of latency would still be an hour away after the
-// heal. The caller holds mu.
+// refresh gives what is queued the due times of a shape that changed. Otherwise
+// bytes sent under an hour of latency would still take an hour after the heal.
+// The caller holds mu.
 func (p *pump) refresh() {
 	if shaped := p.dir.shapes(); p.started && shaped != p.shaped {
 		p.shaped = shaped
@@ -191,10 +191,10 @@ func (p *pump) enqueue(s segment) {
 	p.queue = append(p.queue, s)
 }
 
-// drain writes the queue to dst as it falls due and the lane permits. It
-// reports how that ended: fin through finished (a reset may still follow), and
-// as its result rst for a reset passed on, or open when dst could no longer be
-// written to or the connection is over.
+// drain writes the queue to dst as it falls due and the lane permits. It calls
+// finished when it has passed on a fin; a reset may still follow. It returns rst
+// when it has passed on a reset, and open when dst could no longer be written to
+// or the connection is over.
 func (p *pump) drain(finished func()) end {
 	for {
 		s, ok := p.next()
@@ -215,8 +215,8 @@ func (p *pump) drain(finished func()) end {
 // that what is being written counts as held.
 func (p *pump) next() (segment, bool) {
 	for {
-		// Observe before looking at the queue, or a change between the two
-		// would go unnoticed.
+		// Observing comes before looking at the queue, so that no change
+		// between the two is missed.
 		_, changed := p.dir.observe()
 		p.mu.Lock()
 		p.refresh()
@@ -320,8 +320,8 @@ func closeWrite(c net.Conn) error {
 	return c.Close()
 }
 
-// reset closes c so that the other side sees a reset, not an orderly end. Its
-// process is gone; nobody is left to tell of an error.
+// reset closes c so that the other side sees a reset, not an orderly end. The
+// process at this side is gone, so errors do not matter.
 func reset(c net.Conn) {
 	if lingerer, ok := c.(interface{ SetLinger(int) error }); ok {
 		_ = lingerer.SetLinger(0)

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// These tests measure time, and exactly so: it is virtual.
+// These tests assert exact times: their time is virtual.
 
 // arrival waits for the next bytes at c and says when they came.
 func arrival(t *testing.T, c *memConn, start time.Time) (string, time.Duration) {
@@ -104,7 +104,7 @@ func TestRate(t *testing.T) {
 			near, far := r.connect()
 			say(t, near, strings.Repeat("x", rate/4))
 			go func() {
-				// Trickle, not gulps: no more than some 10 ms worth at a time.
+				// A rate is even: no more than what passes in some 10 ms comes at once.
 				for got := 0; got < rate/4; {
 					text, _ := arrival(t, far, start)
 					if len(text) > rate/50 {
