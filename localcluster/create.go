@@ -200,7 +200,7 @@ func create(home Home, spec *Spec, base int) (err error) {
 		return err
 	}
 	if err := makeFolder(folder); err != nil {
-		return fail(CodeFailed, "make the state directory writable, or set ZKCTL_HOME to another", "ensemble %s: %w", spec.Name, err)
+		return noFolder(spec.Name, err)
 	}
 	if err := spec.save(folder); err != nil {
 		return joinRemoval(folder, err)
@@ -210,28 +210,44 @@ func create(home Home, spec *Spec, base int) (err error) {
 	return nil
 }
 
-// makeFolder makes an ensemble's folder, or takes over one that a zkctl killed at this very moment
-// left behind. Any other directory of that name is somebody's and stays as it is.
+// noFolder is the error for an ensemble whose folder cannot be made.
+func noFolder(name string, err error) error {
+	return fail(CodeFailed, "make the state directory writable, or set ZKCTL_HOME to another", "ensemble %s: %w", name, err)
+}
+
+// makeFolder makes an ensemble's folder, or takes over one that a zkctl which was killed at this very moment
+// left behind. Any other directory of that name stays as it is, and is an error.
 func makeFolder(folder Folder) error {
 	err := os.Mkdir(string(folder), 0o700)
 	if !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	entries, err := os.ReadDir(string(folder))
+	left, err := leftovers(folder)
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
-		if !isTemporary(e.Name(), folder.SpecFile()) {
-			return fmt.Errorf("%s exists and is no ensemble: it holds %s", folder, e.Name())
-		}
-	}
-	for _, e := range entries {
-		if err := os.Remove(filepath.Join(string(folder), e.Name())); err != nil {
+	for _, name := range left {
+		if err := os.Remove(filepath.Join(string(folder), name)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// leftovers lists what a zkctl that was killed while it made the folder left in it. A folder that holds
+// anything else is an error.
+func leftovers(folder Folder) (names []string, err error) {
+	entries, err := os.ReadDir(string(folder))
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if !isTemporary(e.Name(), folder.SpecFile()) {
+			return nil, fmt.Errorf("%s exists and is no ensemble: it holds %s", folder, e.Name())
+		}
+		names = append(names, e.Name())
+	}
+	return names, nil
 }
 
 func joinRemoval(folder Folder, err error) error {

@@ -3,13 +3,12 @@ package localcluster
 import (
 	"context"
 	"errors"
-	"time"
 )
 
 // UpForeground brings an ensemble up with the supervisor in this very process, calls ready when every
 // member serves, and stays until ctx is done or somebody stops the ensemble.
 func UpForeground(ctx context.Context, o UpOptions, ready func(UpResult) error) error {
-	u := up{UpOptions: o, folder: o.Home.Folder(o.Name), deadline: time.Now().Add(max(o.Wait, 0) + answerTime)}
+	u := newUp(o)
 	if err := u.design(); err != nil {
 		return err
 	}

@@ -119,6 +119,19 @@ func (s *Spec) checkPorts() error {
 	return nil
 }
 
+// awaitPorts waits a moment for ports that are taken: when the ensemble's last supervisor was killed
+// just now, the kernel is still ending its members.
+func (s *Spec) awaitPorts() error {
+	deadline := time.Now().Add(2 * time.Second)
+	for {
+		err := s.checkPorts()
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
 // register is the list of the port ranges that ensembles of this user have on this machine. It is
 // read and written under a lock, held until the new ensemble's spec is on disk.
 type register struct {
@@ -136,14 +149,9 @@ type registered struct {
 // registerTime is how long the register may be in use by other ups: each needs it for some milliseconds.
 const registerTime = 3 * time.Second
 
-// openRegister locks the register of this user. Where the runtime directory is unusable the home
-// keeps one, which still serves all ensembles of that home.
+// openRegister locks the register of this user, and reads it.
 func openRegister(home Home) (*register, error) {
-	dir, err := runtimeDir()
-	if err != nil {
-		dir = string(home)
-	}
-	path := filepath.Join(dir, ".ports.lock")
+	path := filepath.Join(registerDir(home), ".ports.lock")
 	lock, err := awaitFile(path, registerTime)
 	if err != nil {
 		return nil, fmt.Errorf("register of ports: %w", err)
@@ -152,17 +160,34 @@ func openRegister(home Home) (*register, error) {
 		return nil, fail(CodeFailed, "another zkctl up that is stopped or hangs may hold it: `fuser "+path+"` says which process",
 			"register of ports: %s has been locked for %s", path, registerTime)
 	}
-	r := &register{path: filepath.Join(dir, ".ports.json"), lock: lock}
+	r, err := readRegister(home)
+	if err != nil {
+		lock.unlock()
+		return nil, err
+	}
+	r.lock = lock
+	return r, nil
+}
+
+// readRegister reads the register as it is at this moment, without its lock.
+func readRegister(home Home) (*register, error) {
+	r := &register{path: filepath.Join(registerDir(home), ".ports.json")}
 	// An unreadable register is an empty one: it only spares us clashes that binding would show.
 	if text, err := os.ReadFile(r.path); err == nil {
 		_ = json.Unmarshal(text, &r.entries)
 	}
 	r.prune()
-	if err := r.addHome(home); err != nil {
-		r.close()
-		return nil, err
+	return r, r.addHome(home)
+}
+
+// registerDir is where the register is: where the runtime directory is unusable the home keeps one, which
+// still serves all ensembles of that home.
+func registerDir(home Home) string {
+	dir, err := runtimeDir()
+	if err != nil {
+		return string(home)
 	}
-	return r, nil
+	return dir
 }
 
 func (r *register) close() { r.lock.unlock() }

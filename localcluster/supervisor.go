@@ -84,7 +84,7 @@ func (s *Supervisor) lifecycle(ctx context.Context) []step {
 		{"take the lock", s.takeLock, s.dropLock},
 		{"read what the ensemble is made of", s.readSpec, nil},
 		{"find the engines", s.findEngines, nil},
-		{"check the ports", s.awaitPorts, nil},
+		{"check the ports", func() error { return s.spec.awaitPorts() }, nil},
 		{"open the timeline", s.openEvents, s.closeEvents},
 		{"open the links", s.openMesh, s.closeMesh},
 		{"open the control socket", s.listen, s.closeSocket},
@@ -145,19 +145,6 @@ func (s *Supervisor) findEngines() (err error) {
 		}
 	}
 	return nil
-}
-
-// awaitPorts waits a moment for ports that are taken: when the ensemble's last supervisor was killed
-// just now, the kernel is still ending its members.
-func (s *Supervisor) awaitPorts() error {
-	deadline := time.Now().Add(2 * time.Second)
-	for {
-		err := s.spec.checkPorts()
-		if err == nil || time.Now().After(deadline) {
-			return err
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
 }
 
 // openEvents goes on with the timeline where an earlier supervisor left it.

@@ -40,7 +40,7 @@ type UpResult struct {
 //
 // It returns at most answerTime after the time to wait, whatever it meets.
 func Up(ctx context.Context, o UpOptions) (UpResult, error) {
-	u := up{UpOptions: o, folder: o.Home.Folder(o.Name), deadline: time.Now().Add(max(o.Wait, 0) + answerTime)}
+	u := newUp(o)
 	if err := u.design(); err != nil {
 		return UpResult{}, err
 	}
@@ -91,58 +91,6 @@ func (u *up) dial() (*Client, error) {
 	}
 }
 
-// PlanUp says what Up would do.
-func PlanUp(o UpOptions) ([]string, error) {
-	u := up{UpOptions: o, folder: o.Home.Folder(o.Name), deadline: time.Now().Add(max(o.Wait, 0) + answerTime)}
-	if err := u.design(); err != nil {
-		return nil, err
-	}
-	var steps []string
-	add := func(format string, args ...any) { steps = append(steps, fmt.Sprintf(format, args...)) }
-	running := !u.result.Created && u.folder.Running()
-	var client *Client
-	if running {
-		var err error
-		if client, err = u.dial(); err != nil {
-			return nil, err
-		}
-	}
-	switch {
-	case running:
-		down, err := u.down(context.Background(), client)
-		if err != nil {
-			return nil, err
-		}
-		add("leave %s as it is: it is running", o.Name)
-		for _, id := range down {
-			add("start member %d", id)
-		}
-	case u.result.Created:
-		add("make %s", u.folder)
-		if o.Request.BasePort != 0 {
-			add("take ports %d to %d, if they are free", o.Request.BasePort, o.Request.BasePort+u.spec.portCount()-1)
-		} else {
-			add("choose %d free ports", u.spec.portCount())
-		}
-	case u.revised != nil:
-		add("change the settings in %s", u.folder.SpecFile())
-	}
-	if !running {
-		add("start a supervisor with %d links", len(u.spec.Members)*(len(u.spec.Members)-1)*2)
-		for _, m := range u.spec.Members {
-			kind := "voter"
-			if m.Observer {
-				kind = "observer"
-			}
-			add("start member %d (%s, %s)", m.ID, kind, m.Engine)
-		}
-	}
-	if o.Wait > 0 {
-		add("wait until every member serves, at most %s", o.Wait)
-	}
-	return steps, nil
-}
-
 // up is one Up under way.
 type up struct {
 	UpOptions
@@ -155,6 +103,10 @@ type up struct {
 	deadline time.Time
 	late     error // the time to wait was up
 	result   UpResult
+}
+
+func newUp(o UpOptions) *up {
+	return &up{UpOptions: o, folder: o.Home.Folder(o.Name), deadline: time.Now().Add(max(o.Wait, 0) + answerTime)}
 }
 
 // design finds the spec of the ensemble, or draws one up.

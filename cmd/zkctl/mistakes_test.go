@@ -5,6 +5,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -52,6 +54,70 @@ func TestBasePortTaken(t *testing.T) {
 	}
 	if left := e.glob("[^.]*"); len(left) > 0 {
 		t.Errorf("a failed up left %v", left)
+	}
+}
+
+// TestDryRunFailsAsUpDoes has up fail before it starts a member: a dry run says the same, and neither leaves
+// anything behind.
+func TestDryRunFailsAsUpDoes(t *testing.T) {
+	listen := func(t *testing.T, address string) int {
+		taken, err := net.Listen("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { taken.Close() })
+		return taken.Addr().(*net.TCPAddr).Port
+	}
+	for name, test := range map[string]struct {
+		says string
+		up   func(t *testing.T, e *ensemble) string // prepares, and returns the flags
+	}{
+		"a taken port": {`clients\) cannot be used: listen tcp .*address already in use`, func(t *testing.T, e *ensemble) string {
+			return fmt.Sprint("--base-port ", listen(t, "127.0.0.1:0"))
+		}},
+		"a port of another ensemble": {`clients\) belongs to the ensemble in .*/other`, func(t *testing.T, e *ensemble) string {
+			e.up("--name", "other", "--nodes", "1")
+			_, port, _ := strings.Cut(e.status().Connect, ":")
+			return "--name default --base-port " + port
+		}},
+		"a taken port of a stopped ensemble": {`clients\) cannot be used: listen tcp .*address already in use`, func(t *testing.T, e *ensemble) string {
+			e.up("--nodes", "1")
+			address := e.status().Connect
+			e.zkctl("down")
+			listen(t, address)
+			return ""
+		}},
+		"no Java": {"the apache engine needs Java, and there is no `java` in the PATH", func(t *testing.T, e *ensemble) string {
+			e.env = append(e.env, "PATH=", "JAVA_HOME=")
+			return "--engine apache"
+		}},
+		"a folder with other files": {"default exists and is no ensemble: it holds letter", func(t *testing.T, e *ensemble) string {
+			if err := os.MkdirAll(filepath.Join(e.home, "default", "letter"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			return ""
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := at(t, t.TempDir())
+			flags := strings.Fields(test.up(t, e))
+			before := e.glob("*")
+			says := regexp.MustCompile(test.says)
+			var texts []string
+			for _, args := range [][]string{{"up", "--dry-run"}, {"up", "-q"}} {
+				out, errs, code := e.run(append(args, flags...)...)
+				if code != 1 || out != "" || !says.MatchString(errs) {
+					t.Errorf("%q: exit %d, want 1 and %q\n%s%s", args, code, test.says, out, errs)
+				}
+				texts = append(texts, errs)
+			}
+			if texts[0] != texts[1] {
+				t.Errorf("a dry run says\n%sand up\n%s", texts[0], texts[1])
+			}
+			if after := e.glob("*"); !slices.Equal(before, after) {
+				t.Errorf("there was %v, and there is %v", before, after)
+			}
+		})
 	}
 }
 
