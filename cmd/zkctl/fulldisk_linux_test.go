@@ -102,7 +102,7 @@ func TestFullDisk(t *testing.T) {
 		if !strings.Contains(m.Reason, "no space left on device") {
 			t.Errorf("status says of member %d: %q", m.ID, m.Reason)
 		}
-		logs.await(m.ID, "the server ends", "no room left in "+m.DataDir, "make room there")
+		logs.await(m.ID, "the server cannot go on", "no room left in "+m.DataDir, "make room there")
 	}
 	if ended < 2 {
 		t.Errorf("only %d members ended", ended)

@@ -127,7 +127,7 @@ func TestServeNamesTheLine(t *testing.T) {
 	for line, says := range map[string]string{
 		"tickTime=soon":                `tickTime=soon: "soon" is not a whole number`,
 		"tickTime=-5":                  "tickTime=-5: write 1 or more",
-		"clientPort=70000":             "clientPort=70000: it is no TCP port",
+		"clientPort=70000":             "clientPort=70000: it is not a TCP port",
 		"standaloneEnabled=perhaps":    "standaloneEnabled=perhaps: it must be true or false",
 		"server.one=127.0.0.1:1:2":     `"one" is not a number`,
 		"server.1=127.0.0.1:2888":      `"127.0.0.1:2888" is not host:quorumPort:electionPort`,

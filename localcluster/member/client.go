@@ -8,7 +8,7 @@ import (
 )
 
 // A conn is the replica.Client of its connection: answers gather in frames, and
-// flush hands them to the outbox.
+// flush hands them to the replyQueue.
 var _ replica.Client = (*conn)(nil)
 
 // frame appends one frame and counts it.
@@ -21,7 +21,7 @@ func (c *conn) frame(records ...wire.Record) (size int) {
 	}
 	c.frames.EndFrame(mark)
 	size = c.frames.Len() - mark
-	c.box.made(size)
+	c.replies.made(size)
 	c.server.made += size
 	c.server.sent(c, size)
 	c.server.schedule(c)
@@ -33,7 +33,7 @@ func (c *conn) Connected(r wire.ConnectResponse) {
 	c.frame(&r)
 	if r.SessionID != 0 {
 		c.open = true
-		c.box.start(time.Duration(r.Timeout) * time.Millisecond)
+		c.replies.start(time.Duration(r.Timeout) * time.Millisecond)
 	}
 }
 
@@ -47,7 +47,7 @@ func (c *conn) Reply(header wire.ReplyHeader, body wire.Record) {
 
 // Event implements replica.Client. ZooKeeper 3.8 sends no zxid with events.
 func (c *conn) Event(event *wire.WatcherEvent, _ wire.Zxid) {
-	if c.mayTell(event) {
+	if c.mayNotify(event) {
 		c.events += c.frame(&wire.ReplyHeader{Xid: wire.XidNotification, Zxid: -1}, event)
 	}
 }
@@ -66,7 +66,7 @@ func (c *conn) Done(r *replica.Request, zxid wire.Zxid, err wire.ErrCode) {
 	st.lastOp = abbreviate(r.Op)
 	st.lastZxid = zxid
 	st.lastResponse = s.Now().Milliseconds()
-	if r.Xid >= 0 { // not pings and their like
+	if r.Xid >= 0 { // not pings, auth and setWatches
 		st.lastCxid = r.Xid
 	}
 	if r.Op == wire.OpAuth && err == wire.ErrAuthFailed {
@@ -78,34 +78,34 @@ func (c *conn) Done(r *replica.Request, zxid wire.Zxid, err wire.ErrCode) {
 func (c *conn) CloseAfterReplies() {
 	c.open = false
 	c.server.flushConn(c)
-	c.box.part()
+	c.replies.part()
 }
 
 // CloseNow implements replica.Client.
 func (c *conn) CloseNow() {
 	c.open = false
-	c.box.abandon()
+	c.replies.abandon()
 }
 
 // String implements replica.Client.
 func (c *conn) String() string { return c.remote.String() }
 
-// greet and gone are what a connection's reader brings.
-func (s *server) greet(m greeted) {
+// connect hands a ConnectRequest to the replica.
+func (s *server) connect(m connectRead) {
 	m.c.heard = time.Now()
 	s.received(m.c)
 	s.replica.Connect(m.c.ServerCnxn, m.req)
 }
 
-// gone ends a connection's life: its goroutines have finished reading.
+// gone removes a connection whose reader has ended.
 func (s *server) gone(c *conn, err error) {
 	if err != nil && !c.Closing() {
 		s.log.Warn("closing a client connection", "client", c.remote, "session", replica.SessionName(c.Session()), "reason", err)
 	}
-	s.flushConn(c) // also of a connection that is closed: settle counts the rest
+	s.flushConn(c) // also if the connection is closed; settle counts the rest
 	s.replica.Closed(c.ServerCnxn)
 	c.open = false
-	c.box.part()
-	c.box.settle()
+	c.replies.part()
+	c.replies.settle()
 	delete(s.conns, c.id)
 }

@@ -12,8 +12,8 @@ import (
 	"zkctl/quorum/zoocfg"
 )
 
-// Config is one server's configuration: what its zoo.cfg and its myid file
-// say, with ZooKeeper's defaults filled in.
+// Config is one server's configuration: its zoo.cfg and its myid file,
+// with ZooKeeper's defaults filled in.
 type Config struct {
 	File string // the zoo.cfg it came from, for messages
 
@@ -32,12 +32,12 @@ type Config struct {
 	InitLimit, SyncLimit                 int // in ticks
 	MinSessionTimeout, MaxSessionTimeout time.Duration
 
-	// GreetingTime is how long a connection may be open without having said
-	// what it wants (ZooKeeper's sessionless connection timeout, no key of zoo.cfg).
-	GreetingTime         time.Duration
+	// SessionlessTimeout is the time that a new connection has for its ConnectRequest
+	// or four-letter word (ZooKeeper's sessionlessCnxnTimeout; no key of zoo.cfg).
+	SessionlessTimeout   time.Duration
 	MaxClientConnections int // per IP address; 0: no limit
-	// GlobalOutstanding is how many requests may be on their way through the
-	// whole server before its clients are read from only one request at a time.
+	// GlobalOutstanding is the number of requests in flight in the whole server beyond
+	// which each client may have only one (globalOutstandingLimit).
 	GlobalOutstanding int
 	Commands          Whitelist // four-letter words that are answered
 
@@ -45,24 +45,24 @@ type Config struct {
 
 	SnapCount      int  // transactions between snapshots, at most
 	CommitLogCount int  // committed transactions kept in memory for DIFF
-	ForceSync      bool // fsync before acknowledging; false is for toys
-	// PreallocSize extends logs ahead of use, when it is given; see storage.
+	ForceSync      bool // fsync before acknowledging; without it a power loss loses acknowledged writes
+	// PreallocSize extends logs ahead of use, when it is set; see storage.
 	PreallocSize int64
-	SnapRetain   int  // snapshots that a purge leaves
+	SnapRetain   int  // snapshots that a purge keeps
 	Purge        bool // purge at all (autopurge.purgeInterval > 0)
 	TrustEmpty   bool // accept a log without a snapshot (snapshot.trust.empty)
-	// DigestsMustMatch ends a server whose tree has another digest than is
-	// recorded (digest.mustMatch, a key of our own; ZooKeeper only counts).
+	// DigestsMustMatch ends a server whose tree has another digest than the recorded
+	// one (digest.mustMatch, a key that ZooKeeper does not have; it only counts them).
 	DigestsMustMatch bool
 
 	SuperDigest   string // user:base64(sha1(user:password)) who may do everything
 	SkipACL       bool
 	ExtendedTypes bool // TTL nodes
-	// ReapInterval is how often a leader looks for containers that have
-	// emptied (ZooKeeper's znode.container.checkIntervalMs, no key of zoo.cfg).
+	// ReapInterval is how often a leader looks for empty containers
+	// (ZooKeeper's znode.container.checkIntervalMs, no key of zoo.cfg).
 	ReapInterval time.Duration
 
-	// LastCounter is where an epoch ends (zab.Config; no key of zoo.cfg).
+	// LastCounter is the last counter of an epoch (zab.Config; no key of zoo.cfg).
 	LastCounter uint32
 
 	// ListenOnAllIPs binds the quorum and election ports on all addresses, not
@@ -75,11 +75,11 @@ type Config struct {
 	// Version is what `srvr` calls this server; VersionText composes it.
 	Version string
 
-	Warnings []string // what was ignored or adjusted, a line each
+	Warnings []string // keys that were ignored or adjusted, a line each
 }
 
-// ConfigError is a configuration that cannot be served, in the words that a
-// person needs: where, what, and what to do about it.
+// ConfigError is a configuration with which the server cannot start: where it is wrong,
+// what is wrong, and what to do about it.
 type ConfigError struct {
 	File string
 	Line int    // 0 when no single line is to blame
@@ -88,7 +88,7 @@ type ConfigError struct {
 	Err  error  // what it wraps; may be nil
 }
 
-// Error leaves the hint out: whoever prints the error shows it beside.
+// Error leaves the hint out, which the command line prints on a line of its own.
 func (e *ConfigError) Error() string {
 	if e.Line > 0 {
 		return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Text)
@@ -117,7 +117,7 @@ func LoadConfig(path string) (Config, error) {
 	return *c, nil
 }
 
-// loader carries what the steps of LoadConfig share.
+// loader is the state of LoadConfig.
 type loader struct {
 	path   string
 	static *zoocfg.Config
@@ -130,7 +130,7 @@ func (l *loader) load() (*Config, error) {
 		return nil, err
 	}
 	if c.DataDir == "" {
-		return nil, l.fail("dataDir", "dataDir is not set", "say where this server keeps its data: dataDir=/some/folder")
+		return nil, l.fail("dataDir", "dataDir is not set", "set the folder of this server's data: dataDir=/some/folder")
 	}
 	if c.DataLogDir == "" {
 		c.DataLogDir = c.DataDir
@@ -154,11 +154,11 @@ func (l *loader) load() (*Config, error) {
 	return c, nil
 }
 
-// defaultConfig is ZooKeeper's: what a zoo.cfg with nothing but dataDir means.
+// defaultConfig has ZooKeeper's defaults: the configuration of a zoo.cfg with only dataDir.
 func defaultConfig() *Config {
 	return &Config{
 		Tick:                 3000 * time.Millisecond,
-		GreetingTime:         10 * time.Second,
+		SessionlessTimeout:   10 * time.Second,
 		MaxClientConnections: 60,
 		GlobalOutstanding:    1000,
 		Commands:             ParseWhitelist(""),
@@ -176,13 +176,13 @@ func (c *Config) warn(format string, args ...any) {
 	c.Warnings = append(c.Warnings, fmt.Sprintf(format, args...))
 }
 
-// fail makes an error about a key, at the line where it stands if it does.
+// fail makes an error about a key, with its line if the file has the key.
 func (l *loader) fail(key, text, hint string) error {
 	entry, _ := l.static.Lookup(key)
 	return &ConfigError{File: l.path, Line: entry.Line, Text: text, Hint: hint}
 }
 
-// wrap puts the file's name in front of zoocfg's errors, which know the line.
+// wrap adds the file's name to zoocfg's errors, which have the line.
 func (l *loader) wrap(err error) error {
 	var bad *zoocfg.Error
 	if errors.As(err, &bad) {
@@ -191,10 +191,10 @@ func (l *loader) wrap(err error) error {
 	return &ConfigError{File: l.path, Text: err.Error(), Err: err}
 }
 
-// readFile reads a file that the configuration names, relative to the folder
-// of the configuration as ZooKeeper's VerifyingFileFactory does not: it takes
-// the working directory, which for a detached server is anybody's guess. A
-// name without a folder that exists in the working directory is still found.
+// readFile reads a file that the configuration names, relative to the folder of the
+// configuration. ZooKeeper's VerifyingFileFactory takes the working directory instead,
+// which for a detached server can be any folder. A file in the working directory is
+// still found.
 func (l *loader) readFile(name string) ([]byte, error) {
 	text, err := os.ReadFile(name)
 	if err != nil && !filepath.IsAbs(name) {

@@ -17,11 +17,11 @@ const (
 	minBuffer     = 1024 // less would not hold an ACL list
 )
 
-// keyReader takes one key's value into the configuration, or says what is
-// wrong with it.
+// keyReader reads one key's value into the configuration; its error says what is
+// wrong with the value.
 type keyReader func(c *Config, value string) error
 
-// honoured are the keys that this server acts upon. Numbers are read as
+// honoured are the keys that this server uses. Numbers are read as
 // Java's Integer.parseInt reads them: decimal, of 32 bits.
 var honoured = map[string]keyReader{
 	"dataDir":           text(func(c *Config) *string { return &c.DataDir }),
@@ -39,7 +39,7 @@ var honoured = map[string]keyReader{
 
 	"snapCount":                 snapCount,
 	"commitLogCount":            number(1, func(c *Config) *int { return &c.CommitLogCount }),
-	"forceSync":                 func(c *Config, v string) error { c.ForceSync = v != "no"; return nil }, // ZooKeeper: only "no" is no
+	"forceSync":                 func(c *Config, v string) error { c.ForceSync = v != "no"; return nil }, // as in ZooKeeper, only "no" turns it off
 	"preAllocSize":              preallocSize,
 	"snapshot.trust.empty":      func(c *Config, v string) error { c.TrustEmpty = strings.EqualFold(v, "true"); return nil },
 	"digest.mustMatch":          flag(func(c *Config) *bool { return &c.DigestsMustMatch }),
@@ -63,8 +63,8 @@ var honoured = map[string]keyReader{
 	"quorumListenOnAllIPs": flag(func(c *Config) *bool { return &c.ListenOnAllIPs }),
 }
 
-// ignored are ZooKeeper's other keys. Those ending in a dot are prefixes. A
-// value says more than "ignored" where somebody could rely on the key.
+// ignored are ZooKeeper's other keys. Those ending in a dot are prefixes. The value
+// explains more where an operator could rely on the key.
 var ignored = map[string]string{
 	"secureClientPort":        "this server speaks no TLS: clients must use clientPort",
 	"secureClientPortAddress": "this server speaks no TLS: clients must use clientPort",
@@ -88,7 +88,7 @@ var ignored = map[string]string{
 	"datadir.autocreate": "", "db.autocreate": "", "electionPortBindRetry": "", "emulate353TTLNodes": "",
 	"enableEagerACLCheck": "", "ensembleAuthName": "", "flushDelay": "", "follower.": "", "forceSnapshotSync": "",
 	"forward_learner_requests_to_commit_processor_disabled": "", "intBufferStartingSizeBytes": "",
-	"largeRequestMaxBytes": "requests under way are always bounded by bytes, and wait; see docs/limits.md", "largeRequestThreshold": "", "leader.": "", "leaderConnectDelayDuringRetryMs": "",
+	"largeRequestMaxBytes": "requests in flight are always bounded in bytes, and wait; see docs/limits.md", "largeRequestThreshold": "", "leader.": "", "leaderConnectDelayDuringRetryMs": "",
 	"learner.": "", "maxBatchSize": "", "maxGetChildrenResponseCacheSize": "", "maxInProcessingDeadWatchers": "",
 	"maxResponseCacheSize": "", "maxWriteQueuePollTime": "", "messageTracker.": "", "netty.": "", "nio.": "",
 	"observer.": "", "observerMaster.": "", "pathStats.": "", "quorumCnxnTimeoutMs": "", "request_": "",
@@ -96,14 +96,15 @@ var ignored = map[string]string{
 	"watcherClean": "", "znode.container.": "", "readonlymode.enabled": "", "serializeLastProcessedZxid.enabled": "",
 }
 
-// without are values of ignored keys with which there is nothing to warn of: they
-// ask for what this server is.
-var without = map[string]string{
+// harmless are values of ignored keys that need no warning, because this server
+// behaves like that anyway.
+var harmless = map[string]string{
 	"admin.enableServer": "false", "sslQuorum": "false", "quorum.auth.enableSasl": "false", "reconfigEnabled": "false",
 	"localSessionsEnabled": "false", "enforceQuota": "false", "portUnification": "false",
 }
 
-// readKeys goes through the file's keys in order: acts, warns, or refuses.
+// readKeys goes through the file's keys in order: it reads each, warns of it, or
+// refuses it.
 func (l *loader) readKeys(c *Config) error {
 	for _, e := range l.static.All() {
 		if isMembership(e.Key) {
@@ -119,7 +120,7 @@ func (l *loader) readKeys(c *Config) error {
 			}
 			continue
 		}
-		if off, ok := without[e.Key]; ok && strings.EqualFold(value, off) {
+		if off, ok := harmless[e.Key]; ok && strings.EqualFold(value, off) {
 			continue
 		}
 		c.warn("%s:%d: %s is ignored%s", l.path, e.Line, e.Key, whyIgnored(e.Key))
@@ -131,7 +132,7 @@ func (l *loader) readKeys(c *Config) error {
 	return nil
 }
 
-// isMembership tells the keys that zoocfg.Ensemble reads.
+// isMembership tells whether zoocfg.Ensemble reads a key.
 func isMembership(key string) bool {
 	return strings.HasPrefix(key, "server.") || strings.HasPrefix(key, "group") || strings.HasPrefix(key, "weight")
 }
@@ -159,7 +160,7 @@ func whyIgnored(key string) string {
 			return fmt.Sprintf(": keys are case-sensitive, did you mean %s?", known)
 		}
 	}
-	return ": it is no key of ZooKeeper's"
+	return ": it is not a key of ZooKeeper"
 }
 
 func reason(why string) string {
@@ -209,8 +210,8 @@ func millis(least int, field func(*Config) *time.Duration) keyReader {
 	}
 }
 
-// sessionTimeout reads a bound of session timeouts; -1 is ZooKeeper's way to
-// write the default.
+// sessionTimeout reads a bound of session timeouts; -1 stands for the default, as in
+// ZooKeeper.
 func sessionTimeout(field func(*Config) *time.Duration) keyReader {
 	return func(c *Config, value string) error {
 		if value == "-1" {
@@ -232,12 +233,12 @@ func boolean(_ *Config, value string) error {
 func port(_ *Config, value string) error {
 	n, err := parseInt(value)
 	if err != nil || n < 0 || n > 65535 {
-		return fmt.Errorf("it is no TCP port: write a number from 1 to 65535")
+		return fmt.Errorf("it is not a TCP port: write a number from 1 to 65535")
 	}
 	return nil
 }
 
-// snapCount is raised to ZooKeeper's least, as ZooKeeper does.
+// snapCount raises a value below ZooKeeper's minimum to that, as ZooKeeper does.
 func snapCount(c *Config, value string) error {
 	n, err := parseInt(value)
 	if err != nil {
@@ -266,11 +267,11 @@ func electionAlgorithm(_ *Config, value string) error {
 	return nil
 }
 
-// maxBuffer reads jute.maxbuffer, a Java system property which ZooKeeper does
-// not take from zoo.cfg: it makes zookeeper.jute.maxbuffer of the key, which it
-// does not read. A server that is no JVM has no other place for it.
+// maxBuffer reads jute.maxbuffer. In ZooKeeper it is a Java system property, and a line in
+// zoo.cfg has no effect there: it sets zookeeper.jute.maxbuffer, which ZooKeeper does not
+// read. This server has no system properties, so it takes the key from zoo.cfg.
 func maxBuffer(c *Config, value string) error {
-	n, err := strconv.ParseInt(value, 0, 31) // 0xfffff is how people write it
+	n, err := strconv.ParseInt(value, 0, 31) // also 0xfffff, as it is usually written
 	if err != nil || n < minBuffer {
 		return fmt.Errorf("write a number of bytes from %d up, such as 0xfffff", minBuffer)
 	}

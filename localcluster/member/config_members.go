@@ -15,8 +15,7 @@ import (
 	"zkctl/quorum/zoocfg"
 )
 
-// readMembers finds out who else there is, who this server is among them, and
-// where its clients find it.
+// readMembers reads the list of servers, this server's id in it, and its client address.
 //
 //	no server line, or one and standaloneEnabled  ->  standalone
 //	anything else                                 ->  an ensemble: myid, limits, voters
@@ -112,14 +111,14 @@ func (l *loader) readClientAddress(c *Config) error {
 		c.ClientAddress = inLine
 	}
 	if c.ClientAddress == "" {
-		return l.fail("clientPort", "no client port is set", "say where clients connect: clientPort=2181")
+		return l.fail("clientPort", "no client port is set", "set the port to which clients connect: clientPort=2181")
 	}
 	return nil
 }
 
 // sameClientAddress tells whether the address of clientPort and clientPortAddress agrees
-// with that of the server's line. Of a wildcard ZooKeeper compares the port alone, of
-// other addresses also what the host resolves to.
+// with that of the server's line. For a wildcard address ZooKeeper compares only the port,
+// for others also the address to which the host resolves.
 func sameClientAddress(static, inLine string) bool {
 	host, port, _ := net.SplitHostPort(static)
 	lineHost, linePort, _ := net.SplitHostPort(inLine)
@@ -130,8 +129,8 @@ func sameClientAddress(static, inLine string) bool {
 	return host == "" || host == lineHost || ip != nil && (ip.IsUnspecified() || ip.Equal(resolve(lineHost)))
 }
 
-// resolve is the address that ZooKeeper would take for a host: the first; nil when the
-// host has none.
+// resolve is the first address of a host, which ZooKeeper would use; nil when the host
+// has none.
 func resolve(host string) net.IP {
 	ips, err := net.LookupIP(host)
 	if err != nil || len(ips) == 0 {
@@ -147,7 +146,7 @@ func ownServer(c *Config) (zoocfg.Server, bool) {
 	return c.Ensemble.Server(c.ID)
 }
 
-// joinEnsemble checks what only a member of an ensemble needs.
+// joinEnsemble checks the keys that only a member of an ensemble needs.
 func (l *loader) joinEnsemble(c *Config) error {
 	own, ok := ownServer(c)
 	if !ok {
@@ -171,7 +170,7 @@ func (l *loader) joinEnsemble(c *Config) error {
 	return l.checkPeerType(c, own)
 }
 
-// checkPeerType: the server list wins over peerType, as in ZooKeeper.
+// checkPeerType warns if peerType differs from the server list, which wins, as in ZooKeeper.
 func (l *loader) checkPeerType(c *Config, own zoocfg.Server) error {
 	value, given := l.static.Get("peerType")
 	if !given {

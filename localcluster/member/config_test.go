@@ -234,7 +234,7 @@ observerMasterPort=2191
 		"zoo.cfg:6: admin.serverPort is ignored: it has no meaning for this server",
 		"zoo.cfg:7: metricsProvider.className is ignored: it has no meaning",
 		"zoo.cfg:8: watcherCleanThreshold is ignored: it has no meaning",
-		"zoo.cfg:9: rubbish is ignored: it is no key of ZooKeeper's",
+		"zoo.cfg:9: rubbish is ignored: it is not a key of ZooKeeper",
 		"secureClientPort is ignored: this server speaks no TLS",
 		"ssl.keyStore.location is ignored: this server speaks no TLS",
 		"quorum.auth.enableSasl is ignored: this server speaks no SASL",

@@ -12,5 +12,5 @@ func (s *server) sent(c *conn, n int) {
 	s.stats.responses.add(n - 4)
 }
 
-// inFlight is how many requests of clients are not answered yet.
+// inFlight is the number of requests of clients that are not answered yet.
 func (s *server) inFlight() int64 { return s.port.requests.Load() }

@@ -4,7 +4,7 @@ package member
 
 import "golang.org/x/sys/unix"
 
-// descriptorLimit is how many files this process may open.
+// descriptorLimit is the number of files that this process may open.
 func descriptorLimit() int64 {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {

@@ -6,8 +6,8 @@ import (
 )
 
 // dirSizes are the bytes below dataDir and dataLogDir, as `dirs` and `conf`
-// show them. Walking folders is slow, so it happens on the goroutine of the
-// connection that asks and not in the event loop.
+// show them. Walking folders is slow, so the goroutine of the connection does it, and
+// not the event loop.
 type dirSizes struct{ data, log int64 }
 
 func measure(cfg *Config) dirSizes {
@@ -15,8 +15,8 @@ func measure(cfg *Config) dirSizes {
 	return dirSizes{data: version2(cfg.DataDir), log: version2(cfg.DataLogDir)}
 }
 
-// dirSize adds up what can be seen: files come and go meanwhile, and a number
-// that is off by one of them is better than none.
+// dirSize adds up the sizes of the files that it can read. Files come and go meanwhile; a
+// sum that lacks one of them is better than none.
 func dirSize(dir string) (total int64) {
 	_ = filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.Type().IsRegular() {

@@ -8,12 +8,12 @@ import (
 	"zkctl/probe/wire"
 )
 
-// What may be under way between this server and its clients. Each bound is looked
-// at before the next request is read, or the next answer made, so that what is held
-// can be above it by one request, or one answer. docs/limits.md has them all.
+// The limits of requests and answers in flight between this server and its clients. Each
+// is checked before the next request is read, or the next answer made, so that one
+// request, or one answer, can exceed it. docs/limits.md has them all.
 const (
-	// maxUnanswered and maxUnansweredBytes bound the requests of one connection; a
-	// client that pipelines more is not read from.
+	// maxUnanswered and maxUnansweredBytes bound the requests of one connection; the
+	// server does not read from a client that pipelines more.
 	maxUnanswered      = 1024
 	maxUnansweredBytes = 4 << 20
 	// maxServerUnanswered bounds the bytes of all requests of the server.
@@ -22,31 +22,31 @@ const (
 	// maxUnread bounds the answers that wait for one client to read them. Its
 	// further requests wait: unanswered, and then in the socket.
 	maxUnread = 1 << 20
-	// maxServerUnread bounds what waits for all clients. Beyond it only clients for
-	// which nothing waits get something, and of that only what is small.
+	// maxServerUnread bounds the answers that wait for all clients. Beyond it only
+	// clients that have read everything get more answers, and only small ones.
 	maxServerUnread = 64 << 20
 	smallAnswer     = 64 << 10
-	// maxOverrun is when a connection is closed: what it was to be sent has grown to
-	// this, by watch events, or because nodes that it reads grew behind its requests.
+	// maxOverrun is the bound at which a connection is closed: so many bytes wait for
+	// its client, as watch events, or because nodes have grown since it asked for them.
 	maxOverrun = 16 << 20
 
-	// batchBytes is how much may be made for clients before it is handed on and
-	// deadlines are looked at.
+	// batchBytes bounds the answers that are made before the loop hands them on and
+	// checks deadlines.
 	batchBytes = 4 << 20
-	// partingTime is how long a client may take to read what was written before a
+	// partingTime is the time that a client has to read what was written before its
 	// connection is closed.
 	partingTime = 2 * time.Second
 )
 
-// flow is what all connections of a client port have under way together.
+// flow counts what all connections of a client port have in flight.
 type flow struct {
 	requests atomic.Int64 // not answered
 	asked    atomic.Int64 // their bytes
 	unread   atomic.Int64 // bytes of answers and events that clients have not taken
 }
 
-// request brings a request to the replica once there is room for its answer; until
-// then it waits, and those behind it with it.
+// request hands a request to the replica once there is room for its answer; until
+// then it waits, and the requests behind it wait with it.
 func (s *server) request(m requestRead) {
 	c := m.c
 	c.heard = m.at
@@ -65,9 +65,9 @@ func (s *server) request(m requestRead) {
 
 // admit hands a request to the replica if there is room. A read behind a write is
 // answered only when the write is done, and together with all others that wait
-// for it; so room is set aside for it.
+// for it; so admit reserves room for its answer.
 func (s *server) admit(c *conn, r *replica.Request) bool {
-	unread := c.box.unreadBytes()
+	unread := c.replies.unreadBytes()
 	full := s.port.unread.Load() >= maxServerUnread
 	if unread >= maxUnread || full && unread > 0 {
 		return false
@@ -89,7 +89,7 @@ func (s *server) admitWaiting() {
 	all := s.waiting
 	s.waiting = nil
 	for _, c := range all {
-		c.box.want() // ahead of the look at what is unread, so that no progress is missed
+		c.replies.want() // before admit looks at what is unread, so that no progress is missed
 		for len(c.waiting) > 0 && !c.Closing() && s.admit(c, c.waiting[0]) {
 			c.waiting[0] = nil
 			c.waiting = c.waiting[1:]
@@ -110,8 +110,8 @@ func (s *server) admitSoon() {
 	}
 }
 
-// progressed says that a client has taken some of what it was sent: it is alive, and
-// there may be room for more.
+// progressed is the message that a client has read something: it is alive, and there may
+// be room for more.
 type progressed struct{ c *conn }
 
 func (s *server) progressed(m progressed) {
@@ -121,15 +121,15 @@ func (s *server) progressed(m progressed) {
 	}
 }
 
-// mayReply tells whether an answer may be made. It may, except where nodes have grown
-// behind the requests that room was set aside for.
-func (c *conn) mayReply() bool { return c.keepIf(c.box.unreadBytes() <= maxOverrun) }
+// mayReply tells whether an answer may be made. It may not if nodes have grown so much
+// since room was reserved for their answers that too many bytes wait.
+func (c *conn) mayReply() bool { return c.keepIf(c.replies.unreadBytes() <= maxOverrun) }
 
-// mayTell tells whether a watch event may be made, for which no client has asked at
-// this moment, so that leaving its requests unread could not stop them.
-func (c *conn) mayTell(event *wire.WatcherEvent) bool {
+// mayNotify tells whether a watch event may be made. Watch events need a limit of their
+// own, since leaving the client's requests unread does not stop them.
+func (c *conn) mayNotify(event *wire.WatcherEvent) bool {
 	full := c.server.port.unread.Load() >= maxServerUnread
-	return c.keepIf(c.events+c.box.unreadEvents() <= maxOverrun && !(full && c.box.unreadBytes()+len(event.Path) > smallAnswer))
+	return c.keepIf(c.events+c.replies.unreadEvents() <= maxOverrun && !(full && c.replies.unreadBytes()+len(event.Path) > smallAnswer))
 }
 
 // keepIf closes the connection at the next flush unless ok.
@@ -141,8 +141,8 @@ func (c *conn) keepIf(ok bool) bool {
 	return !c.cutOff
 }
 
-// tooMuchUnread tells whether a four-letter word must go without its answer, since
-// that may be long.
+// tooMuchUnread tells whether a four-letter word with a long answer must go unanswered,
+// because too much waits for other clients.
 func (s *server) tooMuchUnread(word string) bool {
 	switch word {
 	case "cons", "dump", "stat", "wchc", "wchp":

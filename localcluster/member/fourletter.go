@@ -8,20 +8,20 @@ import (
 	"zkctl/probe/wire"
 )
 
-// answerWord answers a four-letter word on a connection that then ends. The
-// texts are ZooKeeper 3.8's, to the newline: tools compare them.
+// answerWord answers a four-letter word and closes the connection. The texts are those of
+// ZooKeeper 3.8 to the byte, because tools compare them.
 func (s *server) answerWord(m wordAsked) {
 	m.c.stats.received++
 	s.stats.received++
 	if s.tooMuchUnread(m.word) {
-		s.log.Warn("a four-letter word is not answered: too much waits for clients that do not read", "client", m.c.remote,
+		s.log.Warn("a four-letter word is not answered: too many bytes wait for clients that do not read their answers", "client", m.c.remote,
 			"word", m.word, "unread", s.port.unread.Load())
 	} else {
 		text := s.word(m)
-		m.c.box.made(len(text))
-		m.c.box.put([]byte(text), 0, 0, 0)
+		m.c.replies.made(len(text))
+		m.c.replies.put([]byte(text), 0, 0, 0)
 	}
-	m.c.box.part()
+	m.c.replies.part()
 	m.c.word = true
 	s.stats.sent++ // after its own text, as in ZooKeeper
 }
@@ -118,7 +118,7 @@ func (s *server) srvrLines() string {
 	return b.String()
 }
 
-// outstanding is how many requests of clients are not answered yet.
+// outstanding is the number of requests of clients that are not answered yet.
 func (s *server) outstanding() int64 { return s.inFlight() }
 
 func (s *server) clientLines() string {
@@ -140,9 +140,9 @@ func (s *server) consText() string {
 	return b.String()
 }
 
-// connLine is ServerCnxn.dumpConnectionInfo. The number in brackets are the
-// operations that Java's selector waits for: 1 to read, 0 for the connection
-// that asks.
+// connLine is ServerCnxn.dumpConnectionInfo. The number in brackets stands for the
+// operations that Java's selector waits for: 1 is reading, and 0 is the connection that
+// sent the word.
 func (s *server) connLine(c *conn, brief bool) string {
 	var b strings.Builder
 	ops := 1

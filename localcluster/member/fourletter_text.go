@@ -26,10 +26,10 @@ func javaDouble(f float64) string {
 	return text
 }
 
-// mntrText is `mntr`: ZooKeeper's keys, and after them a few of our own by
-// which zkctl sees what srvr does not show. It leaves out the hundreds of
-// counters of Java's metrics. Monitors read every value as a number but the
-// version and the states, so all others are decimal: zxids and digests, too.
+// mntrText is `mntr`: ZooKeeper's keys, and after them a few additional ones, in which
+// zkctl reads what srvr does not show. It leaves out the hundreds of counters of Java's
+// metrics. Monitors read all values but the version and the states as numbers, so
+// those are decimal, zxids and digests included.
 func (s *server) mntrText() string {
 	var b strings.Builder
 	put := func(key string, value any) { fmt.Fprintf(&b, "zk_%s\t%v\n", key, value) }
@@ -152,8 +152,8 @@ func absolute(path string) string {
 	return path
 }
 
-// enviText is `envi`. The Java keys stay, for those who parse them; the values
-// say what there is instead.
+// enviText is `envi`. It keeps the Java keys for programs that parse them, with values of
+// this process.
 func enviText(version string) string {
 	host, err := os.Hostname()
 	if err != nil {
@@ -200,16 +200,16 @@ func (s *server) dumpText() string {
 	return b.String()
 }
 
-// connectionDump groups the connections by the time at which their sessions
-// expire unless they are heard from, rounded as NIOServerCnxnFactory rounds.
+// connectionDump groups the connections by the time at which they expire without a
+// further sign of life, rounded as in NIOServerCnxnFactory.
 func (s *server) connectionDump() string {
 	var sets expirySets
 	for _, c := range s.connections() {
-		timeout := s.cfg.GreetingTime
+		timeout := s.cfg.SessionlessTimeout
 		if c.Timeout() > 0 {
 			timeout = time.Duration(c.Timeout()) * time.Millisecond
 		}
-		at := c.heard.Add(timeout).Truncate(s.cfg.GreetingTime).Add(s.cfg.GreetingTime)
+		at := c.heard.Add(timeout).Truncate(s.cfg.SessionlessTimeout).Add(s.cfg.SessionlessTimeout)
 		sets.add(at, fmt.Sprintf("ip: /%v sessionId: %v", c.remote, replica.SessionName(c.Session())))
 	}
 	return sets.String()

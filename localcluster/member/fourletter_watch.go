@@ -8,8 +8,8 @@ import (
 	"zkctl/localcluster/replica"
 )
 
-// The words about watches count one-shot and other watches on data; those on
-// children are not shown, in ZooKeeper either.
+// The words about watches count the watches on data, one-time and persistent ones; they
+// leave out those on children, as ZooKeeper does.
 
 func (s *server) watchCount() int { return s.replica.Watches().Counts().Total }
 

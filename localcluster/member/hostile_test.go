@@ -34,9 +34,9 @@ func TestBadCompanyOnTheClientPort(t *testing.T) {
 		{"negative first frame", length(-1), "unreasonable length"},
 		{"http", []byte("GET / HTTP/1.1\r\n\r\n"), "unreasonable length"},
 		{"unknown word", []byte("what"), "unreasonable length"},
-		{"empty first frame", length(0), "no ConnectRequest"},
-		{"short ConnectRequest", length(10, make([]byte, 10)...), "no ConnectRequest"},
-		{"huge password", length(28, append(make([]byte, 24), 0x7f, 0xff, 0xff, 0xff)...), "no ConnectRequest"},
+		{"empty first frame", length(0), "not a ConnectRequest"},
+		{"short ConnectRequest", length(10, make([]byte, 10)...), "not a ConnectRequest"},
+		{"huge password", length(28, append(make([]byte, 24), 0x7f, 0xff, 0xff, 0xff)...), "not a ConnectRequest"},
 		{"wrong protocol version", wire.AppendFrame(nil, wire.Marshal(&wire.ConnectRequest{ProtocolVersion: 9})), "protocol version 9"},
 		{"half a ConnectRequest", hello[:20], "in the middle of a frame"},
 		{"half a length", hello[:2], ""},
@@ -144,12 +144,12 @@ func TestRandomRequests(t *testing.T) {
 
 // A connection that says nothing disturbs nobody, and does not stay.
 func TestSilentConnections(t *testing.T) {
-	m := standalone(t, func(c *Config) { c.GreetingTime = 50 * time.Millisecond })
+	m := standalone(t, func(c *Config) { c.SessionlessTimeout = 50 * time.Millisecond })
 	silent, half := dial(t, m.addr), dial(t, m.addr)
 	half.Write([]byte{0, 0, 0, 44, 0, 0})
 	c := connectRaw(t, m.addr)
 	c.create("/n", "")
-	for name, conn := range map[string]net.Conn{"said nothing": silent, "did not finish its ConnectRequest": half} {
+	for name, conn := range map[string]net.Conn{"sent nothing": silent, "did not send a whole ConnectRequest": half} {
 		if _, err := io.Copy(io.Discard, conn); err != nil && !isReset(err) {
 			t.Errorf("%s: %v", name, err)
 		}

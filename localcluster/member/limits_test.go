@@ -27,7 +27,7 @@ func TestLimitsAreDocumented(t *testing.T) {
 		fmt.Sprintf("`batchBytes`: %s, %d messages", mib(batchBytes), batchSize),
 		fmt.Sprintf("`partingTime`: %.0f s", partingTime.Seconds()),
 		"`maxQueued`: " + mib(maxQueued),
-		fmt.Sprintf("`GreetingTime`: %.0f s", defaultConfig().GreetingTime.Seconds()),
+		fmt.Sprintf("`SessionlessTimeout`: %.0f s", defaultConfig().SessionlessTimeout.Seconds()),
 	} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("docs/limits.md does not say %q", want)

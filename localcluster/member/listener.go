@@ -37,9 +37,9 @@ func listenClients(cfg *Config, listener net.Listener, log *slog.Logger, post ma
 	return p
 }
 
-// accept takes connections until the port is closed. Errors of accept(2), such
-// as too many open files, pass; a server that stopped listening because of
-// one would look alive and serve nobody.
+// accept accepts connections until the port is closed. Errors of accept(2), such
+// as too many open files, are temporary; a server that stopped listening because of
+// one would look alive but serve no client.
 func (p *clientPort) accept() {
 	for {
 		socket, err := p.listener.Accept()
@@ -47,25 +47,25 @@ func (p *clientPort) accept() {
 			return
 		}
 		if err != nil {
-			p.log.Warn("cannot accept a client; trying again", "error", err)
+			p.log.Warn("cannot accept a client connection; trying again", "error", err)
 			select {
 			case <-time.After(acceptPause):
 			case <-p.stop:
 			}
 			continue
 		}
-		p.take(socket)
+		p.serve(socket)
 	}
 }
 
 const acceptPause = 50 * time.Millisecond
 
-// take starts serving a connection, unless its address has enough of them.
-func (p *clientPort) take(socket net.Conn) {
+// serve starts serving a connection, unless its address has maxClientCnxns already.
+func (p *clientPort) serve(socket net.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.lastID++
-	c := newConn(p.lastID, socket, newOutbox(socket, &p.flow, p.cfg.GlobalOutstanding, p.cfg.GreetingTime))
+	c := newConn(p.lastID, socket, newReplyQueue(socket, &p.flow, p.cfg.GlobalOutstanding, p.cfg.SessionlessTimeout))
 	ip := c.remote.Addr()
 	if limit := p.cfg.MaxClientConnections; limit > 0 && p.perIP[ip] >= limit {
 		p.log.Warn("too many connections from one address: closing the newest", "address", ip, "maxClientCnxns", limit)
@@ -98,11 +98,11 @@ func (p *clientPort) forget(c *conn) {
 
 // close stops listening, gives the clients a moment to read what is queued,
 // and returns when no goroutine of the port runs any more. The event loop must
-// have stopped, and its mailbox must refuse messages.
+// have stopped, so that its mailbox refuses messages.
 func (p *clientPort) close() {
 	close(p.stop)
 	p.listener.Close()
-	p.each(true, func(c *conn) { c.box.part() })
+	p.each(true, func(c *conn) { c.replies.part() })
 	done := make(chan struct{})
 	go func() {
 		p.wg.Wait()
@@ -111,7 +111,7 @@ func (p *clientPort) close() {
 	select {
 	case <-done:
 	case <-time.After(shutdownTime):
-		p.each(true, func(c *conn) { c.box.abandon() })
+		p.each(true, func(c *conn) { c.replies.abandon() })
 		<-done
 	}
 }
@@ -126,5 +126,5 @@ func (p *clientPort) each(closed bool, f func(*conn)) {
 	}
 }
 
-// shutdownTime is what a server that stops leaves its clients to read answers.
+// shutdownTime is the time that clients have to read answers when the server stops.
 const shutdownTime = 100 * time.Millisecond

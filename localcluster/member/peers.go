@@ -20,12 +20,12 @@ import (
 	"zkctl/quorum/zoocfg"
 )
 
-// peers is the server's side of the two ports on which servers talk. It turns
-// what the transports say into messages for the event loop, and keeps which
-// connection the core means by which link.
+// peers is the server's side of the two ports between servers. It turns the events of
+// the transports into messages for the event loop, and maps the core's links to
+// connections.
 //
 // A link is in conns from Connected until Disconnected; both are messages, so
-// the table belongs to the event loop like everything else here.
+// the table belongs to the event loop.
 type peers struct {
 	cfg  *Config
 	log  *slog.Logger
@@ -56,7 +56,7 @@ type (
 	linkReceived struct {
 		link   zab.LinkID
 		packet wire.QuorumPacket
-		tree   *datatree.Tree // of a SNAP: the tree that came behind it
+		tree   *datatree.Tree // the tree that follows a SNAP
 	}
 
 	linkClosed struct {
@@ -65,9 +65,9 @@ type (
 	}
 )
 
-// maxQueued bounds what waits for one learner. It must hold a whole DIFF (zab's
-// maxHistoryBytes), and what is proposed while a SNAP is on its way; a learner that
-// stops reading is noticed by syncLimit long before.
+// maxQueued bounds the bytes that wait for one learner. It must hold a whole DIFF (zab's
+// maxHistoryBytes), and what is proposed while a SNAP is being sent. A learner that
+// stops reading exceeds syncLimit long before this bound.
 const maxQueued = 256 << 20
 
 // quorumListeners are the ports, where a test has opened them beforehand.
@@ -126,15 +126,14 @@ func (p *peers) refused(channel string) func(remote string, reason error) {
 	return func(remote string, reason error) {
 		level := slog.LevelWarn
 		if errors.Is(reason, io.EOF) {
-			level = slog.LevelDebug // it said nothing at all: somebody looks whether the port is open
+			level = slog.LevelDebug // it sent nothing at all, like a check whether the port is open
 		}
 		p.log.Log(context.Background(), level, "refused a connection", "channel", channel, "remote", remote, "reason", reason)
 	}
 }
 
-// ended logs the end of a connection whose other side had said who it is. That
-// happens all the time, as servers come and go; it is worth a warning when what
-// the other side said was at fault.
+// ended logs the end of a connection to a known server. That is normal when servers stop
+// and start; it is a warning when the other side broke the protocol.
 func (p *peers) ended(message string, reason error, args ...any) {
 	level := slog.LevelDebug
 	if errors.Is(reason, wire.ErrLength) || errors.Is(reason, peer.ErrForeign) {
@@ -143,7 +142,7 @@ func (p *peers) ended(message string, reason error, args ...any) {
 	p.log.Log(context.Background(), level, message, append(args, "reason", reason)...)
 }
 
-// accept takes a learner's connection, on the goroutine of that connection.
+// accept reports a learner's connection to the loop, on the goroutine of that connection.
 func (p *peers) accept(c *peer.Conn) peer.ConnHandler {
 	h := &linkHandler{peers: p, link: zab.AcceptedLink(p.accepted.Add(1))}
 	if !p.post(linkOpened{link: h.link, conn: c}) {
@@ -152,8 +151,8 @@ func (p *peers) accept(c *peer.Conn) peer.ConnHandler {
 	return h
 }
 
-// dial tries once to open a connection to a leader. For how long it is tried again
-// is up to the core, because a leader that cannot be reached has to be replaced.
+// dial tries once to open a connection to a leader. The core decides how long to try
+// again, because a leader that cannot be reached has to be replaced.
 func (p *peers) dial(d zab.Dial) {
 	server, _ := p.cfg.Ensemble.Server(int64(d.Leader))
 	ctx, cancel := context.WithCancel(context.Background())
@@ -173,12 +172,12 @@ func (p *peers) dial(d zab.Dial) {
 	})
 }
 
-// linkHandler passes on what one quorum connection says.
+// linkHandler posts the events of one quorum connection to the loop.
 type linkHandler struct {
 	peers  *peers
 	link   zab.LinkID
 	opened <-chan struct{} // of a dialled link: linkOpened has been posted
-	tree   *datatree.Tree  // read, and not yet Received
+	tree   *datatree.Tree  // decoded, for the next Received
 }
 
 func (h *linkHandler) awaitOpened() {
@@ -193,8 +192,8 @@ func (h *linkHandler) Received(packet wire.QuorumPacket) {
 	h.tree = nil
 }
 
-// Snapshot decodes the tree into one of its own, so that a stream which breaks
-// half-way leaves nothing behind (ZOOKEEPER-3642).
+// Snapshot decodes the stream into a new tree, so that a stream which breaks off
+// leaves nothing behind (ZOOKEEPER-3642).
 func (h *linkHandler) Snapshot(snap wire.QuorumPacket, body *bufio.Reader) error {
 	d := wire.NewStreamDecoder(body, 2*h.peers.cfg.MaxBuffer)
 	tree, err := datatree.Decode(d, datatree.WithExtendedTypes(h.peers.cfg.ExtendedTypes))
@@ -211,7 +210,7 @@ func (h *linkHandler) Disconnected(reason error) {
 	h.peers.post(linkClosed{h.link, reason})
 }
 
-// electionEvents passes on what the election channel says.
+// electionEvents posts the events of the election channel to the loop.
 type electionEvents struct{ p *peers }
 
 func (e electionEvents) Notified(from int64, n wire.Notification) {
@@ -234,8 +233,8 @@ func (e electionEvents) Unreachable(id int64, reason error) {
 
 func (e electionEvents) Refused(remote string, reason error) { e.p.refused("election")(remote, reason) }
 
-// opened takes a connection into the table. It is false, and hangs up, when the
-// core has given up the link in the meantime.
+// opened adds a connection to the table. It returns false, and hangs up, when the
+// core has closed the link in the meantime.
 func (p *peers) opened(m linkOpened) bool {
 	if _, wanted := p.dialing[m.link]; m.dialled && !wanted {
 		m.conn.Hangup(0)
@@ -246,8 +245,7 @@ func (p *peers) opened(m linkOpened) bool {
 	return true
 }
 
-// gone takes a link out of the table, and tells whether the core still counted
-// on it.
+// gone removes a link from the table, and tells whether the core still had it.
 func (p *peers) gone(link zab.LinkID) bool {
 	_, dialled := p.dialing[link]
 	_, open := p.conns[link]
@@ -256,7 +254,7 @@ func (p *peers) gone(link zab.LinkID) bool {
 	return dialled || open
 }
 
-// hangUp ends a link because the core says so.
+// hangUp ends a link for the core.
 func (p *peers) hangUp(link zab.LinkID) {
 	if cancel, ok := p.dialing[link]; ok {
 		cancel()

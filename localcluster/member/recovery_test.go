@@ -156,7 +156,7 @@ func TestBrokenDiskEndsTheServer(t *testing.T) {
 	if !errors.Is(m.err, storage.ErrFailed) || !errors.Is(m.err, syscall.ENOSPC) && !errors.Is(m.err, syscall.EIO) {
 		t.Errorf("the server ended with %v", m.err)
 	}
-	m.log.await(1, "level=ERROR", "the server ends")
+	m.log.await(1, "level=ERROR", "the server cannot go on")
 	// On a good disk everything that was acknowledged is there.
 	m = m.again()
 	m.awaitServing(1)

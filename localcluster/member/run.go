@@ -17,14 +17,14 @@ import (
 
 // Run runs one server until ctx ends, and then returns nil. It returns an error
 // when the server cannot start, or cannot go on: its disk has failed, or it
-// was told something that only a bug can explain. Whoever runs it must not
-// start it again in the same process without a person having looked.
+// has received something that only a bug can explain. The caller must not start the
+// server again in the same process before a person has looked at the error.
 func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	return run(ctx, cfg, log, seams{})
 }
 
-// seams are where tests take hold: ports that are open already, because a test
-// must know them before it starts the servers, and a disk that can fail.
+// seams are for tests: ports that are open already, because a test must know them
+// before it starts the servers, a disk that can fail, and a shorter or longer election.
 type seams struct {
 	client net.Listener
 	quorumListeners
@@ -80,17 +80,17 @@ func (s *server) run(ctx context.Context, store *storage.Store, history storage.
 	s.port = listenClients(s.cfg, client, s.log, s.post)
 
 	err = s.loop(ctx)
-	close(s.stopped) // whoever waits for the inbox goes away
+	close(s.stopped) // ends all waiting calls of post
 	s.flush()
 	if s.peers != nil {
-		s.peers.close() // first: the others may have a leader to elect
+		s.peers.close() // first, so that the other servers can elect a leader at once
 	}
 	s.port.close()
 	if err != nil {
-		s.log.Error("the server ends", "error", err)
+		s.log.Error("the server cannot go on", "error", err)
 		return err
 	}
-	s.log.Info("the server stops as it was asked to")
+	s.log.Info("the server was asked to stop")
 	return nil
 }
 
@@ -117,7 +117,7 @@ func openStorage(cfg *Config, fs storage.FS) (*storage.Store, *storage.Recovered
 	})
 }
 
-// warnOfMismatches tells of recorded digests that are not those of the tree.
+// warnOfMismatches logs recorded digests that are not those of the tree.
 func warnOfMismatches(log *slog.Logger, m storage.Mismatches) {
 	for _, e := range m.First {
 		log.Error("a recorded digest is not that of the tree rebuilt from these files: another server may have computed it wrong; "+

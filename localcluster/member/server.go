@@ -19,8 +19,8 @@ type server struct {
 	log   *slog.Logger
 	began time.Time // origin of Now()
 
-	inbox     chan any      // of clients and of the disk; see mailbox
-	fromPeers chan any      // of the other servers, which do not wait behind clients
+	inbox     chan any      // from clients and the disk; see mailbox
+	fromPeers chan any      // from the other servers, so that they do not wait behind clients
 	room      chan struct{} // cap 1: waiting requests may be admitted
 	stopped   chan struct{} // closed when the loop takes no more messages
 
@@ -28,23 +28,22 @@ type server struct {
 	peers  *peers // nil when standalone
 	writer *writer
 
-	replica *replica.Server // decides everything
+	replica *replica.Server // takes all decisions
 	conns   map[int64]*conn // every connection, by its id
-	dirty   []*conn         // those with answers to flush at the end of the batch
+	dirty   []*conn         // with answers to flush at the end of the batch
 	made    int             // bytes made for clients since the last flush
-	waiting []*conn         // those with requests that wait for room; see admit
+	waiting []*conn         // with requests that wait for room; see admit
 
 	stats        serverStats
 	servingSince time.Duration
 }
 
-// inboxSize is how many messages may wait for the event loop before those who
-// bring more are held up.
+// inboxSize is the number of messages that may wait for the event loop before post
+// blocks.
 const inboxSize = 4096
 
-// batchSize is how many messages are handled before answers, proposals and
-// log entries are handed on. Batching is what lets many transactions share an
-// fsync and a packet.
+// batchSize is the number of messages that the loop handles before it hands on answers,
+// proposals and log entries. Batches let many transactions share an fsync and a packet.
 const batchSize = 512
 
 // post and postPeers are the server's mailboxes.
@@ -60,9 +59,8 @@ func (s *server) postTo(inbox chan<- any, message any) bool {
 	}
 }
 
-// loop is the event loop: everything that is decided is decided here, one
-// message after the other. It returns nil when ctx ends, and an error when the
-// server cannot go on.
+// loop is the event loop, which handles one message after the other. It returns nil
+// when ctx ends, and an error when the server cannot go on.
 func (s *server) loop(ctx context.Context) error {
 	ticker := time.NewTicker(replica.TickInterval(s.cfg.Tick))
 	defer ticker.Stop()
@@ -94,8 +92,8 @@ func (s *server) loop(ctx context.Context) error {
 	}
 }
 
-// handleBatch handles what else is there already, by turns of servers and clients,
-// until it is so much or takes so long that deadlines must be looked at.
+// handleBatch handles the messages that already wait, from servers and clients in turn,
+// until the batch is full or a tick is due.
 func (s *server) handleBatch() {
 	until := time.Now().Add(replica.TickInterval(s.cfg.Tick))
 	for n := 1; n < batchSize && s.made < batchBytes && s.replica.Err() == nil; n++ {
@@ -117,10 +115,11 @@ func (s *server) handleNext(inbox <-chan any) bool {
 	}
 }
 
-// handle lets the replica look at the clock, if it was stopped, before each message.
+// handle handles a message; if the process was stopped, the replica checks its deadlines
+// before it (Server.Handle).
 func (s *server) handle(message any) { s.replica.Handle(func() { s.dispatch(message) }) }
 
-// dispatch is every kind of message there is.
+// dispatch handles each kind of message.
 func (s *server) dispatch(message any) {
 	switch m := message.(type) {
 	// From the client port.
@@ -129,8 +128,8 @@ func (s *server) dispatch(message any) {
 		s.conns[m.c.id] = m.c
 	case wordAsked:
 		s.answerWord(m)
-	case greeted:
-		s.greet(m)
+	case connectRead:
+		s.connect(m)
 	case requestRead:
 		s.request(m)
 	case progressed:
@@ -169,7 +168,7 @@ func (s *server) flush() {
 func (s *server) flushConn(c *conn) {
 	c.scheduled = false
 	if c.frames.Len() > 0 || c.answered > 0 {
-		if c.box.put(c.frames.Bytes(), c.events, c.answered, c.asked) {
+		if c.replies.put(c.frames.Bytes(), c.events, c.answered, c.asked) {
 			c.frames = wire.Encoder{}
 		}
 		c.frames.Reset()
@@ -179,8 +178,8 @@ func (s *server) flushConn(c *conn) {
 		s.admitSoon()
 	}
 	if c.cutOff && !c.Closing() {
-		s.log.Warn("a client does not read what it is sent: closing the connection", "client", c.remote,
-			"session", replica.SessionName(c.Session()), "unread", c.box.unreadBytes())
+		s.log.Warn("a client does not read its answers: closing the connection", "client", c.remote,
+			"session", replica.SessionName(c.Session()), "unread", c.replies.unreadBytes())
 		s.replica.CloseNow(c.ServerCnxn)
 	}
 }
@@ -193,7 +192,7 @@ func (s *server) schedule(c *conn) {
 	}
 }
 
-// connections returns those that are not on their way out, in the order of
+// connections returns the connections that are not closing, in the order of
 // their arrival.
 func (s *server) connections() []*conn {
 	all := make([]*conn, 0, len(s.conns))

@@ -349,7 +349,7 @@ func TestSlowReaderOfEventsIsCutOff(t *testing.T) {
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)
-		m.log.await(1, "does not read what it is sent")
+		m.log.await(1, "does not read its answers")
 	}()
 	deadline := time.After(patience)
 	for {

@@ -15,8 +15,8 @@ import (
 	"zkctl/probe/wire"
 )
 
-// A server is the replica.Shell of its replica: what that wants done goes
-// through here to the disk, to the other servers, and into the log.
+// A server is the replica.Shell of its replica: it passes the replica's calls on
+// to the disk, to the other servers, and into the log.
 var _ replica.Shell = (*server)(nil)
 
 // Now implements replica.Clock.
@@ -94,7 +94,7 @@ func (s *server) Warn(message string, args ...any) { s.log.Warn(message, args...
 // Error implements replica.Log.
 func (s *server) Error(message string, args ...any) { s.log.Error(message, args...) }
 
-// tracer is what a member wants to know of its replica.
+// tracer logs and counts what the replica does.
 func (s *server) tracer() replica.Tracer {
 	return replica.Tracer{
 		Stepping: func(in zab.Input, out *zab.Output) {
@@ -117,8 +117,8 @@ func (s *server) serving(begins bool) {
 		"zxid", s.replica.Tree().LastZxid())
 }
 
-// linkOpened, linkReceived and linkClosed pass on what quorum connections say,
-// as long as the core knows of the link.
+// linkOpened, linkReceived and linkClosed pass the events of quorum connections on to
+// the core, as long as the core still has the link.
 func (s *server) linkOpened(m linkOpened) {
 	if s.peers.opened(m) {
 		s.replica.Step(zab.Connected{Link: m.link})
@@ -142,8 +142,8 @@ func (s *server) linkClosed(m linkClosed) {
 	}
 }
 
-// logEvent writes the core's events, and what came in when they happened. Only
-// the shell logs; see package zab.
+// logEvent logs an event of the core, with the address of the peer whose packet caused
+// it. Only the shell logs; see package zab.
 func (s *server) logEvent(e zab.Event, in zab.Input) {
 	level := slog.LevelInfo
 	switch e.Kind {
@@ -167,7 +167,7 @@ func (s *server) logEvent(e zab.Event, in zab.Input) {
 	add(e.Sync != 0, "sync", e.Sync.String())
 	add(e.Zxid != 0, "zxid", e.Zxid.String())
 	add(e.Reason != "", "reason", e.Reason)
-	// A peer is whoever it says it is; the address is what one can go and look at.
+	// A peer can claim any id; its address says where it really is.
 	if r, ok := in.(zab.Received); ok && s.peers.conns[r.Link] != nil && (e.Kind == zab.LearnerJoined || e.Kind == zab.PeerMisbehaved) {
 		add(true, "remote", s.peers.conns[r.Link].RemoteAddr().String())
 	}

@@ -8,27 +8,27 @@ import (
 	"zkctl/probe/wire"
 )
 
-// A snapshot's way, when the replica has decided that one is due:
+// The steps of a snapshot, when the replica has decided that one is due:
 //
 //	loop: Tree.Snapshot(), O(1) ──► writer: in its place among the writes ──► background:
 //	encode and fsync while appends go on, give it its name, purge ──► snapshotDone
 
-// saveOrder is a snapshot on its way to the disk.
+// saveOrder is a snapshot to write.
 type saveOrder struct {
 	tree   *datatree.Snapshot
 	retain int // purge afterwards and keep so many; 0: no purge
 }
 
-// snapshotDone tells the loop how it went.
+// snapshotDone is the message with the outcome.
 type snapshotDone struct {
 	zxid   wire.Zxid
 	purged []string
 	err    error
 }
 
-// save writes a snapshot in the background. The history that it belongs to is
-// the one that the writer is in when it comes to the order: whatever is queued
-// behind, such as a truncation, makes the snapshot void.
+// save writes a snapshot in the background. It belongs to the history that the writer has
+// when it reaches the order; a truncation or an installed tree that is queued behind it
+// makes the snapshot void.
 func (w *writer) save(order *saveOrder) {
 	history := w.files.history
 	w.saves.Go(func() {
@@ -40,8 +40,8 @@ func (w *writer) save(order *saveOrder) {
 	})
 }
 
-// snapshotDone logs. A snapshot that failed is no reason to stop: the log has
-// everything. If the disk is at fault, the next append will say so.
+// snapshotDone logs the outcome. The server goes on after a failed snapshot, since the log
+// has everything. If the disk has failed, the next append fails, too.
 func (s *server) snapshotDone(m snapshotDone) {
 	s.replica.Saved()
 	for _, name := range m.purged {
@@ -49,7 +49,7 @@ func (s *server) snapshotDone(m snapshotDone) {
 	}
 	switch {
 	case errors.Is(m.err, storage.ErrSuperseded):
-		s.log.Info("snapshot given up: the history it shows was truncated or replaced", "zxid", m.zxid)
+		s.log.Info("snapshot discarded: its history was truncated or replaced meanwhile", "zxid", m.zxid)
 	case m.err != nil:
 		s.log.Error("snapshot or purge failed; the transaction log is complete without it", "zxid", m.zxid, "error", m.err)
 	default:

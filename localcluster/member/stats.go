@@ -51,7 +51,7 @@ type serverStats struct {
 	proposals      sizes
 	authFailed     int64
 
-	replayMismatches int64 // recorded digests that were not the tree's as it was rebuilt from the files
+	replayMismatches int64 // recorded digests that differed from the tree's while it was rebuilt from the files
 }
 
 func newServerStats() serverStats { return serverStats{responses: noSizes, proposals: noSizes} }

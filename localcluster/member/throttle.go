@@ -7,15 +7,14 @@ import (
 	"time"
 )
 
-// throttle is a log that nobody can flood. Anybody can open connections and send
-// nonsense on them, which is worth a line each as long as they are few; a log
-// that grew with every one of them would hide what matters and fill the disk on
-// which the transactions are.
+// throttle bounds the rate of a log. Any client can open connections and send nonsense on
+// them. Each is worth a line while they are few, but a line for every one of many would
+// hide the important lines and fill the disk that holds the transactions.
 //
-// Each message has an allowance of its own, so that those which strangers cause
-// cannot silence others: throttleBurst lines at once, and throttleRate a second
-// in the long run. The line with which it is used up says so, and the next one
-// that is written says how many were left out.
+// Each message has its own allowance, so that messages which strangers cause cannot
+// suppress others: throttleBurst lines at once, and throttleRate a second in the long run.
+// The last line of an allowance says so, and the next one that is written says how many
+// were left out.
 type throttle struct {
 	slog.Handler
 	shared *allowances
@@ -46,7 +45,7 @@ func Throttled(h slog.Handler) slog.Handler {
 
 // Handle implements slog.Handler.
 func (t *throttle) Handle(ctx context.Context, r slog.Record) error {
-	leftOut, last, ok := t.shared.take(r.Message, r.Time)
+	leftOut, last, ok := t.shared.spend(r.Message, r.Time)
 	if !ok {
 		return nil
 	}
@@ -70,9 +69,9 @@ func (t *throttle) WithGroup(name string) slog.Handler {
 	return &throttle{t.Handler.WithGroup(name), t.shared}
 }
 
-// take takes a line from a message's allowance: how many were left out before
-// it, and whether it is the last for now.
-func (a *allowances) take(message string, now time.Time) (leftOut int, last, ok bool) {
+// spend takes a line from a message's allowance. It returns how many were left out before
+// it, and whether it is the last for now; ok is false if none is left.
+func (a *allowances) spend(message string, now time.Time) (leftOut int, last, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	x := a.of[message]

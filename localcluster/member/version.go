@@ -6,10 +6,9 @@ import (
 )
 
 // compatible is the ZooKeeper release whose protocols, files and texts this
-// server has. Where it behaves as a later release does, or as none, the table in
-// docs/compatibility.md says so, and which. It leads the version text because
-// clients and monitors take the digits at its beginning for the release (kazoo's
-// server_version does), and would not know what to make of zkctl's own.
+// server has. docs/compatibility.md lists where it behaves like a later release, or like
+// none. The version text begins with it because clients and monitors take its first
+// digits for the release (kazoo's server_version does), and do not know zkctl's versions.
 const compatible = "3.8.0"
 
 // VersionText is what `srvr` and `stat` print behind "Zookeeper version:", and

@@ -17,15 +17,15 @@ import (
 //	     └────────────── progress: everything up to durable ◄─────────┘
 //
 // While it waits for one fsync, the loop goes on and the queue grows; all that
-// has gathered goes into the next one (group commit). Nothing that the core
-// asked to be durable is ever reported before it is.
+// has gathered goes into the next one (group commit). It reports nothing as durable
+// before the fsync is done.
 type writer struct {
 	files  files
 	post   mailbox
 	failed chan error // the first failure of the disk; the server ends with it
 
-	// What is durable is no message: the loop waits for the writer during a
-	// rollback, so the writer must never wait for room in the loop's inbox.
+	// These are no messages: the loop waits for the writer during a rollback, so
+	// the writer must never wait for room in the loop's inbox.
 	durable  atomic.Uint64 // the Seq up to which Writes are on the disk
 	progress chan struct{} // cap 1: durable has grown
 
@@ -50,8 +50,8 @@ func startWriter(store *storage.Store, history storage.History, post mailbox) *w
 	return w
 }
 
-// enqueue takes what the core wants to be durable. A snapshot of the tree is
-// taken here, where the tree is what the core speaks of.
+// enqueue queues what the core wants to be durable. It takes the snapshot of the tree
+// now, while the tree is at the zxid that the core means.
 func (w *writer) enqueue(writes []zab.Write, tree *datatree.Tree) {
 	for _, write := range writes {
 		job := storage.Job{Write: write}
@@ -75,7 +75,7 @@ func (w *writer) flush() {
 	w.batch = w.batch[:0]
 }
 
-// truncate cuts the log once everything queued is written, and returns the
+// truncate truncates the log once everything queued is written, and returns the
 // tree and the newest transactions that are left.
 func (w *writer) truncate(to wire.Zxid) (*storage.Recovered, error) {
 	var state *storage.Recovered
@@ -90,14 +90,14 @@ func (w *writer) truncate(to wire.Zxid) (*storage.Recovered, error) {
 	w.flush()
 	select {
 	case <-finished:
-	case <-w.done: // it failed on what came before
+	case <-w.done: // an earlier write failed
 		return nil, w.files.Err()
 	}
 	return state, err
 }
 
-// take waits for something to do; nil says that the writer was closed.
-func (w *writer) take(spare []storage.Job) []storage.Job {
+// next waits for jobs; nil means that the writer was closed.
+func (w *writer) next(spare []storage.Job) []storage.Job {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for len(w.queue) == 0 && !w.closed {
@@ -113,19 +113,19 @@ func (w *writer) run() {
 	var ops []storage.Job
 	for {
 		clear(ops)
-		if ops = w.take(ops); len(ops) == 0 {
+		if ops = w.next(ops); len(ops) == 0 {
 			return
 		}
 		if err := w.writeAll(ops); err != nil {
-			// Nothing is written after a failure, and nothing acknowledged
-			// (ZOOKEEPER-4882).
+			// After a failure the writer writes nothing and reports nothing as
+			// durable (ZOOKEEPER-4882).
 			w.failed <- err
 			return
 		}
 	}
 }
 
-// writeAll carries out a batch and says what has become durable.
+// writeAll carries out a batch and reports what has become durable.
 func (w *writer) writeAll(batch []storage.Job) error {
 	durable, err := storage.WriteBatch(&w.files, batch)
 	if err != nil || durable == 0 {
@@ -139,7 +139,7 @@ func (w *writer) writeAll(batch []storage.Job) error {
 	return nil
 }
 
-// files is the store, and the history that it is in.
+// files is the store, and its current history.
 type files struct {
 	*storage.Store
 	history storage.History // changes on the writer goroutine only; see storage
