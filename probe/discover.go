@@ -17,7 +17,7 @@ import (
 // configNode holds the ensemble's configuration since ZooKeeper 3.5. Anyone may read it.
 const configNode = "/zookeeper/config"
 
-// Ensemble is whom to ask and how to count them.
+// Ensemble is the servers to ask and the rule by which they form a quorum.
 type Ensemble struct {
 	Servers []Server
 	System  *quorum.System // nil: a majority of Servers that are no observers
@@ -26,12 +26,12 @@ type Ensemble struct {
 	Config *zoocfg.Ensemble
 }
 
-// Discover finds out who belongs to the ensemble of which some hosts are given, each a
-// host:port of a client port. It reads the configuration over a session, and tells which
-// host is which member by the ids that they give to sessions.
+// Discover finds the members of the ensemble of which some hosts are given, each a
+// host:port of a client port. It reads the configuration over a session, and finds out
+// which host is which member from the ids that they give to sessions.
 //
 // Hosts that cannot be asked may still be matched by the configuration. When none
-// answers, or the ensemble is older than its configuration node, the hosts themselves
+// answers, or the servers are older than the configuration node, the hosts themselves
 // are the ensemble; that is no error. A survey of the result then says what is wrong.
 func Discover(ctx context.Context, hosts []string) Ensemble {
 	var s Surveyor
@@ -62,7 +62,7 @@ func (s *Surveyor) Discover(ctx context.Context, hosts []string) Ensemble {
 	return Ensemble{Servers: numbered(hosts)}
 }
 
-// visit is what one host told of itself and its ensemble.
+// visit is what one host said of itself and its ensemble.
 type visit struct {
 	host   string
 	member int64            // the low byte of its id, or -1
@@ -77,7 +77,7 @@ func (s *Surveyor) visit(ctx context.Context, host string) visit {
 	if err != nil {
 		return v
 	}
-	// To close it is polite. If that fails, the server will forget the session by itself.
+	// If this fails, the session expires.
 	defer func() { _ = session.Close(ctx) }()
 	// A server begins its session ids with the low byte of its own.
 	v.member = int64(uint64(session.ID()) >> 56)

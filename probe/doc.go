@@ -1,19 +1,19 @@
 // Package probe asks running ZooKeeper servers how they are, and says what is wrong.
-// Whatever it learns it learns over the servers' own client ports, from what each says
-// of itself: never from a log, a process table or another server's opinion.
+// It learns everything over the servers' client ports, from what each says of itself:
+// never from a log, a process table or what another server says.
 //
 //	                     +- srvr, mntr ---> member 1 --+
 //	[]Server -> Surveyor +- srvr, mntr ---> member 2 --+-> []Member -> Judge -> Report
 //	                     +- session ------> member 3 --+
 //
-// Four things can be used by themselves: FourLetter sends a command; Dial opens a
-// Session, a minimal client; a Surveyor asks everybody at once; Judge turns what they
-// said into a verdict, and is a function of its arguments alone. Discover finds out who
-// "everybody" is.
+// Each part can be used by itself: FourLetter sends a command; Dial opens a Session, a
+// minimal client; Discover finds the members of an ensemble; a Surveyor asks all of them
+// at once; Judge turns their answers into a verdict, and is a function of its arguments
+// alone.
 //
 // # The layers of an answer
 //
-// A server can fail to answer in ways that call for different cures. The Reason says how
+// A server can fail to answer for reasons with different remedies. The Reason says how
 // far the conversation got:
 //
 //	resolve    unresolved
@@ -23,24 +23,24 @@
 //	understand not-whitelisted, not-serving, read-only
 //	use        session-refused, server-error
 //
-// Silent is the one to know: a process that is stopped, or busy collecting garbage,
-// still has its connections accepted, by the kernel.
+// A process that is stopped, or busy collecting garbage, is silent: the kernel still
+// accepts its connections.
 //
 // # The verdicts
 //
 //	healthy    exactly one leader, which with its followers is a quorum; every member
 //	           serves, in the place that it is configured for. This is readiness.
 //	degraded   as above for the ensemble as a whole, but not for every member
-//	no-quorum  somebody runs, but there is no leader with a quorum behind it
-//	down       nobody answers
+//	no-quorum  a server runs, but there is no leader with a quorum behind it
+//	down       no server answers
 //
 // A server that says it leads may have been deposed without knowing: it finds out within
 // syncLimit ticks. So a leader counts only if its epoch is the latest that any member is
 // in, and only together with members that say they follow and with which it is a quorum
-// by the rules of package quorum, the same that the servers count by. What remains is a
-// moment: a report is a photograph with a long exposure, not a promise.
+// by the rules of package quorum, the same that the servers count by. The members are
+// asked one moment apart, and the next moment may be different.
 //
-// Where srvr is not allowed, opening a session is the test: it is a write, and returns
+// Where srvr is not allowed, a session is opened instead: that is a write, and returns
 // only when a quorum has committed it.
 //
 // # Terms

@@ -85,7 +85,7 @@ func says(texts map[string]string) func(context.Context, net.Conn, string) {
 	}
 }
 
-// refused is an address on which nobody listens: it was free a moment ago.
+// refused is an address on which no process listens: it was free a moment ago.
 func refused(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -82,9 +82,8 @@ func withDefaultTimeout(ctx context.Context) (context.Context, context.CancelFun
 	return context.WithTimeout(ctx, DefaultTimeout)
 }
 
-// interrupt makes whatever waits on conn return when ctx ends, whether by its deadline
-// or before it. The function that it returns takes that back; false means that it was
-// too late.
+// interrupt makes reads and writes of conn return when ctx ends, whether by its deadline
+// or before it. stop takes that back, and returns false if ctx has ended.
 func interrupt(ctx context.Context, conn net.Conn) (stop func() bool) {
 	return context.AfterFunc(ctx, func() { _ = conn.SetDeadline(longAgo) })
 }
@@ -118,8 +117,8 @@ func askOnce[T any](ctx context.Context, dial DialFunc, addr, word string, parse
 	if err != nil && ReasonOf(err) != ReasonHalfAnswer {
 		return none, err
 	}
-	// A reset after the last line, or a server that forgets to close, is no harm: the
-	// parser knows whether all is there.
+	// A reset after the last line, or a server that does not close, does no harm: the
+	// parser finds out whether the answer is complete.
 	answer, parseErr := parse(text)
 	if parseErr != nil {
 		if err != nil {

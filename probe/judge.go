@@ -17,13 +17,13 @@ import (
 // A server's word is not enough to be the leader: for some time after a partition a
 // deposed leader still says "Mode: leader". So the leader of the latest epoch counts,
 // and it counts only together with followers with which it makes a quorum. It may have
-// lost them a moment ago; nobody can tell from outside without writing.
+// lost them a moment ago; only a write could show that.
 func Judge(members []Member, system *quorum.System) *Report {
 	j := judgement{Report: Report{Members: members, Reasons: []Finding{}}}
 	if system == nil {
 		var err error
 		if system, err = majorityOf(members); err != nil {
-			j.find(CodeNoVoters, nil, "nobody to decide: %v", err)
+			j.find(CodeNoVoters, nil, "the ensemble has no voters: %v", err)
 			return &j.Report
 		}
 	}
@@ -79,7 +79,7 @@ func (j *judgement) judgeStandalone() {
 	j.Leader, j.Epoch, j.Quorum.Have = &m.ID, m.Epoch, 1
 }
 
-// judgeLeaders decides who leads, if anybody does.
+// judgeLeaders finds the established leader, if there is one.
 func (j *judgement) judgeLeaders() {
 	leaders := j.inRole(RoleLeader)
 	if len(leaders) == 0 {
@@ -100,11 +100,11 @@ func (j *judgement) judgeLeaders() {
 	backed := map[int64]bool{top.ID: true}
 	for i := range j.Members {
 		m := &j.Members[i]
-		// Who does not tell its role, but took a session, took part in a write.
+		// A member that does not say its role, but opened a session, took part in a write.
 		if m.Role == RoleFollower || m.Role == RoleUnknown {
 			backed[m.ID] = true
 		}
-		// A leader that allows mntr only does not tell its zxid: there is nothing to compare.
+		// A leader that allows mntr only does not say its zxid, so its epoch is not known.
 		if m.Role.Serves() && m.Epoch > top.Epoch && top.Zxid != 0 {
 			j.find(CodeStaleLeader, []int64{top.ID}, "server %d leads epoch %d, but server %d is in epoch %d already",
 				top.ID, top.Epoch, m.ID, m.Epoch)
@@ -135,8 +135,8 @@ func (j *judgement) judgeRivals(leaders []*Member) {
 	j.find(CodeTwoLeaders, ids, "servers %s all say that they lead; server %d is in the latest epoch", list(ids), top.ID)
 }
 
-// judgeHidden: nobody says that it leads. If nobody tells its role, a session is the
-// proof: to open one is a write, and it was committed.
+// judgeHidden judges when no member says that it leads. If members do not say their
+// roles, a session proves that there is a quorum: to open one is a write.
 func (j *judgement) judgeHidden() {
 	hidden := j.inRole(RoleUnknown)
 	if len(hidden) == 0 {
@@ -144,7 +144,7 @@ func (j *judgement) judgeHidden() {
 		return
 	}
 	ids := idsOf(hidden)
-	j.find(CodeRolesHidden, ids, "servers %s serve, but do not allow srvr: who leads cannot be told", list(ids))
+	j.find(CodeRolesHidden, ids, "servers %s serve, but do not allow srvr: which of them leads is not known", list(ids))
 	j.proven = true
 	for i := range j.Members {
 		m := &j.Members[i]

@@ -19,12 +19,12 @@ func members(t *testing.T, line string) []Member {
 	for word := range strings.FieldsSeq(line) {
 		id, rest, _ := strings.Cut(word, ":")
 		rest, reason, _ := strings.Cut(rest, "/")
-		role, at, told := strings.Cut(rest, "@")
+		role, at, hasZxid := strings.Cut(rest, "@")
 		var m Member
 		id, m.Observer = strings.TrimSuffix(id, "o"), strings.HasSuffix(id, "o")
 		var counter uint32
 		_, err := fmt.Sscan(id, &m.ID)
-		if err == nil && told {
+		if err == nil && hasZxid {
 			_, err = fmt.Sscanf(at, "%d.%d", &m.Epoch, &counter)
 		}
 		m.Zxid = wire.MakeZxid(m.Epoch, counter)
@@ -102,14 +102,14 @@ func TestJudge(t *testing.T) {
 		{"groups: five of nine are not", "1:leader@1.7 2:follower@1.7 3:follower@1.7 4:follower@1.7 5:down 6:down 7:follower@1.7 8:down 9:down",
 			hierarchical, HealthNoQuorum, 0, Quorum{9, 4, 5}, []Code{CodeNotBacked, CodeDown, CodeDown, CodeDown, CodeDown}},
 
-		{"nobody tells", "1:unknown@1.7/not-whitelisted 2:unknown@1.7/not-whitelisted 3:unknown@1.7/not-whitelisted", nil,
+		{"no role is known", "1:unknown@1.7/not-whitelisted 2:unknown@1.7/not-whitelisted 3:unknown@1.7/not-whitelisted", nil,
 			HealthHealthy, 0, Quorum{3, 2, 3}, []Code{CodeRolesHidden}},
 		{"one does not tell", "1:unknown@1.7/not-whitelisted 2:leader@1.7 3:down/refused", nil, HealthDegraded, 2, Quorum{3, 2, 2}, []Code{CodeDown}},
 		{"the leader does not tell", "1:unknown@1.7/not-whitelisted 2:follower@1.7 3:follower@1.7", nil, HealthHealthy, 0, Quorum{3, 2, 3}, []Code{CodeRolesHidden}},
 
 		{"all down", "1:down/refused 2:down/timeout 3:down/silent", nil, HealthDown, 0, Quorum{3, 2, 0}, []Code{CodeNoLeader, CodeDown, CodeDown, CodeDown}},
 		{"all paused", "1:paused 2:paused 3:paused", nil, HealthDown, 0, Quorum{3, 2, 0}, []Code{CodeNoLeader, CodeDown, CodeDown, CodeDown}},
-		{"nobody", "", nil, HealthDown, 0, Quorum{}, []Code{CodeNoVoters}},
+		{"no members", "", nil, HealthDown, 0, Quorum{}, []Code{CodeNoVoters}},
 		{"only observers", "1o:observer", nil, HealthDown, 0, Quorum{}, []Code{CodeNoVoters}},
 		{"an id twice", "1:leader@1.1 1:follower@1.1", nil, HealthDown, 0, Quorum{}, []Code{CodeNoVoters}},
 	} {
@@ -148,7 +148,7 @@ func TestSynced(t *testing.T) {
 		"1:follower@1.7 2:leader@1.7 3:down":                      false,
 		"1:looking 2:looking 3:looking":                           false,
 		"1:standalone@0.5":                                        true,
-		"1:unknown@1.7 2:unknown@1.7 3:unknown@1.7":               false, // nobody to compare with
+		"1:unknown@1.7 2:unknown@1.7 3:unknown@1.7":               false, // no leader to compare with
 		"1:follower@1.7 2:leader@1.7 3:follower@1.7 4o:down/none": false,
 	} {
 		line = strings.TrimSuffix(line, "/none")

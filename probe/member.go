@@ -10,20 +10,20 @@ import (
 	"zkctl/probe/wire"
 )
 
-// Server is whom to ask.
+// Server is a server to ask.
 type Server struct {
 	ID       int64
 	Client   string // host:port of its client port
 	Observer bool   // configured as one: it never counts towards a quorum
 }
 
-// Role is what a member is doing, by its own word.
+// Role is what a member says that it is doing.
 type Role uint8
 
-// The roles. RolePaused cannot be told from a hang over the network: a survey never
-// sets it, but whoever paused the process may.
+// The roles. Over the network a paused process looks like one that hangs, so a survey
+// never sets RolePaused; the supervisor of the process does.
 const (
-	RoleUnknown    Role = iota // it serves clients, and does not say as what
+	RoleUnknown    Role = iota // it serves clients, and does not say its role
 	RoleDown                   // no answer, or none of ZooKeeper's
 	RoleLooking                // it runs, and takes part in no quorum
 	RoleStandalone             // it serves alone, knowing of no ensemble
@@ -75,7 +75,7 @@ type Member struct {
 	Client   string `json:"client"`
 	Observer bool   `json:"-"` // as configured; Role is what it does
 	Role     Role   `json:"role"`
-	// Reason is why it does not serve, or why its answer is incomplete.
+	// Reason says why it does not serve, or why its answer is incomplete.
 	Reason Reason `json:"reason"`
 	// Detail is the error behind Reason.
 	Detail string `json:"detail,omitempty"`
@@ -143,7 +143,7 @@ func (s *Surveyor) examine(ctx context.Context, server Server) Member {
 	if err != nil {
 		m.fail(err)
 	} else {
-		m.take(status)
+		m.fromSrvr(status)
 	}
 	hidden := m.Reason == ReasonNotWhitelisted
 	if s.Metrics && (m.Role.Serves() || hidden) {
@@ -169,9 +169,9 @@ func (m *Member) fail(err error) {
 	}
 }
 
-// take records the status. A read-only server is one that is looking for a leader and
+// fromSrvr records the status. A read-only server is one that is looking for a leader and
 // lets clients read meanwhile.
-func (m *Member) take(s wire.Srvr) {
+func (m *Member) fromSrvr(s wire.Srvr) {
 	m.setMode(s.Mode)
 	m.Version = s.Release()
 	m.Zxid, m.Epoch = s.Zxid, s.Zxid.Epoch()
@@ -194,7 +194,7 @@ func (m *Member) setMode(mode string) {
 	}
 }
 
-// fromMetrics fills in for srvr where only mntr is allowed, which has all but the zxid.
+// fromMetrics records what mntr says where srvr is not allowed: all but the zxid.
 func (m *Member) fromMetrics() {
 	m.Reason, m.Detail = ReasonNone, ""
 	m.setMode(m.Metrics["zk_server_state"])
@@ -208,16 +208,16 @@ func (m *Member) fromMetrics() {
 	}
 }
 
-// fromSession fills in what a client learns of a server that does not allow srvr: its
-// zxid, and that it serves, though not as what.
+// fromSession records what a client learns of a server that does not allow srvr: its
+// zxid, and that it serves, but not its role.
 func (m *Member) fromSession() {
 	if m.Session.OK() {
 		m.Zxid, m.Epoch = m.Session.Zxid, m.Session.Zxid.Epoch()
 	}
 	switch {
-	case m.Role != RoleDown: // mntr has told
+	case m.Role != RoleDown: // mntr has said the role
 	case m.Session.OK():
-		m.Role = RoleUnknown // and the reason stays: not whitelisted
+		m.Role = RoleUnknown // the reason is still that srvr is not whitelisted
 	case m.Session.Reason == ReasonReadOnly, m.Session.Reason == ReasonClosed:
 		// It runs and answered srvr, but takes no session.
 		m.Role, m.Reason, m.Detail = RoleLooking, ReasonNotServing, m.Session.Detail
@@ -226,7 +226,7 @@ func (m *Member) fromSession() {
 	}
 }
 
-// checkSession is a client's visit.
+// checkSession opens a session, uses it and closes it.
 func (s *Surveyor) checkSession(ctx context.Context, addr string) *SessionCheck {
 	begin := time.Now()
 	c := &SessionCheck{Layer: "connect"}
@@ -263,8 +263,8 @@ func (s *Surveyor) checkSession(ctx context.Context, addr string) *SessionCheck 
 	return c
 }
 
-// readRoot reads something that is always there. Not to be allowed to read it is an
-// answer as good as any.
+// readRoot reads the root node, which always exists. An answer that refuses access
+// counts as an answer.
 func readRoot(ctx context.Context, session *Session) (wire.Zxid, error) {
 	_, _, zxid, err := session.Exists(ctx, "/")
 	if errors.Is(err, wire.ErrNoAuth) {
@@ -273,6 +273,6 @@ func readRoot(ctx context.Context, session *Session) (wire.Zxid, error) {
 	return zxid, err
 }
 
-// sessionCheckTimeout is short, as a session that a broken check leaves behind lives
-// on the server for as long.
+// sessionCheckTimeout is short, because a check that breaks off leaves its session on
+// the server for this long.
 const sessionCheckTimeout = 4 * time.Second

@@ -43,7 +43,7 @@ func (s *Session) Do(ctx context.Context, op wire.OpCode, request, response wire
 	case <-c.answered:
 	case <-ctx.Done():
 		select {
-		case <-c.answered: // both at once: an answer is worth more
+		case <-c.answered: // both have happened; the answer says more
 		default:
 			return 0, fmt.Errorf("%s at %s: %w: %w", op, s.addr, ErrUnknownOutcome, ctx.Err())
 		}
@@ -55,8 +55,8 @@ func (s *Session) Do(ctx context.Context, op wire.OpCode, request, response wire
 }
 
 // write sends one request. The call joins those in flight before its bytes leave, so
-// that its answer cannot be faster. A write that fails has perhaps sent something, and
-// half a request makes the connection useless: giveUp then settles the call.
+// that its answer finds it there. A write that fails may have sent half a request, which
+// makes the connection useless: giveUp then fails the call.
 func (s *Session) write(op wire.OpCode, request wire.Record, c *call, deadline time.Time) error {
 	s.send.Lock()
 	defer s.send.Unlock()
@@ -100,7 +100,7 @@ func (s *Session) write(op wire.OpCode, request wire.Record, c *call, deadline t
 	return nil
 }
 
-// Ping asks for a sign of life. Its zxid is the last that the server has applied.
+// Ping asks the server for an answer. Its zxid is the last that the server has applied.
 func (s *Session) Ping(ctx context.Context) (wire.Zxid, error) {
 	return s.Do(ctx, wire.OpPing, nil, nil)
 }
@@ -138,8 +138,8 @@ func (s *Session) Children(ctx context.Context, path string) ([]string, wire.Sta
 	return r.Children, r.Stat, zxid, nil
 }
 
-// Create makes a node that anyone may do anything with; flags are wire.FlagEphemeral
-// and the like. It returns the path as created, which a sequential node's differs.
+// Create makes a node with an open ACL; flags are wire.FlagEphemeral and the like. It
+// returns the path as created, to which a sequential node's number has been appended.
 func (s *Session) Create(ctx context.Context, path string, data []byte, flags int32) (string, wire.Zxid, error) {
 	request := wire.CreateRequest{Path: path, Data: data, ACL: wire.OpenACL(), Flags: flags}
 	var r wire.PathResponse
@@ -168,7 +168,7 @@ func (s *Session) Delete(ctx context.Context, path string, version int32) (wire.
 }
 
 // Sync waits until the server has applied what was committed when the leader got the
-// request. It is no quorum operation: a deposed leader answers it, too.
+// request. It needs no quorum: a deposed leader answers it, too.
 func (s *Session) Sync(ctx context.Context, path string) (wire.Zxid, error) {
 	zxid, err := s.Do(ctx, wire.OpSync, &wire.PathRequest{Path: path}, new(wire.PathResponse))
 	return zxid, withPath(path, err)

@@ -11,18 +11,18 @@ import (
 	"zkctl/probe/wire"
 )
 
-// Reason is why a server did not answer as it should. The further down the list, the
+// Reason says why a server did not answer as it should. The further down the list, the
 // further the conversation got.
 type Reason uint8
 
 // The reasons. Their names are part of zkctl's output and do not change.
 const (
 	ReasonNone           Reason = iota // it did answer
-	ReasonCancelled                    // whoever asked gave up
-	ReasonNoAddress                    // nobody said where its client port is
+	ReasonCancelled                    // the caller gave up
+	ReasonNoAddress                    // its client port is not known
 	ReasonUnresolved                   // the host's name has no address
 	ReasonUnreachable                  // the network has no way there
-	ReasonRefused                      // nobody listens on the port
+	ReasonRefused                      // no process listens on the port
 	ReasonTimeout                      // no connection in time
 	ReasonSilent                       // connected, and no answer in time: paused, hung or overloaded
 	ReasonClosed                       // connected, and closed without an answer
@@ -66,7 +66,7 @@ func (r *Reason) UnmarshalText(text []byte) error {
 	return fmt.Errorf("unknown reason %q", text)
 }
 
-// Hint is what somebody may do about it, for people and not for programs.
+// Hint says what to check or to do. Its texts may change.
 func (r Reason) Hint() string {
 	switch r {
 	case ReasonNoAddress:
@@ -99,7 +99,7 @@ func (r Reason) Hint() string {
 	return ""
 }
 
-// Error is a conversation that failed, with the layer at which it did.
+// Error is a conversation that failed, and why.
 type Error struct {
 	Addr   string
 	Doing  string // "srvr", "session", "connect"

@@ -55,13 +55,13 @@ type Code string
 
 // The findings, the ones that concern the whole ensemble first.
 const (
-	CodeNoVoters      Code = "no-voters"       // nobody to ask who could decide anything
-	CodeNoLeader      Code = "no-leader"       // nobody leads
-	CodeNotBacked     Code = "leader-alone"    // somebody says to lead, without a quorum of followers
+	CodeNoVoters      Code = "no-voters"       // the ensemble has no voters
+	CodeNoLeader      Code = "no-leader"       // no member leads
+	CodeNotBacked     Code = "leader-alone"    // a member says that it leads, without a quorum of followers
 	CodeStaleLeader   Code = "stale-leader"    // the leader's epoch is over: members are in a later one
-	CodeTwoLeaders    Code = "two-leaders"     // a deposed leader has not noticed yet, or it is worse
+	CodeTwoLeaders    Code = "two-leaders"     // usually a deposed leader that has not noticed yet
 	CodeSplitBrain    Code = "split-brain"     // two leaders of the same epoch, which must never be
-	CodeRolesHidden   Code = "roles-hidden"    // members serve, but allow no command that tells as what
+	CodeRolesHidden   Code = "roles-hidden"    // members serve, but allow no command that says their role
 	CodeDown          Code = "member-down"     // does not answer, or not as ZooKeeper does
 	CodeLooking       Code = "member-looking"  // runs without a quorum
 	CodeSession       Code = "session-failed"  // says that it serves, and a client cannot use it
@@ -74,12 +74,12 @@ const (
 // Finding is one thing that a report has to say.
 type Finding struct {
 	Code    Code    `json:"code"`
-	Members []int64 `json:"members"` // whom it is about; empty: all
+	Members []int64 `json:"members"` // the members it is about; empty: all
 	Text    string  `json:"text"`
 }
 
-// Report is the state of an ensemble as its members told it, each for itself and not
-// quite at the same moment.
+// Report is the state of an ensemble as its members say it, each for itself and not
+// at quite the same moment.
 type Report struct {
 	Health  Health    `json:"health"`
 	Quorum  Quorum    `json:"quorum"`
@@ -102,8 +102,9 @@ func (r *Report) HasLeader() bool { return r.Leader != nil }
 // Down reports whether no member answers at all.
 func (r *Report) Down() bool { return r.Health == HealthDown }
 
-// Synced reports whether every member serves and is where the leader is. Writes that
-// go on make that a matter of luck, since members are not asked at the same instant.
+// Synced reports whether every member serves and has the leader's zxid. While clients
+// write it may say no of members that are in step, since members are not asked at the
+// same moment.
 //
 // A member that joined before the first write of an epoch has the epoch's history but
 // shows the zxid of the write before, so there is nothing to compare with until then.

@@ -69,7 +69,7 @@ type Session struct {
 	done    chan struct{} // closed when the connection is given up
 	readers sync.WaitGroup
 
-	send struct { // whoever holds it writes to the connection
+	send struct { // held while writing to the connection
 		sync.Mutex
 		enc wire.Encoder
 		xid int32
@@ -89,7 +89,7 @@ type call struct {
 	response wire.Record // nil: the header is the whole answer
 	zxid     wire.Zxid
 	err      error
-	answered chan struct{} // nil for pings that nobody waits for
+	answered chan struct{} // nil for the pings of keepAlive
 }
 
 // Dial connects to the server whose client port is at addr and opens a session there,
@@ -125,10 +125,10 @@ func Dial(ctx context.Context, addr string, opts Options) (*Session, error) {
 	return s, nil
 }
 
-// handshake exchanges the first frames. What the server says in place of the second
-// one is its verdict: closing at once means that it is looking for a leader, or behind
-// the client; zeros mean that the session is no more; and a read-only server without
-// local sessions sends a bare reply header with ErrNotReadOnly.
+// handshake exchanges the first frames. A server that refuses closes at once when it is
+// looking for a leader or behind the client, answers zeros when the session has expired,
+// and sends a bare reply header with ErrNotReadOnly when it is read-only and has no local
+// sessions.
 func (s *Session) handshake(ctx context.Context, opts Options) error {
 	stop := interrupt(ctx, s.conn)
 	defer stop()
@@ -200,7 +200,7 @@ func (s *Session) Err() error {
 }
 
 // Drop closes the connection and leaves the session to the server, which keeps it
-// until its timeout: somebody may resume it. It waits for the session's goroutines.
+// until its timeout: another connection may resume it. It waits for the session's goroutines.
 func (s *Session) Drop() {
 	s.giveUp(ErrSessionClosed)
 	s.readers.Wait()
@@ -227,7 +227,7 @@ func (s *Session) giveUp(err error) {
 	close(s.done)
 	s.state.Unlock()
 
-	_ = s.conn.Close() // the reader and the writer learn it from their own errors
+	_ = s.conn.Close() // the reader and the writer then fail
 	for _, c := range lost {
 		c.finish(0, fmt.Errorf("%w: %w", ErrUnknownOutcome, err))
 	}
@@ -270,7 +270,7 @@ func (s *Session) garbage(format string, args ...any) error {
 	return &Error{s.addr, "session", ReasonGarbage, fmt.Errorf(format, args...)}
 }
 
-// dispatch hands a frame to whoever waits for it. An error means that the server and
+// dispatch gives a frame to the call that waits for it. An error means that the server and
 // this client no longer agree on what was asked, so that no later answer can be trusted.
 func (s *Session) dispatch(frame []byte) error {
 	d := wire.NewDecoder(frame)
@@ -290,12 +290,12 @@ func (s *Session) dispatch(frame []byte) error {
 		}
 		return nil
 	case wire.XidPing:
-		if c := s.take(&s.state.pings, h.Zxid); c != nil {
+		if c := s.oldest(&s.state.pings, h.Zxid); c != nil {
 			c.finish(h.Zxid, h.Err.Err())
 		}
 		return nil
 	}
-	c := s.take(&s.state.pending, h.Zxid)
+	c := s.oldest(&s.state.pending, h.Zxid)
 	if c == nil {
 		return s.garbage("reply %d to nothing", h.Xid)
 	}
@@ -318,8 +318,8 @@ func (s *Session) dispatch(frame []byte) error {
 	return err
 }
 
-// take removes the oldest of the calls in flight, and notes how far the server is.
-func (s *Session) take(calls *[]*call, seen wire.Zxid) *call {
+// oldest removes the oldest of the calls in flight, and notes how far the server is.
+func (s *Session) oldest(calls *[]*call, seen wire.Zxid) *call {
 	s.state.Lock()
 	defer s.state.Unlock()
 	s.state.last = max(s.state.last, seen)

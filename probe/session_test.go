@@ -216,7 +216,7 @@ func TestUnknownOutcome(t *testing.T) {
 	}
 }
 
-// TestProtocolErrors: answers that match nothing end the session, and loudly.
+// TestProtocolErrors: answers that match no request end the session with an error.
 func TestProtocolErrors(t *testing.T) {
 	get := func(s *Session) error {
 		_, _, _, err := s.Get(context.Background(), "/")

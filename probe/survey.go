@@ -50,8 +50,7 @@ const (
 
 // Await surveys again and again until the report satisfies what is waited for, and
 // returns that report; or the last one with the context's error. The pauses grow, so
-// that an ensemble that is ready in no time is seen so, and one that is not is not
-// hammered.
+// that a quick start is seen at once, and a slow one is not asked too often.
 func (s *Surveyor) Await(ctx context.Context, servers []Server, until func(*Report) bool) (*Report, error) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -68,7 +67,7 @@ func (s *Surveyor) Await(ctx context.Context, servers []Server, until func(*Repo
 		report := s.Survey(ctx, servers)
 		switch {
 		case over(ctx):
-			// Cut short, it says nothing of the ensemble: all would seem to be down.
+			// A survey that ran out of time says nothing: all members would seem down.
 			if last == nil {
 				last = report
 			}

@@ -161,7 +161,7 @@ func TestSurveyWithSessions(t *testing.T) {
 	}
 }
 
-// TestAwait: an ensemble that comes up while somebody waits for it.
+// TestAwait waits for an ensemble that comes up.
 func TestAwait(t *testing.T) {
 	var asked atomic.Int32
 	servers := ensemble(t, func(ctx context.Context, conn net.Conn, word string) {
@@ -218,7 +218,7 @@ func TestDiscover(t *testing.T) {
 		t.Errorf("%+v", e.Servers)
 	}
 
-	// Nobody has a configuration: the hosts are the ensemble.
+	// No host has a configuration: the hosts are the ensemble.
 	old := &keeper{id: 1, timeout: 4000, answers: map[wire.OpCode]answer{wire.OpGetData: always(nil, wire.ErrNoNode)}}
 	for _, hosts := range [][]string{{down, "127.0.0.1:1"}, {serve(t, old.script).addr, down}, {member(1, ""), down}, {member(1, "server.1=what"), down}} {
 		e = Discover(context.Background(), hosts)
