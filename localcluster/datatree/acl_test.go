@@ -41,7 +41,7 @@ func TestMay(t *testing.T) {
 			[]wire.ACL{entry(1, "world", "anyone"), entry(2, "ip", "192.168.1.7")}, true},
 		{"sasl, forwarded by a Java server", []wire.ID{id("sasl", "bob")}, wire.PermRead, []wire.ACL{entry(1, "sasl", "bob")}, true},
 		{"unknown scheme", []wire.ID{id("moon", "bob")}, wire.PermRead, []wire.ACL{entry(1, "moon", "bob")}, false},
-		{"nobody", nil, wire.PermRead, []wire.ACL{{Perms: 1, ID: ann}}, false},
+		{"no identities", nil, wire.PermRead, []wire.ACL{{Perms: 1, ID: ann}}, false},
 	} {
 		if got := (Caller{IDs: c.ids}).May(c.perm, c.list); got != c.want {
 			t.Errorf("%s: %v", c.name, got)
@@ -67,7 +67,7 @@ func TestFixACL(t *testing.T) {
 		{"anyone", open, caller, open},
 		{"duplicates", append(wire.OpenACL(), append(wire.ReadACL(), open...)...), caller, append(wire.OpenACL(), wire.ReadACL()...)},
 		{"auth", []wire.ACL{auth(3)}, caller, []wire.ACL{{Perms: 3, ID: ann}, {Perms: 3, ID: bob}}},
-		{"auth of somebody who only has an address", []wire.ACL{auth(3)}, caller[:2], nil},
+		{"auth of a caller with only an address", []wire.ACL{auth(3)}, caller[:2], nil},
 		{"auth among others", []wire.ACL{entry(1, "world", "anyone"), auth(31)}, caller[:3],
 			[]wire.ACL{entry(1, "world", "anyone"), {Perms: 31, ID: ann}}},
 		{"digest", []wire.ACL{{Perms: 31, ID: ann}}, nil, []wire.ACL{{Perms: 31, ID: ann}}},

@@ -104,11 +104,11 @@ func TestJavaDetails(t *testing.T) {
 	if want := "m n-0000000003 null éphémère"; names != want {
 		t.Errorf("children of /app: %q, want %q", names, want)
 	}
-	nobody := Caller{IDs: []wire.ID{{Scheme: "ip", ID: "127.0.0.1"}}}
-	if _, code := tree.GetData("/secret", nobody); code != wire.ErrNoAuth {
+	plain := Caller{IDs: []wire.ID{{Scheme: "ip", ID: "127.0.0.1"}}}
+	if _, code := tree.GetData("/secret", plain); code != wire.ErrNoAuth {
 		t.Errorf("/secret for anyone: %v, want no", code)
 	}
-	ann, _ := AddAuth(nobody.IDs, "digest", []byte("ann:secret"), "")
+	ann, _ := AddAuth(plain.IDs, "digest", []byte("ann:secret"), "")
 	if r, code := tree.GetData("/secret", Caller{IDs: ann}); code != wire.OK || string(r.Data) != "s" {
 		t.Errorf("/secret for ann: %q, %v, want s", r.Data, code)
 	}

@@ -76,7 +76,7 @@ func TestExpiry(t *testing.T) {
 		t.Errorf("expired %v, want 3 and 4", got)
 	}
 	if _, ok := s.NextExpiry(); ok {
-		t.Error("somebody is still to expire")
+		t.Error("a session is still to expire")
 	}
 }
 
@@ -106,7 +106,7 @@ func TestOwners(t *testing.T) {
 	}{
 		{"the first to ask", s.Check(1, 5), wire.OK},
 		{"again", s.Check(1, 5), wire.OK},
-		{"somebody else", s.Check(1, 6), wire.ErrSessionMoved},
+		{"another owner", s.Check(1, 6), wire.ErrSessionMoved},
 		{"moves", s.SetOwner(1, 6), wire.OK},
 		{"the new owner", s.Check(1, 6), wire.OK},
 		{"the former owner", s.Check(1, 5), wire.ErrSessionMoved},

@@ -197,15 +197,15 @@ func TestDecodeACLs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	nobody := Caller{IDs: []wire.ID{{Scheme: "ip", ID: "127.0.0.1"}}}
-	if _, code := tree.GetData("/unknown", nobody); code != wire.ErrNoAuth {
-		t.Errorf("node without a known ACL: %v, want it closed to everybody", code)
+	plain := Caller{IDs: []wire.ID{{Scheme: "ip", ID: "127.0.0.1"}}}
+	if _, code := tree.GetData("/unknown", plain); code != wire.ErrNoAuth {
+		t.Errorf("node without a known ACL: %v, want no access", code)
 	}
 	create := &wire.CreateTxn{Path: "/unknown", ACL: wire.OpenACL(), ParentCVersion: 1}
 	if _, err := tree.Apply(&wire.Txn{Header: wire.TxnHeader{Zxid: 1, Type: wire.OpCreate}, Body: create}); err != nil {
 		t.Fatal(err)
 	}
-	if _, code := tree.GetData("/unknown", nobody); code != wire.OK {
+	if _, code := tree.GetData("/unknown", plain); code != wire.OK {
 		t.Errorf("after replay of its creation: %v, want the transaction's ACL", code)
 	}
 

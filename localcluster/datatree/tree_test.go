@@ -28,7 +28,7 @@ func TestNewTree(t *testing.T) {
 	}
 	acl, _ := tree.GetACL(configPath, Caller{})
 	if !slices.Equal(acl.ACL, wire.ReadACL()) {
-		t.Errorf("ACL of the configuration: %v, want everybody to read it", acl.ACL)
+		t.Errorf("ACL of the configuration: %v, want world:anyone:r", acl.ACL)
 	}
 	if data, ok := tree.Data(quotaPath); !ok || data == nil {
 		t.Errorf("built-in nodes have empty data, not null; got %v", data)

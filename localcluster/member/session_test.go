@@ -298,7 +298,7 @@ func TestTheLogSaysWhyASessionIsRefused(t *testing.T) {
 		moves.resume(other.addr)
 		moves.start(wire.OpSetData, &wire.SetDataRequest{Path: "/", Version: -1})
 		moves.awaitEnd()
-		m.log.await(1, "gone to another server", name(moves), "client="+moves.c.LocalAddr().String())
+		m.log.await(1, "moved to another server", name(moves), "client="+moves.c.LocalAddr().String())
 	})
 }
 

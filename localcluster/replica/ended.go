@@ -6,24 +6,24 @@ import (
 	"zkctl/probe/wire"
 )
 
-// rememberedEnds is of how many sessions a server remembers how they ended.
+// rememberedEnds is the number of ended sessions that a server remembers.
 const rememberedEnds = 1000
 
-// endedSessions is how the latest sessions ended, so that the log can say why a
-// client that comes back is refused. Nothing is decided by it.
+// endedSessions records how the latest sessions ended, so that the log can say why a
+// client is refused. It has no other effect.
 type endedSessions struct {
 	ends  map[int64]sessionEnd
-	order []int64 // the oldest first; at most rememberedEnds
+	order []int64 // oldest first; at most rememberedEnds
 }
 
 type sessionEnd struct {
 	zxid    wire.Zxid
-	expired bool // by the leader; otherwise its client has closed it
+	expired bool // the leader closed it; otherwise its client did
 }
 
 func (e *endedSessions) add(h *wire.TxnHeader) {
 	if _, known := e.ends[h.ClientID]; known {
-		return // closed twice: the first one counts
+		return // closed twice: keep the first
 	}
 	if e.ends == nil {
 		e.ends = map[int64]sessionEnd{}
@@ -32,12 +32,12 @@ func (e *endedSessions) add(h *wire.TxnHeader) {
 		delete(e.ends, e.order[0])
 		e.order = e.order[1:]
 	}
-	// A leader that lets a session expire asks for it in nobody's name, with xid 0.
+	// The closeSession of an expired session is the leader's own request, with xid 0.
 	e.ends[h.ClientID] = sessionEnd{zxid: h.Zxid, expired: h.Cxid == 0}
 	e.order = append(e.order, h.ClientID)
 }
 
-// whySessionEnded is why a session cannot be used, for the log.
+// whySessionEnded says, for the log, why a session cannot be used.
 func (s *Server) whySessionEnded(session int64) string {
 	if end, ok := s.ended.ends[session]; ok {
 		if end.expired {
@@ -46,7 +46,7 @@ func (s *Server) whySessionEnded(session int64) string {
 		return fmt.Sprintf("its client closed it, at zxid %v", end.zxid)
 	}
 	if _, exists := s.tree.SessionTimeout(session); exists {
-		return "its end is on its way"
+		return "it is being closed"
 	}
-	return "it is not known: it ended long ago, or was begun in another history"
+	return "it is not known: it ended long ago, or was created in another history"
 }

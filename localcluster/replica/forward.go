@@ -6,11 +6,11 @@ import (
 	"zkctl/probe/wire"
 )
 
-// forwarded handles the packets of the quorum channel that are no part of Zab:
+// forwarded handles the packets of the quorum channel that are not part of Zab:
 //
 //	learner ── REQUEST: a client's write, or sync ──► leader ──► proposal, or SYNC
 //	learner ── REVALIDATE: is this session alive? ──► leader ──► REVALIDATE
-//	learner ── PING: these sessions were heard from ─► leader
+//	learner ── PING: these sessions were active ─────► leader
 func (s *Server) forwarded(f zab.Forward) {
 	switch {
 	case s.leading != nil:
@@ -49,8 +49,8 @@ func (s *Server) fromLearner(f zab.Forward) {
 	}
 }
 
-// requestFromLearner proposes what a client of a learner asks for. The learner
-// answers it when the transaction comes back.
+// requestFromLearner proposes the request of a learner's client. The learner answers
+// it when the transaction is delivered there.
 func (s *Server) requestFromLearner(f zab.Forward, r wire.ForwardedRequest) {
 	owner := ownerOf(f.Link)
 	switch r.Op {
@@ -58,12 +58,12 @@ func (s *Server) requestFromLearner(f zab.Forward, r wire.ForwardedRequest) {
 		s.sendAfterOutstanding(f.Link, wire.QuorumPacket{Type: wire.PacketSync})
 		return
 	case wire.OpDeleteContainer:
-		return // only a leader asks for this; no client may
+		return // this is the leader's own request; no client may send it
 	case wire.OpCreateSession:
 		d := wire.NewDecoder(r.Body)
 		s.leading.track(r.SessionID, d.Int32(), owner, s.shell.Now())
 	default:
-		// A request is a sign of life, and may overtake the next PING.
+		// A request shows that the session is active, and may come before the next PING.
 		s.leading.touch(r.SessionID, 0, s.shell.Now())
 	}
 	s.Propose(datatree.Request{
@@ -71,17 +71,16 @@ func (s *Server) requestFromLearner(f zab.Forward, r wire.ForwardedRequest) {
 	})
 }
 
-// revalidateForLearner moves a session to a learner. From here on requests through
-// its former owner are refused; those proposed before still come. The answer
-// waits for them, so that the learner, which knows its client's requests by
-// their xids alone, cannot take one for another with the same xid that the
-// client sends on its new connection.
+// revalidateForLearner moves a session to a learner. From here on requests through its
+// former owner are refused, but those proposed before are still delivered. The answer
+// waits for them: the learner matches requests by xid alone, and must not match one of
+// them to a request with the same xid on the client's new connection.
 func (s *Server) revalidateForLearner(f zab.Forward, r wire.Revalidate) {
 	alive := s.leading.setOwner(r.SessionID, r.Timeout, ownerOf(f.Link), s.shell.Now())
 	if c := s.bySession[r.SessionID]; alive && c != nil {
-		s.shell.Info("a session has gone to another server: closing its connection", "session", SessionName(r.SessionID),
+		s.shell.Info("a session has moved to another server: closing its connection", "session", SessionName(r.SessionID),
 			"client", c.client, "to", int64(f.From))
-		s.CloseNow(c) // the client has left it, or is two clients
+		s.CloseNow(c) // the client has left this connection, or two clients share the session
 	}
 	s.sendAfterOutstanding(f.Link, wire.QuorumPacket{
 		Type: wire.PacketRevalidate, Zxid: -1,

@@ -8,13 +8,13 @@ import (
 	"zkctl/probe/wire"
 )
 
-// leading is what only the leader, or a standalone server, has: the sessions'
-// deadlines and owners, and the state that is proposed and not committed.
+// leading is the state that only a leader or a standalone server has: the sessions'
+// deadlines and owners, and what is proposed and not committed.
 type leading struct {
 	sessions     *datatree.Sessions
 	preparer     *datatree.Preparer
 	pendingSyncs []pendingSync // in the order of zxids
-	// afterCommit are SYNC and REVALIDATE packets, by link and in the order of zxids.
+	// afterCommit holds SYNC and REVALIDATE packets, by link and in the order of zxids.
 	afterCommit map[zab.LinkID][]packetAfterCommit
 	reapAt      time.Duration
 }
@@ -26,21 +26,21 @@ type pendingSync struct {
 	sync *Request
 }
 
-// packetAfterCommit is to be sent right behind the COMMIT of a transaction.
+// packetAfterCommit is a packet to send right after the COMMIT of a transaction.
 type packetAfterCommit struct {
 	zxid   wire.Zxid
 	packet wire.QuorumPacket
 }
 
-// LocalOwner owns the sessions of clients that are connected to this server
-// itself; those of a learner are owned by its link. The leader refuses
-// requests that reach it through anybody else (see datatree.Sessions.Check).
+// LocalOwner owns the sessions of clients that are connected to this server itself; a
+// learner's link owns the sessions of its clients. The leader refuses requests through
+// any other owner (see datatree.Sessions.Check).
 const LocalOwner int64 = 1
 
 func ownerOf(link zab.LinkID) int64 { return int64(link) }
 
-// newLeading starts with every known session alive, each with its full timeout
-// ahead: the leader before knew better, but it took that with it.
+// newLeading begins with every session of the tree alive and with its full timeout:
+// the deadlines of the leader before are not replicated.
 func newLeading(s *Server) *leading {
 	sessions := datatree.NewSessions(s.o.Zab.Tick)
 	sessions.Restart(s.tree, s.shell.Now())
@@ -60,12 +60,12 @@ func (l *leading) touch(session int64, timeout int32, now time.Duration) bool {
 	return l.sessions.Touch(session, milliseconds(timeout), now)
 }
 
-// setOwner moves a session to an owner, if it is alive.
+// setOwner moves a session to an owner, if the session is alive, and reports whether it is.
 func (l *leading) setOwner(session int64, timeout int32, owner int64, now time.Duration) bool {
 	return l.touch(session, timeout, now) && l.sessions.SetOwner(session, owner) == wire.OK
 }
 
-// applied keeps the tracker in step with the sessions of the tree.
+// applied makes the session tracker follow the sessions of the tree.
 func (l *leading) applied(h *wire.TxnHeader, body wire.Record, now time.Duration) {
 	switch h.Type {
 	case wire.OpCreateSession:
@@ -77,8 +77,8 @@ func (l *leading) applied(h *wire.TxnHeader, body wire.Record, now time.Duration
 	}
 }
 
-// syncAfterOutstanding answers a sync of an own client once all that is proposed
-// now is applied, and before anything else is.
+// syncAfterOutstanding answers the sync of this server's own client once all that is
+// proposed now is applied, and before anything later is.
 func (s *Server) syncAfterOutstanding(r *Request) {
 	if s.status.Applied >= s.status.LastLogged {
 		s.answerSync(r)
@@ -87,7 +87,7 @@ func (s *Server) syncAfterOutstanding(r *Request) {
 	s.leading.pendingSyncs = append(s.leading.pendingSyncs, pendingSync{s.status.LastLogged, r})
 }
 
-// answerSyncs answers those who have been waiting for a transaction.
+// answerSyncs answers the syncs that wait for a transaction.
 func (s *Server) answerSyncs(applied wire.Zxid) {
 	for s.leading != nil && len(s.leading.pendingSyncs) > 0 && s.leading.pendingSyncs[0].zxid <= applied {
 		r := s.leading.pendingSyncs[0].sync
@@ -96,10 +96,10 @@ func (s *Server) answerSyncs(applied wire.Zxid) {
 	}
 }
 
-// sendAfterOutstanding sends a packet to a learner behind the COMMITs of all
-// that is proposed now, and before any other COMMIT (Leader.processSync). The
-// second matters as much as the first: a client may have written again behind
-// its sync, and the reads in between must not see that.
+// sendAfterOutstanding sends a packet to a learner after the COMMITs of all that is
+// proposed now, and before any later COMMIT (Leader.processSync). The latter matters
+// because a client may write again after its sync, and reads between the two must not
+// see that write.
 func (s *Server) sendAfterOutstanding(link zab.LinkID, p wire.QuorumPacket) {
 	if s.status.Applied >= s.status.LastLogged {
 		s.shell.Send(link, p)
@@ -109,7 +109,7 @@ func (s *Server) sendAfterOutstanding(link zab.LinkID, p wire.QuorumPacket) {
 	l.afterCommit[link] = append(l.afterCommit[link], packetAfterCommit{s.status.LastLogged, p})
 }
 
-// sendAfterCommit sends what waits for a COMMIT that has just been sent.
+// sendAfterCommit sends the packets that wait for a COMMIT that has just been sent.
 func (s *Server) sendAfterCommit(link zab.LinkID, committed wire.Zxid) {
 	if s.leading == nil {
 		return
@@ -126,14 +126,14 @@ func (s *Server) sendAfterCommit(link zab.LinkID, committed wire.Zxid) {
 	}
 }
 
-// forgetLink gives up what waits for a link that has ended.
+// forgetLink drops the packets for a link that has ended.
 func (s *Server) forgetLink(link zab.LinkID) {
 	if s.leading != nil {
 		delete(s.leading.afterCommit, link)
 	}
 }
 
-// PendingSyncs is how many syncs and revalidations wait for a commit.
+// PendingSyncs is the number of syncs and revalidations that wait for a commit.
 func (s *Server) PendingSyncs() int {
 	if s.leading == nil {
 		return 0
@@ -146,7 +146,7 @@ func (s *Server) PendingSyncs() int {
 	return n
 }
 
-// expireSessions closes the sessions that were not heard from in time.
+// expireSessions closes the sessions whose deadlines have passed.
 func (s *Server) expireSessions() {
 	expired := s.leading.sessions.Expired(s.shell.Now())
 	if trace := s.o.Tracer.Expired; trace != nil {
@@ -154,18 +154,18 @@ func (s *Server) expireSessions() {
 	}
 	for _, session := range expired {
 		if s.leading == nil || s.status.NextZxid == 0 {
-			return // the last proposal has cost this server its leadership, or used up its epoch
+			return // with the last proposal this server stopped leading, or used up its epoch
 		}
 		s.shell.Info("session expired", "session", SessionName(session))
 		s.Propose(datatree.Request{Session: session, Op: wire.OpCloseSession})
 	}
 }
 
-// reapLimit is how many containers and TTL nodes are removed at a time.
+// reapLimit is how many containers and TTL nodes are deleted at a time.
 const reapLimit = 10000
 
-// reapNodes removes containers that have emptied and TTL nodes whose time is
-// over (ZooKeeper's ContainerManager).
+// reapNodes deletes containers that have lost their children and TTL nodes whose time
+// to live has passed (ContainerManager).
 func (s *Server) reapNodes() {
 	now := s.shell.Now()
 	if s.leading == nil || now < s.leading.reapAt {

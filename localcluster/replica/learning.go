@@ -9,12 +9,12 @@ import (
 	"zkctl/probe/wire"
 )
 
-// learning is what a follower or observer keeps while it serves. The sessions
-// are the leader's; a learner only says who was heard from.
+// learning is the state of a follower or observer that serves. The leader tracks the
+// sessions; a learner only reports which ones were active.
 type learning struct {
 	link         zab.LinkID
 	touched      map[int64]int32         // session -> timeout, since the leader's last PING
-	revalidating map[int64][]*ServerCnxn // by session: waiting for the leader's word, in order
+	revalidating map[int64][]*ServerCnxn // by session: waiting for REVALIDATE, in order
 	syncs        []*Request              // waiting for SYNC, in order
 }
 
@@ -22,15 +22,15 @@ func newLearning(link zab.LinkID) *learning {
 	return &learning{link: link, touched: map[int64]int32{}, revalidating: map[int64][]*ServerCnxn{}}
 }
 
-// Touch says that a client is alive although no request of it comes: it takes
-// answers, and its requests wait in the shell until there is room for more.
+// Touch reports that a client is alive although it sends no request: it reads answers,
+// and the shell holds its requests back until there is room for them.
 func (s *Server) Touch(c *ServerCnxn) {
 	if !c.closing && c.session != 0 {
 		s.touch(c)
 	}
 }
 
-// touch notes that a session was heard from.
+// touch records that a session was active.
 func (s *Server) touch(c *ServerCnxn) {
 	switch {
 	case s.leading != nil:
@@ -40,8 +40,8 @@ func (s *Server) touch(c *ServerCnxn) {
 	}
 }
 
-// touchTable answers a PING: every session heard from since the last one. The
-// table may be empty, but must not be null, which a Java leader cannot read.
+// touchTable is the answer to a PING: the sessions that were active since the last one.
+// It may be empty, but not null, which a Java leader cannot read.
 func (s *Server) touchTable() []byte {
 	table := wire.TouchTable{}
 	if s.learning != nil {
@@ -61,7 +61,7 @@ func (s *Server) sendRequest(q datatree.Request) {
 	})
 }
 
-// revalidate asks the leader whether a session that turned up here is alive.
+// revalidate asks the leader whether the session that a client asks for is alive.
 func (s *Server) revalidate(c *ServerCnxn) {
 	l := s.learning
 	l.revalidating[c.session] = append(l.revalidating[c.session], c)
@@ -71,8 +71,8 @@ func (s *Server) revalidate(c *ServerCnxn) {
 	})
 }
 
-// submitSync sends a sync on its way: when it comes back, this server has
-// everything that was committed when it was sent.
+// submitSync starts a sync: when it is answered, this server has applied everything
+// that was committed when it was sent.
 func (s *Server) submitSync(r *Request) {
 	r.c.queue = append(r.c.queue, r)
 	if s.leading != nil {
@@ -92,7 +92,7 @@ func (s *Server) answerSync(r *Request) {
 	s.finish(r, s.tree.LastZxid(), datatree.Answer{Body: &wire.PathResponse{Path: request.(*wire.PathRequest).Path}})
 }
 
-// fromLeader handles the leader's answers to what this server has sent.
+// fromLeader handles the leader's answers to SYNC and REVALIDATE.
 func (s *Server) fromLeader(p wire.QuorumPacket) {
 	l := s.learning
 	switch p.Type {
@@ -105,7 +105,7 @@ func (s *Server) fromLeader(p wire.QuorumPacket) {
 	case wire.PacketRevalidate:
 		var reply wire.RevalidateReply
 		if err := wire.Unmarshal(p.Data, &reply); err != nil {
-			s.shell.Warn("the leader's REVALIDATE cannot be read", "error", err)
+			s.shell.Warn("the leader's REVALIDATE cannot be read: the client that waits for it gets no answer", "error", err)
 			return
 		}
 		waiting := l.revalidating[reply.SessionID]

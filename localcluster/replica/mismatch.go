@@ -7,25 +7,25 @@ import (
 	"zkctl/probe/wire"
 )
 
-// mismatches are transactions after which the tree had another digest than the
-// leader recorded. As in ZooKeeper (DataTree.reportDigestMismatch) they are
-// counted and told, and the server goes on: the leader may have computed the
-// digest wrong, as Java does for a container that is made by the flags of a
-// create, and servers that end because of that take the ensemble with them.
+// mismatches counts the transactions after which the tree had another digest than the
+// leader recorded. As in ZooKeeper (DataTree.reportDigestMismatch) they are counted and
+// logged, and the server goes on: the leader may have computed the digest wrong, as
+// Java does for a container that is made by the flags of a create, and if servers ended
+// because of that, the ensemble would lose its quorum.
 type mismatches struct {
 	count       int64
-	silentUntil time.Duration // until when the log says no more of them
+	silentUntil time.Duration // when the next one may be logged
 }
 
-// mismatchInterval is how often the log may tell of mismatches: a tree that does
-// differ has one with every transaction.
+// mismatchInterval is the shortest time between two log lines about mismatches: a tree
+// that differs has one with every transaction.
 const mismatchInterval = time.Minute
 
-// DigestMismatches is how many transactions have left the tree with another
-// digest than their leader recorded, since this process began.
+// DigestMismatches is the number of transactions, since this process began, after which
+// the tree had another digest than their leader recorded.
 func (s *Server) DigestMismatches() int64 { return s.mismatches.count }
 
-// noteMismatch takes note of one.
+// noteMismatch counts and logs a mismatch, or ends the server if digests must match.
 func (s *Server) noteMismatch(zxid wire.Zxid, recorded int64) {
 	m, tree := &s.mismatches, s.tree.Digest().Digest
 	m.count++
@@ -35,7 +35,7 @@ func (s *Server) noteMismatch(zxid wire.Zxid, recorded int64) {
 	}
 	if now := s.shell.Now(); m.count == 1 || now >= m.silentUntil {
 		m.silentUntil = now + mismatchInterval
-		s.shell.Error("the tree's digest is not the one that the leader recorded: should mntr's zk_digest_mismatches_count go on growing, "+
+		s.shell.Error("the tree's digest is not the one that the leader recorded: if mntr's zk_digest_mismatches_count keeps growing, "+
 			"compare the data of the servers", "zxid", zxid, "digest", tree, "recorded", recorded, "mismatches", m.count)
 	}
 }

@@ -8,14 +8,13 @@ import (
 	"zkctl/probe/wire"
 )
 
-// pending are, by session, the requests that are on their way through the
-// ensemble for clients of this server, in the order in which they were sent.
-// Requests of a connection that has ended stay: their transactions come all the
-// same, and must not be taken for those of the session's next connection, whose
-// client may count its xids from 1 again.
+// pending holds, by session, the writes of this server's clients that wait for their
+// transactions, in the order in which they were sent (CommitProcessor). Requests of a
+// closed connection stay: their transactions still come, and must not answer requests
+// of the session's next connection, whose client may count its xids from 1 again.
 type pending map[int64][]*Request
 
-// submit sends a write on its way.
+// submit proposes a write, or sends it to the leader.
 func (s *Server) submit(r *Request) {
 	c := r.c
 	if r.Op != wire.OpCreateSession {
@@ -25,18 +24,18 @@ func (s *Server) submit(r *Request) {
 		Session: c.session, Cxid: r.Xid, Op: r.Op, Body: r.Body, Auth: c.ids, Owner: LocalOwner,
 	}
 	if r.Op == wire.OpCreateSession || r.Op == wire.OpCloseSession {
-		q.Auth = nil // as in ZooKeeper: these are the server's own
+		q.Auth = nil // as in ZooKeeper: these are the server's own requests
 	}
 	if s.leading != nil && s.status.NextZxid == 0 {
-		return // it waits for the new epoch, with whose election this connection ends
+		return // the epoch is used up: the leader steps down, which closes this connection
 	}
 	s.pending[c.session] = append(s.pending[c.session], r)
 	if s.leading != nil {
 		if r.Op == wire.OpCreateSession {
 			s.leading.track(c.session, c.timeout, LocalOwner, s.shell.Now())
 		}
-		// The zxid must be known to the request before the transaction can
-		// come back, which for a server alone with a quick disk is soon.
+		// The request must have its zxid before the transaction is delivered, which
+		// can happen within Propose.
 		r.zxid = s.status.NextZxid
 		s.Propose(q)
 		return
@@ -44,11 +43,10 @@ func (s *Server) submit(r *Request) {
 	s.sendRequest(q)
 }
 
-// Propose makes a request a transaction and starts broadcasting it; only a server
-// that leads may. Whether it succeeds or fails is decided here, by the Preparer;
-// both are transactions. When the epoch has no number left it is dropped: the
-// leader steps down within a tick, and what a learner has asked for is over with
-// the learner's link.
+// Propose turns a request into a transaction and broadcasts it; only a leader may call
+// it. The Preparer decides here whether the request succeeds; a failure is a
+// transaction, too. If the epoch has no zxid left, the request is dropped: the leader
+// steps down within a tick, which closes the connections of clients and learners.
 func (s *Server) Propose(q datatree.Request) {
 	zxid := s.status.NextZxid
 	if zxid == 0 {
@@ -62,8 +60,8 @@ func (s *Server) Propose(q datatree.Request) {
 	s.Step(zab.Proposed{Proposal: p})
 }
 
-// deliver applies a committed transaction: to the tree, then to those who
-// watch, then to the sessions, and last to whoever asked for it.
+// deliver applies a committed transaction to the tree, sends the watch events, updates
+// the sessions, and then replies to the request if a client of this server sent it.
 func (s *Server) deliver(p wire.Proposal) {
 	if trace := s.o.Tracer.Delivering; trace != nil {
 		trace(p.Zxid)
@@ -91,21 +89,21 @@ func (s *Server) deliver(p wire.Proposal) {
 	s.answerSyncs(p.Zxid)
 }
 
-// apply changes the tree. A transaction that cannot be read or applied ends the
-// server: going on without it would make its tree another one than the others'.
+// apply applies a transaction to the tree. One that cannot be read or applied ends the
+// server: without it the tree would differ from those of the other servers.
 func (s *Server) apply(p wire.Proposal) (*wire.Txn, datatree.Result, bool) {
 	if s.broken != nil {
 		return nil, datatree.Result{}, false
 	}
 	txn, err := wire.UnmarshalTxn(p.Data)
 	if err != nil {
-		s.fail(fmt.Errorf("transaction %v cannot be read: %w", p.Zxid, err))
+		s.fail(fmt.Errorf("read transaction %v: %w", p.Zxid, err))
 		return nil, datatree.Result{}, false
 	}
 	before := s.tree.LastZxid()
 	result, err := s.tree.Apply(txn)
 	if err != nil {
-		s.fail(fmt.Errorf("transaction %v cannot be applied: %w", p.Zxid, err))
+		s.fail(fmt.Errorf("apply transaction %v: %w", p.Zxid, err))
 		return nil, datatree.Result{}, false
 	}
 	if result.Diverged && p.Zxid > s.exactFrom {
@@ -121,12 +119,11 @@ func (s *Server) apply(p wire.Proposal) (*wire.Txn, datatree.Result, bool) {
 	return txn, result, true
 }
 
-// popPending finds the request whose transaction this is, and takes it out of
-// pending. On the server that proposed it the zxid tells for certain.
-// Elsewhere it is the session's oldest request of that xid
-// (ZooKeeper's CommitProcessor): leader and links keep the order. Of the requests
-// that come by way of a server which the session has left, the leader refuses all
-// but its end, so that alone could be taken for an answer to another request.
+// popPending removes and returns the request whose transaction this is, or nil. On the
+// server that proposed it, the zxid identifies the request. On a learner it is the
+// session's oldest request with that xid (CommitProcessor), because leader and links
+// keep the order. From a server that the session has left, the leader accepts only a
+// closeSession, so only that could match the xid of another request.
 func (s *Server) popPending(h *wire.TxnHeader) *Request {
 	queue := s.pending[h.ClientID]
 	for i, r := range queue {
@@ -136,9 +133,8 @@ func (s *Server) popPending(h *wire.TxnHeader) *Request {
 		if h.Type == wire.OpCloseSession && r.Op != wire.OpCloseSession {
 			continue
 		}
-		// Those before it were sent before it and did not come: their
-		// transactions never will. It cannot happen with a leader that keeps
-		// to the protocol.
+		// The requests before it were skipped: their transactions will never come.
+		// A leader that keeps to the protocol skips none.
 		for _, lost := range queue[:i] {
 			s.closeUnanswered(lost)
 		}
@@ -152,15 +148,15 @@ func (s *Server) popPending(h *wire.TxnHeader) *Request {
 	return nil
 }
 
-// closeUnanswered closes the connection of a request whose outcome will never be known.
+// closeUnanswered closes the connection of a request whose outcome stays unknown.
 func (s *Server) closeUnanswered(r *Request) {
 	if !r.c.closing {
-		s.shell.Error("a transaction was skipped: closing the connection that waits for it", "client", r.c.client, "op", r.Op)
+		s.shell.Error("the leader skipped the transaction of a request: closing the client's connection", "client", r.c.client, "op", r.Op)
 		s.CloseNow(r.c)
 	}
 }
 
-// complete turns a transaction's result into the reply.
+// complete makes the reply from a transaction's result.
 func (s *Server) complete(r *Request, h *wire.TxnHeader, result *datatree.Result) {
 	if r.Op == wire.OpCreateSession {
 		r.c.client.Done(r, h.Zxid, result.Err)

@@ -14,34 +14,34 @@ type Request struct {
 	Op   wire.OpCode
 	Body []byte
 
-	// Of the shell: when it came, by Clock.Now, its bytes, and those that are set
-	// aside for the answer.
+	// The shell sets these: when the request came, by Clock.Now; its size in bytes;
+	// and the bytes that are reserved for the answer.
 	At         time.Duration
 	Size, Room int
 
 	c *ServerCnxn
-	// What the request is judged by is as it was when the request came, whatever
-	// comes behind it before its turn: a closeSession, or an auth packet.
-	ids        []wire.ID    // who the client was
-	sessionErr wire.ErrCode // of a read, on a leader: whether the session may ask
+	// These are as they were when the request came: a closeSession or an auth packet
+	// that comes after it does not affect it.
+	ids        []wire.ID    // the client's identities
+	sessionErr wire.ErrCode // for a read on a leader: the result of checkSession
 
-	zxid   wire.Zxid // of the transaction, where this server has proposed it; else 0
-	done   bool      // a write or sync: the outcome is known
+	zxid   wire.Zxid // the transaction's, if this server has proposed it; otherwise 0
+	done   bool      // whether the outcome of a write or sync is known
 	answer datatree.Answer
 	reply  wire.Zxid // the zxid for the reply's header
 }
 
-// Request takes a request from a connection. Per connection they are answered in
-// the order of arrival (Conn.queue):
+// Request handles a request of a connection. The requests of a connection are answered
+// in the order of arrival (ServerCnxn.queue):
 //
-//	queue:  write* ─ read ─ write* ─ ping ─ ...      (*) on its way through Zab
+//	queue:  write* ─ read ─ write* ─ ping ─ ...      (*) passing through Zab
 //	        ▲
 //	        head: the only one that is answered
 //
-// Writes and syncs start on their way at once, so that a client can have many
-// under way. Everything else waits until it is at the head, and is then
-// answered from the tree: it sees all the writes before it, and none behind it,
-// because answering and applying do not overlap.
+// Writes and syncs are proposed or forwarded at once, so that a client can have many
+// in flight. Any other request waits until it is at the head, and is then answered
+// from the tree: it sees all writes before it and none after it, because answering and
+// applying do not overlap.
 func (s *Server) Request(c *ServerCnxn, r *Request) {
 	if c.closing {
 		return
@@ -63,8 +63,8 @@ func (s *Server) Request(c *ServerCnxn, r *Request) {
 	s.drain(c)
 }
 
-// checkSession is PrepRequestProcessor's, which looks at a request when it comes.
-// A learner leaves that to the leader, which sees no reads.
+// checkSession checks the session when a request comes (PrepRequestProcessor). On a
+// learner the leader checks the sessions of writes, and reads are not checked.
 func (s *Server) checkSession(c *ServerCnxn) wire.ErrCode {
 	if s.leading == nil {
 		return wire.OK
@@ -72,8 +72,8 @@ func (s *Server) checkSession(c *ServerCnxn) wire.ErrCode {
 	return s.leading.sessions.Check(c.session, LocalOwner)
 }
 
-// AnswerSize is about how many bytes the answer to a request will have that is
-// answered from the tree; 0 for those that wait for the ensemble.
+// AnswerSize estimates the size in bytes of an answer from the tree. It is 0 for
+// requests that wait for the ensemble.
 func (s *Server) AnswerSize(c *ServerCnxn, r *Request) int {
 	if r.inFlight() {
 		return 0
@@ -81,19 +81,19 @@ func (s *Server) AnswerSize(c *ServerCnxn, r *Request) int {
 	return datatree.AnswerSize(s.tree, datatree.Query{Op: r.Op, Body: r.Body, Session: c.session})
 }
 
-// goesToLeader tells the writes that a client may ask for.
+// goesToLeader reports whether the request is a write that a client may send.
 func (r *Request) goesToLeader() bool {
 	switch r.Op {
 	case wire.OpCreateSession, wire.OpDeleteContainer:
-		return false // the ensemble's own
+		return false // only servers send these
 	}
 	return r.Op.IsWrite()
 }
 
-// inFlight tells the requests that wait for the ensemble.
+// inFlight reports whether the request waits for the ensemble.
 func (r *Request) inFlight() bool { return r.Op == wire.OpSync || r.goesToLeader() }
 
-// drain answers what is at the head of a connection's queue.
+// drain answers requests from the head of a connection's queue until one must wait.
 func (s *Server) drain(c *ServerCnxn) {
 	for len(c.queue) > 0 && !c.closing {
 		r := c.queue[0]
@@ -110,7 +110,8 @@ func (s *Server) drain(c *ServerCnxn) {
 	}
 }
 
-// finish gives a write or sync its outcome. The answer is sent when it is its turn.
+// finish sets the outcome of a write or sync. The answer is sent when the request is at
+// the head of its queue.
 func (s *Server) finish(r *Request, zxid wire.Zxid, a datatree.Answer) {
 	if r.c.closing {
 		return
@@ -119,7 +120,7 @@ func (s *Server) finish(r *Request, zxid wire.Zxid, a datatree.Answer) {
 	s.drain(r.c)
 }
 
-// answerLocally answers what needs nobody else.
+// answerLocally answers a request that needs no other server.
 func (s *Server) answerLocally(r *Request) {
 	zxid := s.tree.LastZxid()
 	switch r.Op {
@@ -150,8 +151,8 @@ func (s *Server) answerLocally(r *Request) {
 	s.reply(r, zxid, answer)
 }
 
-// answerSASL: no SASL is configured, so ZooKeeper answers a null token; an error makes
-// some Java clients give up.
+// answerSASL answers a null token, as ZooKeeper without SASL does; an error makes some
+// Java clients give up.
 func (s *Server) answerSASL(r *Request) {
 	var request wire.SASLToken
 	if wire.Unmarshal(r.Body, &request) != nil || request.Token == nil {
@@ -161,8 +162,8 @@ func (s *Server) answerSASL(r *Request) {
 	s.reply(r, 0, datatree.Answer{Body: &wire.SASLToken{}})
 }
 
-// authenticate adds to who the client is, at once: requests that were sent
-// behind the auth packet have it. The reply keeps its place in the queue.
+// authenticate adds an identity to the connection at once, so that requests after the
+// auth packet have it. The reply keeps its place in the queue.
 func (s *Server) authenticate(r *Request) {
 	var packet wire.AuthPacket
 	if err := wire.Unmarshal(r.Body, &packet); err != nil {
@@ -179,20 +180,20 @@ func (s *Server) authenticate(r *Request) {
 	s.drain(r.c)
 }
 
-// closeUnreadable ends the connection of a client that cannot say who it is. Java reads these two
-// requests on the connection itself, and knows no answer to what it cannot read.
+// closeUnreadable closes the connection of a client whose auth or sasl packet cannot be read. Java
+// decodes these two while it reads the connection, and has no answer to an unreadable one.
 func (s *Server) closeUnreadable(r *Request) {
 	s.shell.Warn("a request cannot be read: closing the connection", "client", r.c.client, "op", r.Op, "bytes", len(r.Body))
 	s.CloseNow(r.c)
 }
 
-// reply sends a reply and does what comes with it.
+// reply sends a reply and closes the connection after the replies that end it.
 func (s *Server) reply(r *Request, zxid wire.Zxid, a datatree.Answer) {
 	c := r.c
 	if a.Err == wire.ErrSessionMoved {
-		// The client is elsewhere; whatever is said here could reach it
-		// late, and confuse it about where it is (ZOOKEEPER-710).
-		s.shell.Info("a request is refused, since its session has gone to another server: closing the connection",
+		// The client has moved to another server; a late reply from here could make
+		// it believe that it has not (ZOOKEEPER-710).
+		s.shell.Info("a request is refused, since its session has moved to another server: closing the connection",
 			"session", SessionName(c.session), "client", c.client, "op", r.Op)
 		s.CloseNow(c)
 		return
@@ -208,9 +209,9 @@ func (s *Server) reply(r *Request, zxid wire.Zxid, a datatree.Answer) {
 	}
 }
 
-// notify sends watch events, each to its connection, unless the client may not
-// read the node (CVE-2024-23944). Called before the replies that show what the
-// events report, it keeps ZooKeeper's promise about their order.
+// notify sends watch events, each to its connection, unless the client may not read the
+// node (CVE-2024-23944). ZooKeeper guarantees that an event comes before a reply that
+// shows the change, so it is called before those replies.
 func (s *Server) notify(events []datatree.Notification) {
 	for i := range events {
 		n := &events[i]

@@ -14,38 +14,38 @@ import (
 	"zkctl/probe/wire"
 )
 
-// Options are what a Server is to be.
+// Options are the settings of a Server.
 type Options struct {
-	Zab zab.Config // Tick is the unit of sessions, too
+	Zab zab.Config // its Tick is also the unit of session deadlines
 
 	MinSessionTimeout, MaxSessionTimeout time.Duration
 
 	SnapCount    int           // transactions between snapshots, about; see snapshots
-	ReapInterval time.Duration // between looks for containers and TTL nodes to remove
+	ReapInterval time.Duration // between searches for containers and TTL nodes to delete
 
-	// DigestsMustMatch ends the server when its tree has another digest than the leader recorded.
+	// DigestsMustMatch ends the server if its tree has another digest than the leader recorded.
 	DigestsMustMatch bool
 
 	SkipACL     bool
-	SuperDigest string // of the scheme digest, for the superuser; empty: nobody
+	SuperDigest string // the superuser's id of scheme digest; empty: there is no superuser
 
-	// Config is the text of /zookeeper/config, with its version; empty: the
-	// node stays empty.
+	// Config is the text of /zookeeper/config, and ConfigVersion its version. If
+	// Config is empty, the node stays empty.
 	Config        string
 	ConfigVersion int64
 
-	// SessionSeed is what session ids begin with: a time in milliseconds, by a
-	// clock that does not show the same twice (see datatree.SessionIDs).
+	// SessionSeed is the time in the first session id, in milliseconds. No two runs
+	// of a server may have the same (see datatree.SessionIDs).
 	SessionSeed int64
 
 	Tracer Tracer
 }
 
-// Recovered is what was found on the disk.
+// Recovered is the state of the core that was recovered from the disk, and the tree.
 type Recovered struct {
 	zab.Recovered
 	Tree    *datatree.Tree
-	Backlog int // transactions behind the newest snapshot
+	Backlog int // number of transactions after the newest snapshot
 }
 
 // Server is one server of an ensemble, or a standalone one.
@@ -54,36 +54,36 @@ type Server struct {
 	shell Shell
 
 	node   *zab.Node
-	status zab.Status // after the last Step
+	status zab.Status // of node, after the last Step
 	tree   *datatree.Tree
-	// received is the tree behind a SNAP, until the core says Install.
+	// received is the tree that came with a SNAP, until the core's Install.
 	received *datatree.Tree
-	// exactFrom is the transaction behind which the tree must be the leader's.
-	// A Java leader writes a SNAP while it goes on applying, so that the tree
-	// is ahead in places until all that was sent with it has been applied.
+	// exactFrom is the transaction after which digests must match. A Java leader
+	// writes a SNAP while it applies transactions, so the tree is exact only after
+	// all transactions sent with it have been applied.
 	exactFrom wire.Zxid
 
-	conns     map[int64]*ServerCnxn // by id: those that have greeted, and are not closing
-	bySession map[int64]*ServerCnxn // by session: whoever has asked for it last
+	conns     map[int64]*ServerCnxn // by id: those that have sent a ConnectRequest and are not closing
+	bySession map[int64]*ServerCnxn // by session: the latest that asked for it
 	watches   *datatree.Watches
 	ids       *datatree.SessionIDs
 
 	pending  pending
-	leading  *leading  // not nil while this server leads and serves
-	learning *learning // not nil while it follows or observes, and serves
-	leader   zab.LinkID
+	leading  *leading   // not nil while this server leads and serves
+	learning *learning  // not nil while it follows or observes, and serves
+	leader   zab.LinkID // the latest link that was dialed to a leader
 
 	mismatches mismatches
 	ended      endedSessions
-	ahead      []aheadRefusal // the latest, oldest first
+	ahead      []aheadRefusal // the latest refusals, oldest first
 	snapshots  snapshots
 	lastTick   time.Duration
-	wasPaused  bool // the last tick came after a pause
+	wasPaused  bool // the last Tick came after a pause
 	broken     error
 }
 
-// New makes a server of what was on its disk. It does nothing before a Step
-// with zab.Start.
+// New returns a server with the state that was recovered from its disk. It does
+// nothing before a Step with zab.Start.
 func New(o Options, found Recovered, shell Shell) (*Server, error) {
 	node, err := zab.New(o.Zab, found.Recovered)
 	if err != nil {
@@ -108,29 +108,28 @@ func sessionServer(c zab.Config) int64 {
 	return int64(c.ID)
 }
 
-// configureTree writes this server's configuration into a tree that has come
-// from elsewhere: /zookeeper/config is each server's own while reconfig is off.
+// configureTree writes this server's configuration to a new tree: while reconfig is
+// off, each server has its own /zookeeper/config.
 func (s *Server) configureTree() {
 	if s.o.Config != "" {
 		s.tree.SetConfig(s.o.Config, s.o.ConfigVersion, s.shell.Wall())
 	}
 }
 
-// Status is the core's, after the last step.
+// Status is the core's status after the last Step.
 func (s *Server) Status() zab.Status { return s.status }
 
-// Learners counts a leader's learners.
+// Learners returns the number of a leader's learners.
 func (s *Server) Learners() zab.Learners { return s.node.Learners() }
 
-// Tree is the data tree: all that is applied. It is replaced when a SNAP or a
-// TRUNC comes.
+// Tree is the data tree with all applied transactions. A SNAP or a TRUNC replaces it.
 func (s *Server) Tree() *datatree.Tree { return s.tree }
 
-// Watches are those of this server's clients, by Conn.ID.
+// Watches holds the watches of this server's clients, by the id of the connection.
 func (s *Server) Watches() *datatree.Watches { return s.watches }
 
-// Sessions are the deadlines of all sessions, on a server that leads and serves;
-// nil on others.
+// Sessions returns the session tracker of a server that leads and serves; nil on
+// other servers.
 func (s *Server) Sessions() *datatree.Sessions {
 	if s.leading == nil {
 		return nil
@@ -138,11 +137,11 @@ func (s *Server) Sessions() *datatree.Sessions {
 	return s.leading.sessions
 }
 
-// Err is why the server must end; its shell looks after every call. Nothing that
-// the server does after it matters, but that it must not be heard of.
+// Err is why the server must end, or nil; its shell checks it after every call.
+// Once Err is set, the shell must send nothing.
 func (s *Server) Err() error { return s.broken }
 
-// fail ends the server after the call in hand. The first reason counts.
+// fail sets the reason why the server must end, unless there is one.
 func (s *Server) fail(err error) {
 	if s.broken == nil {
 		s.broken = err
@@ -154,16 +153,16 @@ func TickInterval(tick time.Duration) time.Duration {
 	return min(max(tick/20, 5*time.Millisecond), 50*time.Millisecond)
 }
 
-// paused tells that the process was stopped for a while (SIGSTOP, a suspended
-// laptop, a machine without a core to spare).
+// paused reports whether the process was stopped for a while (SIGSTOP, a suspended
+// laptop, an overloaded machine).
 func (s *Server) paused() bool {
 	return s.shell.Now() > s.lastTick+5*TickInterval(s.o.Zab.Tick)
 }
 
-// Handle carries out what its shell does about one message: from a client, another
-// server, or the disk. Every message passes through here, one by one, in members and
-// in the simulation. A server that was stopped looks at the clock first, since a leader
-// may have been replaced meanwhile, and must notice before it answers.
+// Handle calls message, by which the shell handles one message from a client, another
+// server, or the disk. Every message passes through Handle, in members and in the
+// simulation. After a pause Handle calls Tick first: a leader may have been replaced
+// meanwhile, and must step down before it answers.
 func (s *Server) Handle(message func()) {
 	if s.paused() {
 		s.Tick()
@@ -173,10 +172,10 @@ func (s *Server) Handle(message func()) {
 	}
 }
 
-// Tick looks at the deadlines.
+// Tick checks the deadlines. The shell calls it every TickInterval.
 func (s *Server) Tick() {
-	// After a pause, heartbeats of clients are waiting in the sockets: let them
-	// in, for one tick, before anybody is declared dead.
+	// After a pause, the pings of clients are waiting in the sockets: handle them
+	// for one tick before any session expires.
 	late := s.paused() && !s.wasPaused
 	s.lastTick, s.wasPaused = s.shell.Now(), late
 	s.Step(zab.Tick{})
@@ -186,12 +185,12 @@ func (s *Server) Tick() {
 	}
 }
 
-// SnapshotReceived hands over the tree that came behind a SNAP, before the packet is
-// given to Step.
+// SnapshotReceived passes the tree that came with a SNAP. The shell calls it before
+// it passes the packet to Step.
 func (s *Server) SnapshotReceived(tree *datatree.Tree) { s.received = tree }
 
-// Step gives the core one input and carries out what it answers, in the order
-// that zab.Output asks for. Everything the core says passes through here.
+// Step passes one input to the core and carries out its Output, in the order that
+// zab.Output requires. Every Output passes through here.
 func (s *Server) Step(in zab.Input) {
 	if gone, ok := in.(zab.Disconnected); ok {
 		s.forgetLink(gone.Link)
@@ -202,8 +201,8 @@ func (s *Server) Step(in zab.Input) {
 	if trace := s.o.Tracer.Stepping; trace != nil {
 		trace(in, &out)
 	}
-	// Whoever leaves a role lets its clients go first: what happens to the
-	// tree from here on is nothing they may see.
+	// A server that stops serving closes its clients' connections first: they must
+	// not see what happens to the tree from here on.
 	if before.Serving && !s.status.Serving {
 		s.stopServing()
 	}
@@ -212,7 +211,7 @@ func (s *Server) Step(in zab.Input) {
 		s.deliver(p)
 	}
 	if s.broken != nil {
-		return // nobody shall hear of it
+		return // the server has failed: send nothing
 	}
 	if s.status.Serving && !before.Serving {
 		s.startServing()
@@ -230,7 +229,7 @@ func (s *Server) Step(in zab.Input) {
 	}
 }
 
-// changeTree does what the core asks for beside delivering.
+// changeTree carries out Install, Rollback and FastForward.
 func (s *Server) changeTree(out *zab.Output) {
 	if out.Install != nil {
 		s.tree, s.received = s.received, nil
@@ -244,17 +243,17 @@ func (s *Server) changeTree(out *zab.Output) {
 		s.rollBack(out.Rollback.To)
 	}
 	for _, p := range out.FastForward {
-		s.apply(p) // of unknown fate, for nobody to see
+		s.apply(p) // not known to be committed, so no client may see it yet
 	}
 }
 
-// rollBack cuts the log and rebuilds the tree from disk. The server waits for
-// it: there is nothing that it could do meanwhile.
+// rollBack truncates the log and rebuilds the tree from the disk. The server waits
+// for it, because it can do nothing else meanwhile.
 func (s *Server) rollBack(to wire.Zxid) {
 	tree, recent, err := s.shell.Truncate(to)
 	switch {
 	case errors.Is(err, ErrTooFar):
-		s.shell.Warn("the log cannot be truncated as far as the leader asks: asking for a snapshot", "to", to, "reason", err)
+		s.shell.Warn("the log cannot be truncated as far as the leader asks: asking the leader for a snapshot", "to", to, "reason", err)
 		s.Step(zab.RollbackFailed{})
 		return
 	case err != nil:
@@ -269,7 +268,7 @@ func (s *Server) rollBack(to wire.Zxid) {
 	s.Step(zab.RolledBack{Last: tree.LastZxid(), Recent: recent})
 }
 
-// send does the part of an Output that goes out.
+// send carries out the part of an Output that goes to other servers.
 func (s *Server) send(out *zab.Output) {
 	for _, n := range out.Notify {
 		s.shell.Notify(n)
@@ -301,11 +300,11 @@ func (s *Server) sendOne(o *zab.Send) {
 	}
 }
 
-// startServing begins a term: clients may come.
+// startServing begins to serve clients.
 func (s *Server) startServing() {
 	if s.exactFrom > s.status.LastLogged && s.status.Role != zab.Leading {
-		// The tree came as a SNAP. The snapshot of it that is on the disk may
-		// be inexact; one that is not shall take its place.
+		// The tree came with a SNAP. Its snapshot on the disk may be fuzzy, so write
+		// an exact one soon.
 		s.snapshots.since = s.snapshots.due
 	}
 	s.exactFrom = s.status.LastLogged
@@ -319,9 +318,8 @@ func (s *Server) startServing() {
 	}
 }
 
-// stopServing ends it. Clients are told nothing but that the connection is
-// gone: what has become of their requests is not known here, and what this
-// server could read to them may no longer be so.
+// stopServing closes the connections of all clients without an answer: the outcome
+// of their requests is not known here, and reads could be out of date.
 func (s *Server) stopServing() {
 	s.leading, s.learning = nil, nil
 	s.pending = pending{}

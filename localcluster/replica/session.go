@@ -8,31 +8,31 @@ import (
 	"zkctl/probe/wire"
 )
 
-// SessionName is a session id as logs and four-letter words write it.
+// SessionName formats a session id for logs and four-letter words.
 type SessionName int64
 
 func (n SessionName) String() string { return fmt.Sprintf("0x%x", uint64(n)) }
 
 func milliseconds(ms int32) time.Duration { return time.Duration(ms) * time.Millisecond }
 
-// Connect handles a ConnectRequest: a client that wants a session, a new one or
-// one that it has.
+// Connect handles a ConnectRequest: a client asks for a new session, or for the one
+// that it has.
 //
 //	session 0    ──► createSession is proposed ──► committed ──► ConnectResponse
 //	session != 0 ──► password ──► alive? ──► ConnectResponse
-//	                    │           │ ask the leader, or be it
+//	                    │           │ a learner asks the leader
 //	                    └───────────┴──► refused: ConnectResponse of zeros
 func (s *Server) Connect(c *ServerCnxn, req wire.ConnectRequest) {
 	switch {
 	case c.closing:
 		return
 	case !s.status.Serving:
-		s.shell.Info("closing the connection of a client: this server does not serve now", "client", c.client,
+		s.shell.Info("closing the connection of a client: this server is not serving", "client", c.client,
 			"session", SessionName(req.SessionID))
 		s.CloseNow(c)
 		return
 	case req.LastZxidSeen > s.knownZxid():
-		// It has seen the future: answering would take it back in time
+		// The client has seen a later transaction: it would see an older state here
 		// (ZooKeeperServer.processConnectRequest). It tries another server.
 		s.shell.Info("a client has seen a later transaction than this server: closing the connection",
 			"client", c.client, "seen", req.LastZxidSeen, "here", s.knownZxid())
@@ -50,9 +50,9 @@ func (s *Server) Connect(c *ServerCnxn, req wire.ConnectRequest) {
 	s.reopenSession(c, &req)
 }
 
-// knownZxid is the end of the history that this server is sure to hold: its
-// last transaction, or the beginning of the epoch that it has synchronized
-// with, which Java servers tell to clients as if it were one.
+// knownZxid is the end of the history that this server has for certain: its last
+// transaction, or the beginning of the epoch that it has synchronized with, which
+// Java servers report to clients like a transaction.
 func (s *Server) knownZxid() wire.Zxid {
 	if s.o.Zab.Standalone {
 		return s.tree.LastZxid()
@@ -68,8 +68,8 @@ func (s *Server) createSession(c *ServerCnxn) {
 	s.submit(&Request{Op: wire.OpCreateSession, Body: body.Bytes(), At: s.shell.Now(), c: c})
 }
 
-// newSessionID skips ids that are in use: the wall clock, from which they are
-// made, may have been set back.
+// newSessionID skips ids that are in use: the wall clock, from which they are made,
+// may have been set back.
 func (s *Server) newSessionID() int64 {
 	for {
 		id := s.ids.Next()
@@ -79,10 +79,10 @@ func (s *Server) newSessionID() int64 {
 	}
 }
 
-// reopenSession lets a client go on with its session if it knows the password and
-// the session is alive. The password is looked at before the connection which
-// the session has is closed; ZooKeeper does it the other way round, so that
-// whoever guesses an id can disconnect its owner.
+// reopenSession gives a client its session if the password is right and the session
+// is alive. The password is checked before the session's connection is closed;
+// ZooKeeper closes the connection first, so that any client that guesses an id can
+// disconnect its owner.
 func (s *Server) reopenSession(c *ServerCnxn, req *wire.ConnectRequest) {
 	want := wire.SessionPassword(req.SessionID)
 	if subtle.ConstantTimeCompare(want, req.Password) != 1 {
@@ -98,7 +98,7 @@ func (s *Server) reopenSession(c *ServerCnxn, req *wire.ConnectRequest) {
 	s.revalidate(c)
 }
 
-// finishSessionInit ends a handshake.
+// finishSessionInit answers the ConnectRequest.
 func (s *Server) finishSessionInit(c *ServerCnxn, alive bool) {
 	if c.closing {
 		return
@@ -112,15 +112,14 @@ func (s *Server) finishSessionInit(c *ServerCnxn, alive bool) {
 	})
 }
 
-// refuseSession tells a client that its session is over, and the log why.
+// refuseSession answers that the session has expired, and logs why.
 func (s *Server) refuseSession(c *ServerCnxn, session int64, why string) {
 	s.shell.Warn("a session is refused", "session", SessionName(session), "client", c.client, "reason", why)
 	c.client.Connected(wire.ConnectResponse{Password: wire.NoPassword(), HasReadOnly: c.hasReadOnly})
 	s.closeAfterReplies(c)
 }
 
-// closeSessionConn closes the connection of a session that was closed, or has
-// expired, by a transaction.
+// closeSessionConn closes the connection of a session that a transaction has ended.
 func (s *Server) closeSessionConn(session int64) {
 	delete(s.pending, session)
 	if c := s.bySession[session]; c != nil {

@@ -1,12 +1,11 @@
 package replica
 
-// snapshots decides when this server writes one. It waits for half of SnapCount
-// transactions and then for a random part of the other half, so that the servers
-// of an ensemble, which count the same transactions, do not all write at the
-// same moment.
+// snapshots decides when this server writes a snapshot: as in SyncRequestProcessor,
+// after half of SnapCount transactions and a random part of the other half. The servers
+// of an ensemble count the same transactions, and should not all write at once.
 type snapshots struct {
-	since   int // transactions since the last one
-	due     int
+	since   int // transactions since the last snapshot
+	due     int // the value of since at which the next one is due
 	writing bool
 }
 
@@ -15,7 +14,7 @@ func (n *snapshots) restart(s *Server, since int) {
 	n.since, n.due = since, half+s.shell.Chance(half)
 }
 
-// snapshotIfDue starts one, unless one is being written still.
+// snapshotIfDue starts a snapshot if one is due and none is being written.
 func (s *Server) snapshotIfDue() {
 	n := &s.snapshots
 	if n.since < n.due || n.writing {
@@ -26,5 +25,5 @@ func (s *Server) snapshotIfDue() {
 	s.shell.Save(s.tree.Snapshot())
 }
 
-// Saved says that the snapshot of Disk.Save is written, or given up.
+// Saved reports that Disk.Save has ended, successfully or not.
 func (s *Server) Saved() { s.snapshots.writing = false }

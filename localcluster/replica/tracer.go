@@ -6,26 +6,27 @@ import (
 	"zkctl/probe/wire"
 )
 
-// Tracer has hooks that a Server calls as it works, to log, count or check what it
-// does. A hook that is nil is not called. A hook must not call the Server's methods
-// that change it.
+// Tracer has hooks that a Server calls, to log, count or check what it does. A nil
+// hook is not called. A hook must not call methods that change the Server.
 type Tracer struct {
-	// Stepping: the core has answered an input; nothing of it is carried out yet.
+	// Stepping is called before the core's Output for an input is carried out.
 	Stepping func(zab.Input, *zab.Output)
-	// Stepped: all of it is carried out.
+	// Stepped is called after the Output was carried out.
 	Stepped func(*zab.Output)
-	// Installed: the tree is one that came as a SNAP.
+	// Installed is called after a SNAP has replaced the tree.
 	Installed func(wire.Zxid)
-	// RolledBack: the tree is one that Disk.Truncate has left.
+	// RolledBack is called after Disk.Truncate has replaced the tree.
 	RolledBack func(to wire.Zxid)
-	// Proposing: this leader makes a request a transaction.
+	// Proposing is called before this leader proposes the transaction of a request.
 	Proposing func(datatree.Request, wire.Proposal)
-	// Delivering: a transaction is committed, and applied next.
+	// Delivering is called before a committed transaction is applied.
 	Delivering func(wire.Zxid)
-	// Applied: a transaction was applied to the tree, which was at before.
+	// Applied is called after a transaction was applied; before is the tree's last
+	// zxid before that.
 	Applied func(p wire.Proposal, txn *wire.Txn, before wire.Zxid, result datatree.Result)
-	// Expired: this leader has not heard of these sessions in time.
+	// Expired is called with the sessions that this leader is about to close because
+	// their deadlines have passed; there may be none.
 	Expired func(sessions []int64)
-	// Serving: a term begins, or has ended.
+	// Serving is called after the server has begun or stopped to serve clients.
 	Serving func(begins bool)
 }
