@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// This file words why a supervisor does not answer, with its process and what to do next.
+// This file has the errors for a supervisor that does not answer: each names its process and what to do next.
 
 // supervisorPID is the process that holds the lock, or held it when it was killed; 0 when that is not known.
 func (f Folder) supervisorPID() int {

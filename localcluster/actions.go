@@ -14,10 +14,10 @@ import (
 	"zkctl/inject/link"
 )
 
-// This file is what a person asks of an ensemble: verbs on selectors. It chooses the members, with
-// the roles they have at this moment, and hands the rest to faults.go and processes.go.
+// This file carries out requests that name members by selectors. It resolves the selectors with the roles
+// that members have at this moment, and leaves the rest to faults.go and processes.go.
 
-// newSeed is a seed that a person can type and that JSON's numbers can hold.
+// newSeed is a seed short enough to type, which a number of JSON can hold.
 func newSeed() uint64 { return rand.Uint64N(1_000_000) }
 
 // chooser makes the choices that a selector leaves open, always the same for the same seed.
@@ -29,16 +29,16 @@ func chooser(seed *uint64) (*rand.Rand, uint64) {
 	return rand.New(rand.NewPCG(s, 0)), s
 }
 
-// selectorError gives what inject finds wrong with a selector its code.
+// selectorError gives an error of package inject its code.
 func selectorError(err error) error {
 	var syntax *inject.SyntaxError
-	var nobody *inject.NoMatchError
-	var senseless *inject.PlanError
+	var noMatch *inject.NoMatchError
+	var plan *inject.PlanError
 	switch {
-	case errors.As(err, &senseless):
+	case errors.As(err, &plan):
 		return fail(CodeUsage, "`zkctl status` shows the members", "%w", err)
-	case errors.As(err, &nobody):
-		return fail(CodeMissing, "`zkctl status` shows who does what", "%w", err)
+	case errors.As(err, &noMatch):
+		return fail(CodeMissing, "`zkctl status` shows the members and their roles", "%w", err)
 	case errors.As(err, &syntax):
 		return fail(CodeUsage, "", "%w", err)
 	}
@@ -47,7 +47,7 @@ func selectorError(err error) error {
 
 // verb is one of the verbs on members' processes, in the words of its outcome.
 type verb struct {
-	// wasted are the states in which it would change nothing.
+	// wasted are the states of a member in which the verb changes nothing.
 	wasted []memberState
 	done   string // "killed"
 	would  string // "would be killed"
@@ -97,7 +97,7 @@ func (s *Supervisor) healStarted(ctx context.Context, ids []int64, why string, r
 	return joinErrors(failed)
 }
 
-// act is Act with its words understood. It returns the members to which something was done.
+// act is Act with its request parsed. It returns the members to which something was done.
 func (s *Supervisor) act(ctx context.Context, r ActRequest, v verb, selector inject.Selector, signal syscall.Signal) (ActReport, []int64, error) {
 	release, err := s.begin(ctx, r.Verb+" "+r.Selector)
 	if err != nil {
@@ -156,8 +156,8 @@ func KillSignal(name string) (syscall.Signal, error) {
 	return signal, nil
 }
 
-// candidates are the members as selectors see them. A size should choose members on which the verb
-// is not wasted.
+// candidates are the members as selectors see them. A size, such as `one`, prefers members on which the verb
+// has an effect.
 func (s *Supervisor) candidates(ctx context.Context, v verb) ([]inject.Member, error) {
 	members, err := s.Members(ctx)
 	if err != nil {
@@ -171,7 +171,7 @@ func (s *Supervisor) candidates(ctx context.Context, v verb) ([]inject.Member, e
 	return members, nil
 }
 
-// sortOut says what happens to each member, and returns those to which something does.
+// sortOut reports what happens to each member, and returns those on which the verb has an effect.
 func (s *Supervisor) sortOut(v verb, r ActRequest, ids []int64, report *ActReport) (useful []int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -228,7 +228,8 @@ func (s *Supervisor) outlasts(r ActRequest, m *member) bool {
 	return held
 }
 
-// killAll sends a signal. Members that it ends are a fault; the survivors have only got it.
+// killAll sends a signal. A fault is recorded for the members that the signal ends; the survivors get the
+// signal without a fault.
 func (s *Supervisor) killAll(ctx context.Context, ids, survivors []int64, signal syscall.Signal, lease time.Duration, why string, report *ActReport) error {
 	spared := func(id int64) bool { return slices.Contains(survivors, id) }
 	poked := slices.DeleteFunc(slices.Clone(ids), func(id int64) bool { return !spared(id) })
@@ -267,7 +268,7 @@ func (s *Supervisor) breakInto(ctx context.Context, report *ActReport, f inject.
 	return err
 }
 
-// recover takes members out of the faults of a kind, because somebody mends them by hand.
+// recover takes members out of the faults of a kind, after a request has started or resumed them.
 func (s *Supervisor) recover(kind inject.Kind, ids []int64, why string) (over []inject.Fault) {
 	s.mu.Lock()
 	for _, id := range ids {
@@ -312,10 +313,10 @@ func (s *Supervisor) Slow(ctx context.Context, r SlowRequest) (FaultReport, erro
 	})
 }
 
-// planner chooses members and links, and says what is to be done to them.
+// planner chooses members and links, and the fault that they get.
 type planner func([]inject.Member, *rand.Rand) (inject.Plan, inject.Fault, error)
 
-// breaking is what a partition and slow links have in common.
+// breaking is what the requests for a partition and for slow links have in common.
 type breaking struct {
 	open   bool    // a choice is left to chance
 	seed   *uint64 // as given
@@ -356,7 +357,7 @@ func (s *Supervisor) breakLinks(ctx context.Context, b breaking, plan planner) (
 	return report, err
 }
 
-// words are a partition as it is written on the command line.
+// words is a partition as it is written on the command line.
 func (r PartitionRequest) words() string {
 	switch {
 	case r.Ring:

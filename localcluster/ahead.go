@@ -10,9 +10,9 @@ import (
 // CodeClientsAhead is the finding that clients are refused because they have seen a later history.
 const CodeClientsAhead probe.Code = "clients-ahead"
 
-// StatusForPeople is Status with what only people want to know, and what costs each member another
-// question: which clients go round in vain.
-func (s *Supervisor) StatusForPeople(ctx context.Context) (Status, error) {
+// StatusWithClients is Status with the number of clients that are refused again and again, which takes
+// another request to each member.
+func (s *Supervisor) StatusWithClients(ctx context.Context) (Status, error) {
 	status, err := s.Status(ctx)
 	if err != nil {
 		return status, err
@@ -26,8 +26,8 @@ func (s *Supervisor) StatusForPeople(ctx context.Context) (Status, error) {
 	surveyor := probe.Surveyor{System: s.system, Timeout: surveyTimeout, Metrics: true}
 	report := surveyor.Survey(ctx, ask)
 	for i, m := range status.Members {
-		if said := report.Member(m.ID); said != nil {
-			count, _ := said.Metric("clients_ahead") // Apache's servers do not count them
+		if member := report.Member(m.ID); member != nil {
+			count, _ := member.Metric("clients_ahead") // Apache's servers do not count them
 			status.Members[i].ClientsAhead = int64(count)
 		}
 	}
@@ -35,8 +35,8 @@ func (s *Supervisor) StatusForPeople(ctx context.Context) (Status, error) {
 	return status, ctx.Err()
 }
 
-// clientsAhead says that clients go round. Each tries all servers, so that the servers' numbers are
-// not added.
+// clientsAhead is the finding that clients are refused again and again. Each client tries all servers, so the
+// servers' numbers are not added.
 func clientsAhead(members []MemberStatus) []probe.Finding {
 	most, about := int64(0), []int64{}
 	for _, m := range members {
@@ -48,10 +48,10 @@ func clientsAhead(members []MemberStatus) []probe.Finding {
 	if most == 0 {
 		return nil
 	}
-	who := "1 client is refused again and again: it has"
+	text := "1 client is refused again and again: it has"
 	if most > 1 {
-		who = fmt.Sprintf("%d clients are refused again and again: they have", most)
+		text = fmt.Sprintf("%d clients are refused again and again: they have", most)
 	}
 	return []probe.Finding{{Code: CodeClientsAhead, Members: about,
-		Text: who + " seen later transactions than these servers hold, as clients have that knew data which was deleted since; restart the clients"}}
+		Text: text + " seen later transactions than these servers hold, as clients have that knew data which was deleted since; restart the clients"}}
 }

@@ -71,10 +71,9 @@ const apacheMain = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
 
 // command is the argument list that runs one member in a JVM.
 //
-// The JVM options make it a good guest: little memory, because there are several of them, and no
-// JIT beyond the first tier until a member has proved to be long-lived, because a quick start is
-// what a local ensemble is for. The loggers named are those that would write a line for every
-// four-letter word, which zkctl asks several times a second.
+// The JVM options bound the memory, because several JVMs run at once, and leave out the JIT compiler's second
+// tier, because a local ensemble should start quickly. The loggers named are those that write a line for every
+// four-letter word, of which zkctl sends several a second.
 func (e apacheEngine) command(config string) []string {
 	args := []string{e.java,
 		"-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto",

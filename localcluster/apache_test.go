@@ -14,8 +14,8 @@ import (
 	"zkctl/probe/peers"
 )
 
-// Three of Apache's own servers, behind the links: everything zkctl does to the embedded engine it
-// does to them, too.
+// Three of Apache's own servers, behind the links: zkctl does to them everything that it does to the embedded
+// engine.
 func TestApacheAlone(t *testing.T) {
 	long(t)
 	mix, err := localcluster.ParseEngineMix("apache")

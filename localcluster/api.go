@@ -30,12 +30,12 @@ const apiRoot = "/v1/"
 type WaitRequest struct {
 	For     string  `json:"for"` // see Conditions
 	Timeout float64 `json:"timeout_seconds"`
-	// Fragile has the wait fail as soon as a member dies by itself, with the end of its log: for
-	// `up`, where nobody else could start it again.
+	// Fragile has the wait fail as soon as a member dies by itself, with the end of its log. `up` sets it:
+	// no other command would start the member again before the time is up.
 	Fragile bool `json:"fragile,omitempty"`
 }
 
-// MembersAnswer says who there is and what each member is doing.
+// MembersAnswer lists the members and what each is doing.
 type MembersAnswer struct {
 	Members []inject.Member `json:"members"`
 }
@@ -138,7 +138,7 @@ type HealRequest struct {
 	DryRun   bool   `json:"dry_run,omitempty"`
 }
 
-// HealReport says which faults ended, and what was done to members besides.
+// HealReport lists the faults that ended, and what else was done to members.
 type HealReport struct {
 	Healed  []inject.Fault `json:"healed"`
 	Left    []LeftMember   `json:"left"` // members that a heal without processes leaves as they are
@@ -146,7 +146,7 @@ type HealReport struct {
 	DryRun  bool           `json:"dry_run,omitempty"`
 }
 
-// LeftMember is a member that serves nobody because of its process.
+// LeftMember is a member whose process does not run.
 type LeftMember struct {
 	Member int64  `json:"member"`
 	State  string `json:"state"` // "stopped" or "paused"
@@ -157,11 +157,11 @@ type FaultsAnswer struct {
 	Faults []ActiveFault `json:"faults"`
 }
 
-// ActiveFault is a fault with the time that it has left; nil is until it is healed.
+// ActiveFault is a fault with the time that it has left; nil means that it lasts until it is healed.
 type ActiveFault struct {
 	inject.Fault
 	Remaining  *float64          `json:"remaining_seconds"`
-	Overridden []inject.Override `json:"overridden"` // what of it has no effect while others hold
+	Overridden []inject.Override `json:"overridden"` // the parts without effect while other faults hold
 }
 
 func active(faults []inject.Fault, now time.Time) []ActiveFault {

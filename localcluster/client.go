@@ -32,8 +32,8 @@ const (
 	settleTime = 900 * time.Millisecond
 )
 
-// Dial reaches the supervisor of an ensemble. That there is none is CodeMissing, whether the ensemble
-// is stopped or does not exist; the two are told apart in words.
+// Dial connects to the supervisor of an ensemble. When there is none the error is CodeMissing, whether the ensemble
+// is stopped or does not exist; the text of the error differs.
 func Dial(folder Folder) (*Client, error) {
 	spec, err := LoadSpec(folder)
 	if err != nil {
@@ -106,11 +106,11 @@ func (c *Client) call(ctx context.Context, within time.Duration, method, what st
 	return nil
 }
 
-// errSilent is why a call was given up that nobody cancelled.
+// errSilent is the cause when a call was given up because its own deadline passed.
 var errSilent = errors.New("no answer in time")
 
-// lost says why there was no answer: the supervisor went away in the middle of a request, or is there
-// and does not answer.
+// lost is the error for a request without an answer: the supervisor ended during the request, or it runs and
+// does not answer.
 func (c *Client) lost(ctx context.Context, within time.Duration, err error) error {
 	switch {
 	case context.Cause(ctx) == errSilent:
@@ -118,20 +118,20 @@ func (c *Client) lost(ctx context.Context, within time.Duration, err error) erro
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
-	return fail(CodeMissing, "`zkctl ls` shows what runs", "the supervisor of %s went away: %w", c.name, errors.Unwrap(err))
+	return fail(CodeMissing, "`zkctl ls` shows what runs", "the supervisor of %s ended during the request: %w", c.name, errors.Unwrap(err))
 }
 
-// Status asks every member and says how the ensemble is.
+// Status is the ensemble at this moment; the supervisor asks every member.
 func (c *Client) Status(ctx context.Context) (s Status, err error) {
 	return s, c.call(ctx, answerTime, http.MethodGet, "status", nil, &s)
 }
 
-// Wait returns when the ensemble is in a condition; when it is not in time, or the supervisor does not say
-// in time that it is, that is CodeTimedOut.
+// Wait returns when the ensemble is in a condition. CodeTimedOut means that it was not in time, or that the
+// supervisor did not answer in time.
 func (c *Client) Wait(ctx context.Context, r WaitRequest) (s Status, err error) {
 	err = c.call(ctx, seconds(r.Timeout)+answerTime, http.MethodPost, "wait", r, &s)
 	if errors.Is(err, errSilent) {
-		return s, fail(CodeTimedOut, HintOf(err), "waited in vain for %s: %w", r.For, err)
+		return s, fail(CodeTimedOut, HintOf(err), "timed out waiting for %s: %w", r.For, err)
 	}
 	return s, err
 }
@@ -167,7 +167,7 @@ func (c *Client) Stop(ctx context.Context) error {
 	return c.call(ctx, stopTime, http.MethodPost, "stop", nothing, &nothing)
 }
 
-// Members says what each member is doing at this moment.
+// Members lists the members and what each is doing at this moment.
 func (c *Client) Members(ctx context.Context) ([]inject.Member, error) {
 	var a MembersAnswer
 	err := c.call(ctx, answerTime, http.MethodGet, "members", nil, &a)

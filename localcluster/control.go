@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// listen opens the control socket. Whoever holds the ensemble's lock may remove a socket that is in
-// the way: it can only be a dead supervisor's. Nobody is answered before serve.
+// listen opens the control socket. The holder of the ensemble's lock may remove a socket that is in
+// the way: it can only be a dead supervisor's. No request is answered before serve.
 func (s *Supervisor) listen() error {
 	path, err := s.folder.Socket()
 	if err != nil {
@@ -27,9 +27,9 @@ func (s *Supervisor) listen() error {
 	if err != nil {
 		return fmt.Errorf("control socket: %w", err)
 	}
-	// Closing it must not remove what has its name by then: see mendSocket.
+	// Closing it must not remove a newer socket of the same name: see mendSocket.
 	listener.SetUnlinkOnClose(false)
-	// The directory is private already; this is for those who copy it about.
+	// The directory is private already; a copy of it may not be.
 	if err := os.Chmod(path, 0o600); err != nil {
 		listener.Close()
 		return fmt.Errorf("control socket: %w", err)
@@ -64,7 +64,7 @@ func (s *Supervisor) closeSocket() error {
 	_ = s.listener.Close() // when it came to serve, the server has closed it
 	s.serving.Wait()
 	if path, pathErr := s.folder.Socket(); pathErr == nil && s.socketAt(path) {
-		_ = os.Remove(path) // one that stays says nothing: the lock tells whether a supervisor runs
+		_ = os.Remove(path) // one that stays does no harm: the lock tells whether a supervisor runs
 	}
 	return err
 }
@@ -78,7 +78,7 @@ func (s *Supervisor) socketAt(path string) bool {
 // routes is the control protocol; see api.go.
 func (s *Supervisor) routes() http.Handler {
 	mux := http.NewServeMux()
-	get(mux, "status", func(ctx context.Context) (Status, error) { return s.StatusForPeople(ctx) })
+	get(mux, "status", func(ctx context.Context) (Status, error) { return s.StatusWithClients(ctx) })
 	get(mux, "members", func(ctx context.Context) (MembersAnswer, error) {
 		members, err := s.Members(ctx)
 		return MembersAnswer{members}, err
@@ -141,7 +141,7 @@ func reply(w http.ResponseWriter, answer any, err error) {
 	_ = json.NewEncoder(w).Encode(answer) // the client may be gone
 }
 
-// httpStatus is for those who look at the protocol with curl; our client reads the body.
+// httpStatus helps to debug the protocol with curl; Client reads the body.
 var httpStatus = map[Code]int{
 	CodeFailed: http.StatusInternalServerError, CodeUsage: http.StatusBadRequest,
 	CodeMissing: http.StatusNotFound, CodeTimedOut: http.StatusGatewayTimeout,

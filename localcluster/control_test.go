@@ -12,8 +12,8 @@ import (
 	"zkctl/inject"
 )
 
-// What the control socket gets from others than our own client is answered with an error that says
-// what is wrong, and changes nothing.
+// A request that Client would not send is answered with an error that names what is wrong, and changes
+// nothing.
 func TestControlRefuses(t *testing.T) {
 	s := &Supervisor{spec: mustSpec(t, Request{})}
 	server := httptest.NewServer(s.routes())
@@ -43,7 +43,7 @@ func TestControlRefuses(t *testing.T) {
 		{"POST", "/v1/slow", `{"links":"1>2"}`, 400, CodeUsage, "by how much"},
 		{"POST", "/v1/slow", `{"links":"1>2","channel":"air","shape":{"latency_seconds":1}}`, 400, CodeUsage, "air"},
 		{"POST", "/v1/slow", `{"links":"1>2","channel":"all","shape":{"latency_seconds":-1}}`, 400, CodeUsage, "latency"},
-		{"POST", "/v1/heal", `{"ids":["f1"]}`, 404, CodeMissing, "never was a fault f1"},
+		{"POST", "/v1/heal", `{"ids":["f1"]}`, 404, CodeMissing, "has never been a fault f1"},
 		{"POST", "/v1/act", strings.Repeat(" ", maxRequest+1) + "{}", 400, CodeUsage, "cannot be read"},
 	} {
 		request, err := http.NewRequest(c.method, server.URL+c.path, strings.NewReader(c.body))
@@ -66,7 +66,7 @@ func TestControlRefuses(t *testing.T) {
 	}
 }
 
-// A supervisor that an older zkctl has started names the results otherwise, and is understood all the same.
+// A supervisor that an older zkctl has started uses other names for the results; they are read, too.
 func TestReportsOfAnOlderSupervisor(t *testing.T) {
 	want := []Result{{1, "killed"}, {2, "is stopped already"}}
 	for _, text := range []string{
@@ -88,8 +88,8 @@ func TestReportsOfAnOlderSupervisor(t *testing.T) {
 	}
 }
 
-// A timeline that a killed supervisor left is ended by the next one, and numbers go on.
-func TestTimelineIsSettled(t *testing.T) {
+// The next supervisor closes the timeline that a killed one left, and goes on counting faults.
+func TestTimelineOfAKilledSupervisorIsClosed(t *testing.T) {
 	fault := func(id string) *inject.Fault { return &inject.Fault{ID: id, Kind: inject.Cut} }
 	left := findOpen([]Event{
 		{Kind: EventUp},
@@ -97,21 +97,21 @@ func TestTimelineIsSettled(t *testing.T) {
 		{Kind: EventFault, Fault: fault("f1")}, {Kind: EventExited, Member: 2, PID: 12}, {Kind: EventFault, Fault: fault("f2")},
 		{Kind: EventHeal, Fault: fault("f1")}, {Kind: EventExited, Member: 3, PID: 13}, {Kind: EventStarted, Member: 3, PID: 23},
 	})
-	var told []string
-	left.settle(func(e Event) {
+	var added []string
+	left.close(func(e Event) {
 		text, err := json.Marshal(e)
 		if err != nil {
 			t.Fatal(err)
 		}
-		told = append(told, string(text))
+		added = append(added, string(text))
 	})
 	want := []string{`"kind":"exited","member":1,"pid":11,"signal":"KILL"`, `"kind":"exited","member":3,"pid":23`, `"kind":"heal","fault":{"id":"f2"`}
-	if len(told) != len(want) || left.issued != 2 {
-		t.Fatalf("%d faults issued; %q", left.issued, told)
+	if len(added) != len(want) || left.issued != 2 {
+		t.Fatalf("%d faults issued; %q", left.issued, added)
 	}
 	for i := range want {
-		if !strings.Contains(told[i], want[i]) {
-			t.Errorf("%s, want %s", told[i], want[i])
+		if !strings.Contains(added[i], want[i]) {
+			t.Errorf("%s, want %s", added[i], want[i])
 		}
 	}
 	var ledger inject.Ledger

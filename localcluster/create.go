@@ -146,9 +146,9 @@ func (s *Spec) setSettings(r Request) error {
 	return s.tryConfig()
 }
 
-// revise applies a request to an ensemble that exists. Who the members are and where they listen
-// stays: a request that asks for something else is refused rather than half obeyed. Settings and
-// engines may change while nothing runs, since both engines read the same files.
+// revise applies a request to an ensemble that exists. Its members and their ports stay: a request for others is
+// refused. Settings and engines may change while the ensemble is stopped, since both engines read the same
+// files.
 func (s *Spec) revise(r Request) (changed bool, err error) {
 	again := "leave the flag out, or delete the ensemble first: zkctl down --purge --name " + s.Name
 	for _, f := range []struct {
@@ -206,7 +206,7 @@ func create(home Home, spec *Spec, base int) (err error) {
 		return joinRemoval(folder, err)
 	}
 	register.enter(folder, spec)
-	_ = register.save() // only a help to others: binding is what decides
+	_ = register.save() // the register only helps: binding decides
 	return nil
 }
 

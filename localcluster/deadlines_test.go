@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// No command takes more than five seconds beyond the time that it was given: what its calls may take at most
+// No command takes more than five seconds beyond the time that it was given: the most that its calls may take
 // adds up to less, in the worst state of a supervisor.
 func TestDeadlines(t *testing.T) {
 	const contract = 5 * time.Second

@@ -18,7 +18,7 @@ import (
 const SuperviseCommand = "supervise"
 
 // A detached supervisor reports to the `up` that started it over a pipe, as its file descriptor 3: one
-// line of JSON that says what became of it. After that nobody reads.
+// line of JSON that says whether it started. After that line the pipe is not read any more.
 const reportDescriptor = 3
 
 type report struct {
@@ -30,15 +30,15 @@ type report struct {
 // Detached is the life of a supervisor in a process of its own.
 func Detached(ctx context.Context, folder Folder, name string) error {
 	pipe := os.NewFile(reportDescriptor, "report")
-	tell := func(r report) { _ = json.NewEncoder(pipe).Encode(r) }
-	told := false
+	send := func(r report) { _ = json.NewEncoder(pipe).Encode(r) }
+	sent := false
 	err := Supervise(ctx, folder, name, func() {
-		tell(report{Started: true})
-		told = true
+		send(report{Started: true})
+		sent = true
 		pipe.Close()
 	})
-	if err != nil && !told {
-		tell(report{Error: toError(err), Running: errors.Is(err, errRunning)})
+	if err != nil && !sent {
+		send(report{Error: toError(err), Running: errors.Is(err, errRunning)})
 		pipe.Close()
 	}
 	return err
@@ -83,12 +83,12 @@ func spawn(ctx context.Context, folder Folder, name string, deadline time.Time) 
 	running, err = readReport(read)
 	if ctx.Err() != nil && err != nil {
 		state := processState(cmd.Process.Pid)
-		_ = cmd.Process.Kill() // its members go with it
+		_ = cmd.Process.Kill() // which ends its members, too
 		err = fail(CodeFailed, "the whole log: "+folder.SupervisorLog(),
 			"the supervisor, process %d, did not start the members in time%s", cmd.Process.Pid, inState(state))
 	}
 	if err == nil && !running {
-		go cmd.Wait() // it goes on without us; should it end first, this call reaps it
+		go cmd.Wait() // it goes on without this process; should it end first, this call reaps it
 		return false, nil
 	}
 	_ = cmd.Wait() // it is on its way out
@@ -98,7 +98,7 @@ func spawn(ctx context.Context, folder Folder, name string, deadline time.Time) 
 	return running, err
 }
 
-// inState words a process's state, where it is known.
+// inState is a process's state in words, where it is known.
 func inState(state byte) string {
 	if state == 0 {
 		return ""

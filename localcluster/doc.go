@@ -1,5 +1,5 @@
 // Package localcluster runs ZooKeeper ensembles on one machine: real servers in processes of their
-// own, real sockets between them, and a hand on every process and every link.
+// own, real sockets between them, and control of every process and every link.
 //
 //	                         ┌──────────────── supervisor (one process) ───────────────┐
 //	zkctl kill leader ──────>│ control socket   faults and leases   timeline           │
@@ -13,15 +13,15 @@
 //	                              │       │
 //	                         clients, on the members' own ports
 //
-// # Who does what
+// # Processes
 //
 // `zkctl up` draws up a [Spec] and starts a detached [Supervisor], which starts the members. From then
-// on the supervisor owns everything that lives: processes, links, faults, the timeline. Every other
-// zkctl is a [Client] that asks it, over HTTP on a unix socket; api.go is the protocol.
+// on the supervisor owns everything that runs: processes, links, faults, the timeline. Every other
+// zkctl is a [Client] of it, over HTTP on a unix socket; api.go is the protocol.
 //
-// A member is any program that runs one zoo.cfg. The supervisor knows nothing else of it: what a
-// member is doing is asked over the member's own client port (package probe), never read from a log
-// line or from files it might still be writing. That is why both engines are equal here.
+// A member is any program that runs one zoo.cfg. The supervisor asks a member what it is doing over the
+// member's own client port (package probe), and never reads it from a log. So both engines are
+// treated alike.
 //
 // # The folder
 //
@@ -39,18 +39,18 @@
 //
 //   - There is at most one supervisor for a folder: it holds the lock, which the kernel drops when
 //     it dies. It reads the spec under the lock, and up changes the spec only under the lock.
-//   - A supervisor can be found as long as it runs: within a second it makes a lock, a socket or a
-//     spec.json again that was removed, and ends when its folder is gone. Data is deleted only when
+//   - A supervisor can be reached as long as it runs: within a second it makes a lock, a socket or a
+//     spec.json that was removed anew, and it ends when its folder is gone. Data is deleted only when
 //     no process of the ensemble is left.
 //   - Every call of a Client has a deadline, so that no command hangs with a supervisor that is
-//     stopped. A supervisor that ends in order empties its lock file; one whose number is in a lock
-//     that is free was killed, and the file's time is when it was last seen.
+//     stopped. A supervisor that ends in order empties its lock file. A process number in a lock that
+//     is free means that this supervisor was killed; the file's time is when it was last seen.
 //   - No member outlives its supervisor, however that ends: see launcher and guard.
 //   - Ports are in spec.json before anything listens on them, and never change.
 //   - A fault is in the ledger and in the timeline before it takes effect, and every lease is ended
 //     by the supervisor, not by the command that asked for it. It is forgotten when what it broke is
-//     whole again, and not before; one whose time is up and that cannot be ended is overdue, and
-//     is tried again.
-//   - A member that dies is recorded and stays down. Starting it again is somebody's decision.
+//     whole again, and not before. A fault whose time is up and that cannot be ended is overdue, and
+//     ending it is tried again.
+//   - A member that dies is recorded and stays down, until a command starts it.
 //   - What fails leaves nothing half-made: a lifecycle is a list of steps, each with its undo.
 package localcluster

@@ -19,8 +19,8 @@ type DownResult struct {
 	Purged  bool
 }
 
-// Down stops an ensemble, and with purge deletes all its data. That there is none is fine; one that may
-// not be looked at is an error, since it may be running.
+// Down stops an ensemble, and with purge deletes all its data. An ensemble that does not exist is no error;
+// one that may not be looked at is an error, since it may be running.
 func Down(ctx context.Context, home Home, name string, purge, dryRun bool) (DownResult, error) {
 	folder := home.Folder(name)
 	if _, err := os.Stat(folder.SpecFile()); errors.Is(err, fs.ErrNotExist) {
@@ -34,7 +34,7 @@ func Down(ctx context.Context, home Home, name string, purge, dryRun bool) (Down
 		return result, noAccess(name, err)
 	}
 	supervisor, _ := processesOf(folder)
-	result.Running = held || supervisor != 0 // one whose lock was removed is still one
+	result.Running = held || supervisor != 0 // it may run without its lock, when that was removed
 	if dryRun {
 		return result, nil
 	}
@@ -89,7 +89,7 @@ func awaitGone(ctx context.Context, folder Folder, name string) error {
 
 // removeEnsemble deletes a stopped ensemble with all its data.
 func removeEnsemble(folder Folder) error {
-	// The spec goes first: a folder without is no ensemble, so one that is killed half-way leaves none.
+	// The spec is removed first: a folder without one is no ensemble, so a removal that is interrupted leaves none.
 	if err := os.Remove(folder.SpecFile()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

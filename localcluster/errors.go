@@ -6,11 +6,11 @@ import (
 	"syscall"
 )
 
-// Code says what kind of failure an Error is. It is what crosses the control socket and what the
-// command line turns into an exit code, so that nobody has to read the text of an error.
+// Code says what kind of failure an Error is. It crosses the control socket, and the
+// command line turns it into an exit code, so that no program has to read the text of an error.
 type Code int
 
-// The zero Code is the ordinary failure: whatever was asked for was tried and did not work.
+// The zero Code is the ordinary failure: the operation was tried and did not work.
 const (
 	CodeFailed   Code = iota // tried, and failed
 	CodeUsage                // what was asked for makes no sense; nothing was done

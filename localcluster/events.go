@@ -10,7 +10,7 @@ import (
 	"zkctl/inject"
 )
 
-// EventKind says what an Event tells.
+// EventKind is what an Event records.
 type EventKind string
 
 // The kinds of events. A reader should pass over kinds that it does not know.
@@ -26,7 +26,7 @@ const (
 	EventFault     EventKind = "fault"     // a fault began
 	EventHeal      EventKind = "heal"      // a fault ended
 	EventElection  EventKind = "election"  // an epoch began, with member as its leader where that is known
-	EventLost      EventKind = "lost"      // events could not be written, for want of room say; how many
+	EventLost      EventKind = "lost"      // events could not be written, because the disk is full, for example; how many
 	EventContinued EventKind = "continued" // the file before this one was full; open is what had begun in it or before
 	EventOverdue   EventKind = "overdue"   // a fault's time is up, and it could not be ended yet; why says the reason
 )
@@ -39,7 +39,7 @@ type Event struct {
 	PID    int       `json:"pid,omitempty"`
 
 	// exited and signal: Signal is what ended the process, such as "KILL"; ExitCode is set when it
-	// ended by itself. Expected tells a member that was told to end from one that died.
+	// ended by itself. Expected is true when a request ended it, and false when it died.
 	Signal   string `json:"signal,omitempty"`
 	ExitCode *int   `json:"exit_code,omitempty"`
 	Expected bool   `json:"expected,omitempty"`
@@ -60,17 +60,17 @@ type Event struct {
 	Why string `json:"why,omitempty"`
 }
 
-// eventLog appends events to events.jsonl, each line in one write, so that a reader who follows the
-// file never sees two mixed. It survives a full disk: the event is lost, the ensemble is not, and how
-// many are lost is said as soon as there is room. Each file says at its top what is open, so that one
-// that is dropped takes no beginning with it whose end is to come.
+// eventLog appends events to events.jsonl, each line in one write, so that a reader that follows the
+// file never sees two mixed. When the disk is full events are lost; their number is recorded as soon as there
+// is room. Each file begins with what is open, so that dropping the older file loses no beginning whose end is
+// to come.
 type eventLog struct {
 	mu   sync.Mutex
 	file *rotatingFile
 	now  func() time.Time
 	last time.Time
 	torn bool // the file ends in the middle of a line
-	lost int  // events that could not be written, and that no event tells of yet
+	lost int  // events that could not be written, and that no event records yet
 	open open // what has begun and not ended
 }
 
@@ -87,21 +87,21 @@ func openEventLog(path string, bound int64, before []Event, now func() time.Time
 func (l *eventLog) add(e Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.tellLost()
+	l.recordLost()
 	l.open.note(e)
 	if !l.write(e) {
 		l.lost++
 	}
 }
 
-// retry says how many events were lost, if some were and there is room again.
+// retry records how many events were lost, if some were and there is room again.
 func (l *eventLog) retry() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.tellLost()
+	l.recordLost()
 }
 
-func (l *eventLog) tellLost() {
+func (l *eventLog) recordLost() {
 	if l.lost > 0 && l.write(Event{Kind: EventLost, Lost: l.lost}) {
 		l.lost = 0
 	}

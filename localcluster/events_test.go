@@ -8,7 +8,7 @@ import (
 	"zkctl/inject"
 )
 
-// A line that a crash or a full disk has torn is lost, and nothing else with it.
+// A line that a crash or a full disk has torn is lost, and no other line.
 func TestTornTimeline(t *testing.T) {
 	for name, torn := range map[string]string{
 		"whole": "{\"kind\":\"up\"}\n", "torn": "{\"kind\":\"up\"}\n{\"kind\":\"star", "one byte": "{",
@@ -43,8 +43,8 @@ func TestTornTimeline(t *testing.T) {
 	}
 }
 
-// A timeline that was moved aside, and dropped, takes no beginning with it: what is open stands at the top of
-// each file, so that the next supervisor can end it and goes on counting faults.
+// When an older file of the timeline is dropped no beginning is lost: each file begins with what is open, so that
+// the next supervisor can close it and goes on counting faults.
 func TestTimelineIsBounded(t *testing.T) {
 	const bound = 2000
 	folder := Folder(t.TempDir())
@@ -82,7 +82,7 @@ func TestTimelineIsBounded(t *testing.T) {
 	}
 }
 
-// Events that could not be written are counted, and the timeline says how many as soon as it can.
+// Events that could not be written are counted, and their number is recorded as soon as there is room.
 func TestLostEventsAreReported(t *testing.T) {
 	folder := Folder(t.TempDir())
 	log, err := openEventLog(folder.EventsFile(), eventsBound, nil, time.Now)
@@ -99,11 +99,11 @@ func TestLostEventsAreReported(t *testing.T) {
 	for range 3 {
 		log.add(Event{Kind: EventRole})
 	}
-	log.retry() // there is no room yet
+	log.retry() // still without room
 	log.file.file = good
 	log.retry()
 	log.add(Event{Kind: EventDown})
-	log.retry() // and not twice
+	log.retry() // records nothing twice
 	events, err := ReadEvents(folder)
 	if err != nil || len(events) != 3 || events[1].Kind != EventLost || events[1].Lost != 3 || events[2].Kind != EventDown {
 		t.Errorf("%+v, %v", events, err)

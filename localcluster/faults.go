@@ -11,7 +11,7 @@ import (
 	"zkctl/inject"
 )
 
-// Members says who there is and what each member is doing at this moment.
+// Members lists the members and what each is doing at this moment.
 func (s *Supervisor) Members(ctx context.Context) ([]inject.Member, error) {
 	report := s.assess(ctx)
 	members := make([]inject.Member, len(s.members))
@@ -33,7 +33,7 @@ func checkLease(lease time.Duration) error {
 // inject breaks something and puts it on record. Every fault goes through it, and every end of a fault through
 // heal, so that the ledger, the timeline and the ensemble always say the same. The caller holds acting.
 func (s *Supervisor) inject(ctx context.Context, f inject.Fault, lease time.Duration, why string) (inject.Fault, error) {
-	// On record first: what happens next in the timeline is its consequence.
+	// The fault is recorded first: what follows in the timeline is its consequence.
 	s.mu.Lock()
 	recorded := s.ledger.Add(f, time.Now().UTC(), lease)
 	s.mu.Unlock()
@@ -56,9 +56,9 @@ func (s *Supervisor) inject(ctx context.Context, f inject.Fault, lease time.Dura
 	return inject.Fault{}, err
 }
 
-// retract takes a fault that could not be done as asked off the record again. Links are mended; a
-// member that could be killed or paused stays so and stays on record, also one that was told to end and
-// has not ended yet; the others do not.
+// retract takes a fault that could not be done as asked off the record again. Links are mended. A member that
+// was killed or paused stays so and stays on record, and so does one that has got its signal and has not ended
+// yet; the others are taken off.
 func (s *Supervisor) retract(f inject.Fault) {
 	s.mu.Lock()
 	var over []inject.Fault
@@ -126,7 +126,7 @@ func (s *Supervisor) applyNetwork() error {
 func (s *Supervisor) wakeLeases() {
 	select {
 	case s.leases <- struct{}{}:
-	default: // it is about to look already
+	default: // it has been woken already
 	}
 }
 

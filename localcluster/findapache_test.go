@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// What Apache ZooKeeper needs is looked for where people have it, and named when it is not there.
+// Java and the jars of ZooKeeper are found where installations have them, and named when they are missing.
 func TestFindApache(t *testing.T) {
 	dir := t.TempDir()
 	put := func(path string, mode os.FileMode) string {

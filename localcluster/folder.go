@@ -67,7 +67,7 @@ func writeAtomically(path string, content []byte) error {
 	return nil
 }
 
-// reason is an error without the temporary file's name, which nobody asked for.
+// reason is an error without the temporary file's name, which means nothing to the user.
 func reason(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {

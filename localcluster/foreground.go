@@ -6,7 +6,7 @@ import (
 )
 
 // UpForeground brings an ensemble up with the supervisor in this very process, calls ready when every
-// member serves, and stays until ctx is done or somebody stops the ensemble.
+// member serves, and returns when ctx is done or the ensemble has been stopped.
 func UpForeground(ctx context.Context, o UpOptions, ready func(UpResult) error) error {
 	u := newUp(o)
 	if err := u.design(); err != nil {

@@ -11,13 +11,13 @@ import (
 	"zkctl/probe/peers"
 )
 
-// On a disk that is full, or is full a moment later, an ensemble either comes up or leaves nothing
-// behind, and says what is wrong.
+// On a disk that is full, or that fills during the start, an ensemble either comes up or leaves nothing behind,
+// and the error names the full disk.
 func TestFullDisk(t *testing.T) {
 	dir := t.TempDir()
 	peers.Need(t, "the right to mount a small disk", syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=4k"))
 	t.Cleanup(func() {
-		// Detached, because a supervisor that has let go of everything may take a moment to exit.
+		// Detached, because a supervisor that has released its lock may not have exited yet.
 		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
 			t.Error(err)
 		}

@@ -13,7 +13,7 @@ import (
 
 // guard is what stands in for a parent-death signal where the kernel has none: a small process that
 // reads from a pipe which only the supervisor holds open. When the supervisor dies, however it dies,
-// the pipe closes, and the guard kills the members that it was told of.
+// the pipe closes, and the guard kills the members that it watches.
 //
 //	supervisor ──pipe──> guard        "+ 4711"  look after this process
 //	    │                  ┊          "- 4711"  it is gone
@@ -31,13 +31,14 @@ type guard struct {
 // GuardCommand is the hidden command that runs Guard.
 const GuardCommand = "guard"
 
-// watch and forget tell the guard of a process; a guard that is gone cannot be told, which only
-// matters if the supervisor dies too.
-func (g *guard) watch(pid int) { g.tell('+', pid) }
+// watch has the guard watch a process. Writing to a guard that is gone fails, which matters only if the
+// supervisor dies, too.
+func (g *guard) watch(pid int) { g.send('+', pid) }
 
-func (g *guard) forget(pid int) { g.tell('-', pid) }
+// forget has the guard watch a process no longer.
+func (g *guard) forget(pid int) { g.send('-', pid) }
 
-func (g *guard) tell(what rune, pid int) {
+func (g *guard) send(what rune, pid int) {
 	if g != nil {
 		fmt.Fprintf(g.pipe, "%c %d\n", what, pid)
 	}
@@ -51,7 +52,7 @@ func (g *guard) close() {
 	}
 }
 
-// Guard is the guard's whole life: it reads orders until the input ends, then kills what is left.
+// Guard runs the guard: it reads orders until the input ends, then kills what is left.
 func Guard(orders io.Reader) error {
 	watched := map[int]bool{}
 	lines := bufio.NewScanner(orders)

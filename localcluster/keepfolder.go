@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// Other programs can remove or move what a supervisor needs to be found by: its folder, its lock, its
-// socket. Without the folder it ends, since nobody could reach it or the data any more; the others it makes
-// again. It looks so often that it has noticed within a second.
+// Other programs can remove or move what a supervisor is found by: its folder, its lock, its socket. Without
+// the folder it ends, since no command could reach it or the data any more; the others it makes again. At this
+// interval it notices within a second.
 const folderTick = 250 * time.Millisecond
 
-// watchFolder keeps the supervisor findable, and says through the lock's time that it lives.
+// watchFolder keeps the supervisor reachable, and sets the lock file's time, which shows that it runs.
 func (s *Supervisor) watchFolder(ctx context.Context) {
 	ticker := time.NewTicker(folderTick)
 	defer ticker.Stop()

@@ -113,8 +113,8 @@ func exitOf(state *os.ProcessState) exit {
 	return exit{code: state.ExitCode()}
 }
 
-// signal sends a signal. To one that has ended it sends nothing, which is no failure: the os package
-// holds the process by a handle, so the signal can never hit another that has the same number.
+// signal sends a signal. Sending to a process that has ended is no error; the os package holds the process by a
+// handle, so the signal never reaches another process with the same number.
 func (p *process) signal(s syscall.Signal) error {
 	if err := p.os.Signal(s); err != nil && err != os.ErrProcessDone {
 		return err
@@ -125,7 +125,7 @@ func (p *process) signal(s syscall.Signal) error {
 // end asks the process to finish and kills it when the grace is up. It returns when it is gone.
 func (p *process) end(ask syscall.Signal, grace time.Duration) {
 	_ = p.signal(ask)
-	_ = p.signal(syscall.SIGCONT) // one that is stopped would not hear it
+	_ = p.signal(syscall.SIGCONT) // a stopped process gets a signal when it goes on
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
 	select {
@@ -136,7 +136,7 @@ func (p *process) end(ask syscall.Signal, grace time.Duration) {
 	}
 }
 
-// signalName is a signal as `kill -l` words it: KILL, TERM.
+// signalName is a signal as `kill -l` names it: KILL, TERM.
 func signalName(s syscall.Signal) string {
 	if name := unix.SignalName(s); name != "" {
 		return strings.TrimPrefix(name, "SIG")

@@ -21,8 +21,8 @@ func sleeper(t *testing.T, l *launcher) *process {
 	return p
 }
 
-// When its input ends, as it does when the supervisor dies, the guard kills what it still watches:
-// also a process that is stopped, and not one that it was told to forget.
+// When its input ends, as it does when the supervisor dies, the guard kills what it still watches,
+// also a process that is stopped, but not one that was forgotten.
 func TestGuardKillsWhatIsLeft(t *testing.T) {
 	l := newLauncher()
 	t.Cleanup(l.close)
@@ -61,7 +61,7 @@ func TestProcessesEndAsAsked(t *testing.T) {
 	t.Cleanup(l.close)
 	p := sleeper(t, l)
 	_ = p.signal(syscall.SIGSTOP)
-	p.end(syscall.SIGTERM, 1<<40) // a stopped process hears TERM only when it is continued
+	p.end(syscall.SIGTERM, 1<<40) // a stopped process gets TERM only when it is continued
 	if p.how.signal != "TERM" || p.alive() {
 		t.Errorf("ended with %s", p.how)
 	}

@@ -156,7 +156,7 @@ func TestDownAndUpAgain(t *testing.T) {
 	if result, err = localcluster.Down(e.ctx, e.home, "test", false, false); err != nil || result.Running || !result.Existed {
 		t.Errorf("a second down: %+v, %v", result, err)
 	}
-	// What a crash leaves in the data directory is put right, too.
+	// A missing myid, which a crash can cause, is made again.
 	if err := os.Remove(filepath.Join(e.folder.Member(1).DataDir(), "myid")); err != nil {
 		t.Fatal(err)
 	}

@@ -13,12 +13,12 @@ import (
 type Summary struct {
 	Name    string        `json:"name"`
 	State   string        `json:"state"`
-	Health  *probe.Health `json:"health"` // null when it cannot be told
+	Health  *probe.Health `json:"health"` // null when it is not known
 	Connect string        `json:"connect"`
 	Members int           `json:"members"`
 }
 
-// List says how every ensemble of a home is. One that cannot be asked is in the list too, and in the error.
+// List is the state of every ensemble of a home. One that does not answer is in the list, and in the error.
 func List(ctx context.Context, home Home) ([]Summary, error) {
 	names, err := home.Names()
 	if err != nil {
@@ -71,8 +71,8 @@ func StatusOf(ctx context.Context, folder Folder) (Status, error) {
 	return stoppedStatus(folder, spec)
 }
 
-// WaitFor returns when an ensemble is in a condition. One that is stopped is down, and is in no other
-// condition until somebody starts it; one that is starting or ending is waited for.
+// WaitFor returns when an ensemble is in a condition. A stopped ensemble is down, and is in no other condition
+// until it is started, which is not waited for; one that is starting or ending is waited for.
 func WaitFor(ctx context.Context, folder Folder, r WaitRequest) (Status, error) {
 	spec, err := LoadSpec(folder)
 	if err != nil {
@@ -94,7 +94,7 @@ func WaitFor(ctx context.Context, folder Folder, r WaitRequest) (Status, error) 
 		case !held:
 			return stoppedStatus(folder, spec)
 		case !time.Now().Before(deadline):
-			return Status{}, fail(CodeTimedOut, HintOf(err), "waited in vain for %s: %w", r.For, err)
+			return Status{}, fail(CodeTimedOut, HintOf(err), "timed out waiting for %s: %w", r.For, err)
 		}
 		r.Timeout = max(time.Until(deadline).Seconds(), 0)
 		select {

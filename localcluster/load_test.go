@@ -100,7 +100,7 @@ func (l *load) progress(more int) {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			l.e.Fatalf("%d writes acknowledged, waited in vain for %d", have, goal)
+			l.e.Fatalf("%d writes acknowledged, want %d", have, goal)
 		}
 	}
 }

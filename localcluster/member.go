@@ -44,17 +44,17 @@ type member struct {
 	// The rest is guarded by Supervisor.mu.
 	state   memberState
 	process *process // the newest; nil before the first start
-	// expected is set when somebody asked for the end of this process. A member that ends without
-	// is not started again: this is a laboratory, and who broke it wants to look.
+	// expected is set when a request ends this process. A member that ends without one is not started
+	// again, so that its user can find out why.
 	expected bool
 	paused   time.Time // since when, if it is
-	outside  bool      // others than this supervisor have paused it
+	outside  bool      // paused by another process than this supervisor
 	why      string    // the request behind the end
 	role     string    // last seen, for the timeline
 	reason   string    // why it ended, when it ended by itself with an error
 }
 
-// prepare makes a member's directory what its process needs: its data directory with a myid, and its
+// prepare makes what a member's process needs in its directory: its data directory with a myid, and its
 // configuration. Data that is there is kept.
 func (m *member) prepare(s *Spec) error {
 	if err := os.MkdirAll(m.folder.DataDir(), 0o700); err != nil {
@@ -69,8 +69,8 @@ func (m *member) prepare(s *Spec) error {
 	return nil
 }
 
-// writeID puts the myid file where it is missing. One that says something else is a sign that the
-// directory is another member's, whose history this member must not take for its own.
+// writeID makes the myid file where it is missing. A file with another id means that the directory is
+// another member's, whose history this member must not take for its own.
 func (m *member) writeID() error {
 	path := filepath.Join(m.folder.DataDir(), "myid")
 	want := strconv.FormatInt(m.spec.ID, 10)

@@ -20,7 +20,7 @@ const (
 	restartGrace = 2 * time.Second
 )
 
-// begin waits until nothing else is being changed, as long as ctx has time. The caller calls release.
+// begin waits, no longer than ctx, until no other request changes anything. The caller calls release.
 func (s *Supervisor) begin(ctx context.Context, why string) (release func(), err error) {
 	for !s.acting.TryLock() {
 		select {
@@ -31,7 +31,7 @@ func (s *Supervisor) begin(ctx context.Context, why string) (release func(), err
 			s.mu.Lock()
 			busy := s.doing
 			s.mu.Unlock()
-			return nil, fail(CodeFailed, "try again when it is done", "%s has to wait for another command: %s", why, busy)
+			return nil, fail(CodeFailed, "try again when it is done", "%s waits for another command that has not ended: %s", why, busy)
 		}
 	}
 	s.mu.Lock()
@@ -40,7 +40,7 @@ func (s *Supervisor) begin(ctx context.Context, why string) (release func(), err
 	return s.acting.Unlock, nil
 }
 
-// chosen are the faults to end: a ledger without them, and they.
+// chosen takes the faults to end out of a ledger, and returns them.
 type chosen func(l *inject.Ledger) ([]inject.Fault, error)
 
 func healing(h inject.Healing) chosen {
@@ -54,11 +54,11 @@ func healing(h inject.Healing) chosen {
 }
 
 func unknownFault(ids []string) error {
-	return fail(CodeMissing, "`zkctl faults` lists the faults there are", "there never was a fault %s", ids[0])
+	return fail(CodeMissing, "`zkctl faults` lists the faults there are", "there has never been a fault %s", ids[0])
 }
 
-// Heal ends faults; with processes and no ids it also starts and resumes every member, no matter who
-// ended it: `heal --all` is the way back to a whole ensemble.
+// Heal ends faults. With processes and no ids it also starts and resumes every member, whatever ended or
+// paused it: `heal --all` is the way back to a whole ensemble.
 func (s *Supervisor) Heal(ctx context.Context, r HealRequest) (HealReport, error) {
 	ctx, cancel := context.WithTimeout(ctx, actTime)
 	defer cancel()
@@ -184,7 +184,7 @@ func (s *Supervisor) mend(ctx context.Context, choose chosen, whole bool, why st
 			started = append(started, r.Member)
 		}
 	}
-	release() // a member takes its time until it shows that it runs
+	release() // others need not wait until the members answer
 	slices.Sort(started)
 	started = slices.DeleteFunc(slices.Compact(started), func(id int64) bool { return failed[id] != nil || s.isDown(id) })
 	maps.Copy(failed, s.awaitAnswers(ctx, started))
@@ -270,8 +270,8 @@ func (s *Supervisor) watchLeases(ctx context.Context) {
 	}
 }
 
-// How long it takes until a fault whose time is up and that could not be ended is tried again: as long as it
-// has been overdue, within these bounds.
+// A fault that could not be ended when its time was up is tried again after as long as it has been overdue,
+// within these bounds.
 const (
 	minRetry = 500 * time.Millisecond
 	maxRetry = 30 * time.Second

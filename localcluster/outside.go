@@ -9,11 +9,11 @@ import (
 // stopTakes is how long a process may go on after it was sent STOP.
 const stopTakes = time.Second
 
-// stoppedOutside is why a member is paused that others have stopped.
+// stoppedOutside is the reason of a member that another process has stopped.
 const stoppedOutside = "stopped from outside"
 
-// reconcile takes note of members that others have stopped or continued, with `kill -STOP` say: what status
-// says of a member and what resume may do to it depends on what its process does, not on who did it. Where
+// reconcile notes the members that other processes have stopped or continued, for example with `kill -STOP`:
+// status and resume go by the state of a member's process, whatever caused it. Where
 // the state of a process cannot be read, only this supervisor's own pauses are known.
 func (s *Supervisor) reconcile() {
 	s.mu.Lock()

@@ -13,8 +13,7 @@ import (
 	"time"
 )
 
-// Where an ensemble's ports come from. The rules, each against a failure that users of other tools
-// met:
+// How an ensemble's ports are chosen. Each rule prevents a failure that users of other tools met:
 //
 //   - below the kernel's ephemeral range, so that no outgoing connection happens to sit on a port
 //     that a member needs when it starts again;
@@ -26,7 +25,7 @@ import (
 //     seldom meet.
 const (
 	lowestPort  = 10000 // below live the well-known services, ZooKeeper's own 2181 among them
-	highestPort = 32768 // where Linux starts its ephemeral range; others start higher
+	highestPort = 32768 // where Linux starts its ephemeral range; other systems start higher
 )
 
 // portRange is low <= port < high.
@@ -42,7 +41,7 @@ func allocatable() portRange {
 	return r.below(string(text))
 }
 
-// below cuts the range where the kernel's ephemeral range, as /proc words it, begins. A machine
+// below cuts the range where the kernel's ephemeral range, in the format of /proc, begins. A machine
 // whose ephemeral range leaves no room keeps the whole range: checked ports are better than none.
 func (r portRange) below(procText string) portRange {
 	fields := strings.Fields(procText)
@@ -120,7 +119,7 @@ func (s *Spec) checkPorts() error {
 }
 
 // awaitPorts waits a moment for ports that are taken: when the ensemble's last supervisor was killed
-// just now, the kernel is still ending its members.
+// just now, the kernel may not have ended its members yet.
 func (s *Spec) awaitPorts() error {
 	deadline := time.Now().Add(2 * time.Second)
 	for {
@@ -172,7 +171,7 @@ func openRegister(home Home) (*register, error) {
 // readRegister reads the register as it is at this moment, without its lock.
 func readRegister(home Home) (*register, error) {
 	r := &register{path: filepath.Join(registerDir(home), ".ports.json")}
-	// An unreadable register is an empty one: it only spares us clashes that binding would show.
+	// An unreadable register counts as empty: it only prevents clashes that binding would show.
 	if text, err := os.ReadFile(r.path); err == nil {
 		_ = json.Unmarshal(text, &r.entries)
 	}
@@ -203,7 +202,7 @@ func (r *register) prune() {
 	r.entries = kept
 }
 
-// addHome enters what stands in the home, for a register that was lost (/tmp is swept on reboot).
+// addHome enters the ensembles of the home, in case the register was lost (/tmp is cleared on reboot).
 func (r *register) addHome(home Home) error {
 	names, err := home.Names()
 	if err != nil {

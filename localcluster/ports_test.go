@@ -16,7 +16,7 @@ func TestEphemeralRangeIsLeftAlone(t *testing.T) {
 	for text, want := range map[string]portRange{
 		"32768\t60999\n": whole,
 		"20000 60999":    {lowestPort, 20000},
-		"1024 65535":     whole, // leaves nothing: better a checked port than none
+		"1024 65535":     whole, // leaves nothing: the whole range is used
 		"10500 65535":    whole,
 		"40000 65535":    whole,
 		"what":           whole,
@@ -105,7 +105,7 @@ func TestCreatedAtOnce(t *testing.T) {
 
 func TestBasePort(t *testing.T) {
 	home := Home(t.TempDir())
-	// A stretch that is certainly free: the one that create chooses by itself.
+	// The ports that create chooses by itself are free.
 	first := mustSpec(t, Request{Nodes: 1})
 	if err := create(home, first, 0); err != nil {
 		t.Fatal(err)
@@ -146,8 +146,8 @@ func TestBasePort(t *testing.T) {
 	}
 }
 
-// A register that was lost, as /tmp is on reboot, knows the ensembles of the home again; one that is
-// damaged is an empty one.
+// A register that was lost, as /tmp is on reboot, gets the ensembles of the home again; a damaged one counts as
+// empty.
 func TestRegisterIsRebuilt(t *testing.T) {
 	home := Home(t.TempDir())
 	s := mustSpec(t, Request{})

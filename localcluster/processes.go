@@ -23,7 +23,7 @@ func (s *Supervisor) kill(ctx context.Context, m *member, signal syscall.Signal,
 		return fmt.Errorf("member %d: %w", m.spec.ID, err)
 	}
 	if signal != syscall.SIGKILL {
-		_ = p.signal(syscall.SIGCONT) // a paused member would not hear it
+		_ = p.signal(syscall.SIGCONT) // a stopped process gets a signal when it goes on
 	}
 	select {
 	case <-p.reaped:

@@ -51,7 +51,7 @@ func TestPartitionedLeader(t *testing.T) {
 	e.create(s, "/before", "1")
 
 	e.partition(inject.Partition{Groups: fmt.Sprint(old.ID)})
-	// The leader does not know yet: it logs this, and waits for acknowledgements that cannot come.
+	// The leader has not noticed yet: it logs this, and waits for acknowledgements that cannot come.
 	_, _, err := s.Create(e.ctx, "/orphan", []byte("1"), 0)
 	if err == nil {
 		t.Fatal("a leader without followers acknowledged a write")
@@ -92,17 +92,17 @@ func awaitRole(e *ensemble, id int64, role string) {
 	}
 }
 
-// The same when only one direction is cut: that the leader's words do not get out, or that it does
-// not hear, is each enough to depose it.
+// The same when only one direction is cut: a leader is deposed when its messages are lost, and also when the
+// messages to it are.
 func TestOneWayCuts(t *testing.T) {
 	long(t)
 	e := start(t, localcluster.Request{})
 	s := e.session(e.leader())
 	e.create(s, "/n", "0")
-	for i, deaf := range []bool{false, true} {
+	for i, toLeader := range []bool{false, true} {
 		old := e.leader()
 		groups := fmt.Sprint(old.ID)
-		if deaf { // cut what the others say to the leader
+		if toLeader { // cut the messages to the leader
 			groups = ""
 			for _, m := range e.wait("healthy").Members {
 				if m.ID != old.ID {
@@ -118,7 +118,7 @@ func TestOneWayCuts(t *testing.T) {
 				break
 			}
 			if e.ctx.Err() != nil {
-				t.Fatalf("deaf %v: member %d still leads", deaf, old.ID)
+				t.Fatalf("toLeader %v: member %d still leads", toLeader, old.ID)
 			}
 		}
 		s := e.session(e.leader())
@@ -127,7 +127,7 @@ func TestOneWayCuts(t *testing.T) {
 		e.wait("healthy")
 		tree := e.sameTrees()
 		if !strings.Contains(tree, fmt.Sprintf("\n/n/%d ", i)) {
-			t.Errorf("deaf %v: what the new leader committed is lost", deaf)
+			t.Errorf("toLeader %v: what the new leader committed is lost", toLeader)
 		}
 	}
 }
@@ -200,7 +200,7 @@ func TestMajorityKilled(t *testing.T) {
 	}
 }
 
-// A leader that hangs is replaced; when it goes on it finds out by itself.
+// A leader that hangs is replaced; when it goes on it follows the new one.
 func TestPausedLeader(t *testing.T) {
 	t.Parallel()
 	e := start(t, localcluster.Request{})
@@ -249,8 +249,8 @@ func TestCatchUpBySnapshot(t *testing.T) {
 	if n := strings.Count(tree, "\n/n"); n != 500 {
 		t.Errorf("%d nodes of 500 are there", n)
 	}
-	// A tree that came as a whole is on disk as a whole, at or behind the position at which the
-	// leader stood, which no single transaction log of the learner's own could explain.
+	// A tree that came as a whole is on disk as a whole, at or after the leader's position,
+	// which no single transaction log of the learner's own could explain.
 	for _, id := range []int64{empty, 4} {
 		if !hasSnapshotFrom(e, id, written) {
 			t.Errorf("member %d has no snapshot from %s on: it did not catch up by snapshot", id, written)
@@ -258,7 +258,7 @@ func TestCatchUpBySnapshot(t *testing.T) {
 	}
 }
 
-// hasSnapshotFrom tells whether a member has a snapshot of a position at or behind zxid.
+// hasSnapshotFrom tells whether a member has a snapshot of zxid or a later position.
 func hasSnapshotFrom(e *ensemble, id int64, zxid string) bool {
 	e.Helper()
 	from, err := wire.ParseZxid(zxid)

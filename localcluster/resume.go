@@ -24,7 +24,7 @@ func findOpen(events []Event) open {
 	return o
 }
 
-// note goes on by one event.
+// note takes in one event.
 func (o *open) note(e Event) {
 	switch {
 	case e.Kind == EventContinued:
@@ -57,10 +57,9 @@ func (o *open) events() (events []Event) {
 	return events
 }
 
-// settle ends in the timeline what ended with an earlier supervisor that could not say so: the kernel
-// killed its members, and its links were mended by closing. Whoever reads the timeline, to draw it or
-// to measure it, may rely on every beginning having an end.
-func (o open) settle(add func(Event)) {
+// close adds the ends that an earlier supervisor could not record because it was killed: the kernel has killed its
+// members, and its links have closed. So every beginning in a timeline has an end.
+func (o open) close(add func(Event)) {
 	const why = "its supervisor died"
 	for _, id := range slices.Sorted(maps.Keys(o.processes)) {
 		add(Event{Kind: EventExited, Member: id, PID: o.processes[id].PID, Signal: "KILL", Why: why})

@@ -88,8 +88,8 @@ func (r *rotatingFile) rotate() error {
 
 func (r *rotatingFile) Close() error { return r.file.Close() }
 
-// memberOutput is where a member's process prints: its log. The end of what it printed is kept besides, for
-// when the process ends by itself, which also a full disk cannot take away.
+// memberOutput is where a member's process prints: its log. The end of the output is also kept in memory, for the
+// reason of an exit, so that a full disk does not lose it.
 type memberOutput struct {
 	log   *rotatingFile
 	end   []byte // at most maxReason
@@ -118,7 +118,7 @@ func (o *memberOutput) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// findCrash looks for the line that says why a program crashes: what follows are stacks and registers.
+// findCrash looks for the line with the reason of a crash: what follows are stacks and registers.
 func (o *memberOutput) findCrash(text []byte) {
 	for o.crash == "" && len(text) > 0 {
 		part, rest, whole := bytes.Cut(text, []byte("\n"))

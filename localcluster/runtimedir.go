@@ -19,8 +19,8 @@ import (
 // would be too long. It is deliberately not made from TMPDIR or XDG_RUNTIME_DIR, since two shells of
 // one user may differ in those.
 //
-// The name is predictable and /tmp is everybody's, so what is found there is believed only when it
-// is a real directory of ours that nobody else may write to.
+// The name is predictable and every user may write to /tmp, so what is found there is used only when it
+// is a directory of this user's that no other user may enter.
 func runtimeDir() (string, error) {
 	dir := fmt.Sprintf("/tmp/zkctl-%d", os.Getuid())
 	if err := os.Mkdir(dir, 0o700); err != nil && !os.IsExist(err) {
@@ -83,8 +83,8 @@ func awaitFile(path string, patience time.Duration) (*fileLock, error) {
 	}
 }
 
-// lockHeld tells whether somebody holds the lock. Those who only look are not in each other's way, and
-// leave nothing behind.
+// lockHeld tells whether a process holds the lock. It takes the lock shared for an instant, so that two callers
+// do not see each other, and makes no file.
 func lockHeld(path string) (bool, error) {
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -119,10 +119,10 @@ func flock(file *os.File, how int) (lock *fileLock, ok bool, err error) {
 	return &fileLock{file}, true, nil
 }
 
-// unlock lets go. The file stays: removing it would let two processes hold "the" lock at once.
+// unlock releases the lock. The file stays: removing it would let two processes hold "the" lock at once.
 func (l *fileLock) unlock() { l.file.Close() }
 
-// sign writes this process's number into the lock, for those who must end a supervisor that does not answer.
+// sign writes this process's number into the lock, for a `down` that must end a supervisor which does not answer.
 func (l *fileLock) sign() error {
 	if err := l.file.Truncate(0); err != nil {
 		return err

@@ -23,12 +23,12 @@ func defaultSettings() map[string]string {
 		"maxSessionTimeout":      "60000",
 		"4lw.commands.whitelist": "*",
 		"admin.enableServer":     "false",
-		// ZooKeeper never purges unless told to; an ensemble that is left alone must not fill the disk.
+		// By default ZooKeeper never purges; an ensemble that is left alone must not fill the disk.
 		"autopurge.purgeInterval": "1",
 	}
 }
 
-// ownKeys say where a member is and whom it talks to. zkctl chooses those.
+// ownKeys are the keys that zkctl chooses: where a member is, and which addresses it uses.
 var ownKeys = map[string]bool{
 	"dataDir": true, "clientPort": true, "clientPortAddress": true, "admin.serverPort": true, "peerType": true,
 	"secureClientPort": true, "secureClientPortAddress": true, "dynamicConfigFile": true,

@@ -13,11 +13,12 @@ type Side struct {
 	Members []int64 `json:"members"`
 	// Quorum tells whether these members, with the bridge if there is one, are enough to elect a leader.
 	Quorum bool `json:"quorum"`
-	// Named is false of the members that the partition did not mention: they are a side of their own.
+	// Named is false when the partition did not name these members: they are a side of their own.
 	Named bool `json:"named"`
 }
 
-// sides says who ends up where. A bridge belongs to no group, and votes on every side.
+// sides are the groups into which a partition divides the members. A bridge belongs to no group, and votes on
+// every side.
 func (s *Supervisor) sides(plan inject.Plan) []Side {
 	together := slices.Concat(plan.Groups...)
 	bridge := func(id int64) bool { return slices.Contains(plan.Members, id) && !slices.Contains(together, id) }
@@ -32,12 +33,12 @@ func (s *Supervisor) sides(plan inject.Plan) []Side {
 	return sides
 }
 
-// CodeVotesOnly is the finding that votes get through where nothing else does.
+// CodeVotesOnly is the finding that only votes get through between members.
 const CodeVotesOnly probe.Code = "votes-only"
 
 // votesOnly explains an ensemble without a leader whose members go on electing one that they cannot
 // follow: a fault cuts the quorum channel between voters and leaves the election channel open. Fast
-// Leader Election counts votes, and does not know who can be followed; ZooKeeper's servers do the same.
+// Leader Election counts votes, and does not know which server can be followed; ZooKeeper's servers do the same.
 func votesOnly(faults []inject.Fault, voters []int64) []probe.Finding {
 	cut := map[link.Lane]bool{}
 	for _, f := range faults {
@@ -62,7 +63,7 @@ func votesOnly(faults []inject.Fault, voters []int64) []probe.Finding {
 		slices.Sort(members)
 		found = append(found, probe.Finding{
 			Code: CodeVotesOnly, Members: slices.Compact(members),
-			Text: "fault " + f.ID + " cuts only the quorum channel: votes get through, so that members elect a leader whom they cannot follow, " +
+			Text: "fault " + f.ID + " cuts only the quorum channel: votes get through, so that members elect a leader that they cannot follow, " +
 				"again and again, until it is healed",
 		})
 	}

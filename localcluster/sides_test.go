@@ -9,7 +9,7 @@ import (
 	"zkctl/quorum"
 )
 
-// TestSides names who ends up where, and which side could elect a leader. Of six members the last is
+// TestSides looks for the sides of partitions, and for those that could elect a leader. Of six members the last is
 // an observer.
 func TestSides(t *testing.T) {
 	system, err := quorum.NewMajority(1, 2, 3, 4, 5)
@@ -41,7 +41,7 @@ func TestSides(t *testing.T) {
 	}
 }
 
-// TestVotesOnly: votes that get through where nothing else does are named, as long as they do.
+// TestVotesOnly looks for the finding that only votes get through, for as long as they do.
 func TestVotesOnly(t *testing.T) {
 	lanes := func(channels ...link.Channel) inject.Lanes {
 		return inject.PlanGroups([][]int64{{3}, {1, 2, 4}}, channels)

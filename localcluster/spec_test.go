@@ -39,7 +39,7 @@ func mustMix(t *testing.T, text string) EngineMix {
 	return mix
 }
 
-// describe words the members of a spec: 1e 2a 3e* (an observer).
+// describe lists the members of a spec with their engines: 1e 2a 3e* (an observer).
 func describe(s *Spec) string {
 	var words []string
 	for _, m := range s.Members {
@@ -112,8 +112,8 @@ func TestEngineMixGrammar(t *testing.T) {
 	}
 }
 
-// What each member is told must agree with what the mesh opens: a member binds its own ports and
-// dials nothing but its own links.
+// Each member's zoo.cfg must agree with the links that the mesh opens: a member binds its own ports and
+// dials only its own links.
 func TestMembersOnlyKnowTheirLinks(t *testing.T) {
 	s := mustSpec(t, Request{Nodes: 3, Observers: 1})
 	real := map[int]int64{} // quorum and election ports -> their member
@@ -371,8 +371,8 @@ func TestPick(t *testing.T) {
 	}
 }
 
-// A directory that happens to have the name of an ensemble is somebody's: creating refuses, and what
-// a killed zkctl left half-made is taken over.
+// A directory with other files that has the name of an ensemble is refused; what a killed zkctl left half-made
+// is taken over.
 func TestCreateTouchesNothingElse(t *testing.T) {
 	home := Home(t.TempDir())
 	folder := home.Folder("demo")

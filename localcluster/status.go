@@ -68,7 +68,7 @@ func newStatus(spec *Spec, state string, report *probe.Report, faults []ActiveFa
 	}
 }
 
-// Status asks every member and says how the ensemble is.
+// Status is the ensemble at this moment; it asks every member.
 func (s *Supervisor) Status(ctx context.Context) (Status, error) {
 	report := s.assess(ctx)
 	faults := s.Faults()
@@ -79,7 +79,7 @@ func (s *Supervisor) Status(ctx context.Context) (Status, error) {
 	for _, m := range s.members {
 		member := s.memberStatus(m, report)
 		status.Members = append(status.Members, member)
-		// Of one whose process has ended the supervisor knows more than that nobody answers.
+		// Where a process has ended the supervisor knows more than that the member does not answer.
 		for i, f := range status.Reasons {
 			if f.Code == probe.CodeDown && slices.Equal(f.Members, []int64{member.ID}) && member.Role == probe.RoleDown.String() {
 				status.Reasons[i].Text = fmt.Sprintf("server %d is down: %s", member.ID, member.Reason)
@@ -122,7 +122,7 @@ func (s *Supervisor) memberStatus(m *member, report *probe.Report) MemberStatus 
 	status.Version, status.Zxid = said.Version, said.Zxid.String()
 	status.Connections, status.Outstanding = said.Connections, said.Outstanding
 	if status.Role == probe.RoleLooking.String() {
-		status.Reason = "leads nobody" // deposed, and has not noticed yet
+		status.Reason = "leads no quorum" // deposed, and has not noticed yet
 	}
 	return status
 }
@@ -142,7 +142,7 @@ func (m MemberSpec) status(s *Spec, folder MemberFolder) MemberStatus {
 }
 
 // currentEpoch is the epoch that a member last joined: both engines keep it in a file of its own,
-// which says more than the epoch of the last transaction.
+// which may be newer than the epoch of the last transaction.
 func currentEpoch(folder MemberFolder) int64 {
 	text, err := os.ReadFile(filepath.Join(folder.DataDir(), "version-2", "currentEpoch"))
 	if err != nil {

@@ -10,7 +10,7 @@ type step struct {
 }
 
 // doSteps does the steps in order. When one fails, those already done are taken back, so that a
-// start that failed leaves nothing half-made. progress hears the name of each step before it is done.
+// start that failed leaves nothing half-made. progress is called with the name of each step before it is done.
 func doSteps(steps []step, progress func(name string)) error {
 	for i, s := range steps {
 		progress(s.name)
@@ -21,7 +21,7 @@ func doSteps(steps []step, progress func(name string)) error {
 	return nil
 }
 
-// undoSteps takes the steps back, the last one first. All are, whatever goes wrong on the way.
+// undoSteps takes the steps back, the last one first. When one fails, it goes on with the others.
 func undoSteps(steps []step) error {
 	var errs []error
 	for i := len(steps) - 1; i >= 0; i-- {

@@ -17,8 +17,8 @@ import (
 )
 
 // Supervisor owns one running ensemble: the members' processes, the links between them, the faults
-// and the timeline. There is at most one for a folder, which the folder's lock sees to; when it
-// ends, in whatever way, nothing of the ensemble goes on running.
+// and the timeline. The folder's lock ensures that there is at most one for a folder. When it ends, in whatever
+// way, no process of the ensemble goes on running.
 type Supervisor struct {
 	folder Folder
 	spec   *Spec
@@ -36,8 +36,8 @@ type Supervisor struct {
 	socket   os.FileInfo       // its file, as it was made
 	server   *http.Server      // of the control socket
 
-	// acting is held by whoever changes something: one change at a time, so that a restart and a
-	// lease that ends do not trip over each other. Reading does not need it.
+	// acting is held while something is changed: one change at a time, so that a restart and the end of a
+	// lease do not interfere. Reading does not need it.
 	acting sync.Mutex
 	doing  string // the change that is being made, guarded by mu
 
@@ -121,15 +121,15 @@ func (s *Supervisor) readSpec() (err error) {
 	return nil
 }
 
-// takeFreeLock takes a lock that no other supervisor holds; nil is that one does. Others look at the lock
-// for an instant, to see whether there is a supervisor; that must not keep one from starting.
+// takeFreeLock takes a lock that no other supervisor holds; nil means that one does. Commands hold the
+// lock for an instant to see whether there is a supervisor; that must not keep one from starting.
 func takeFreeLock(path string) (*fileLock, error) { return awaitFile(path, 100*time.Millisecond) }
 
-// errRunning is a second supervisor's reason to leave.
+// errRunning is why a second supervisor ends.
 var errRunning = errors.New("the ensemble is running already")
 
 func (s *Supervisor) dropLock() error {
-	err := s.lock.file.Truncate(0) // the number will be another process's one day
+	err := s.lock.file.Truncate(0) // another process will have the number one day
 	s.lock.unlock()
 	return err
 }
@@ -157,7 +157,7 @@ func (s *Supervisor) openEvents() error {
 		return err
 	}
 	left := findOpen(before)
-	left.settle(s.events.add)
+	left.close(s.events.add)
 	s.ledger.Resume(left.issued)
 	return nil
 }
@@ -194,7 +194,7 @@ func (s *Supervisor) openMesh() error {
 
 func (s *Supervisor) closeMesh() error { return s.mesh.Close() }
 
-// startAll starts every member at once: they need each other to serve.
+// startAll starts all members at the same time: they need each other to serve.
 func (s *Supervisor) startAll() (err error) {
 	s.launcher = newLauncher()
 	if s.guard, err = startGuard(s.name); err != nil {
@@ -215,7 +215,7 @@ func (s *Supervisor) ids() []int64 {
 	return ids
 }
 
-// endAll ends every member, all at once, and what started them.
+// endAll ends every member, all at once, then the launcher and the guard.
 func (s *Supervisor) endAll() error {
 	s.acting.Lock()
 	defer s.acting.Unlock()
@@ -231,7 +231,7 @@ func (s *Supervisor) endAll() error {
 	return nil
 }
 
-// watch begins what goes on by itself: seeing roles change, ending leases, and keeping the folder whole.
+// watch starts the goroutines that run until the end: recording roles, ending leases, and keeping the folder whole.
 func (s *Supervisor) watch(ctx context.Context) error {
 	s.watching.Go(func() { s.watchRoles(ctx) })
 	s.watching.Go(func() { s.watchLeases(ctx) })

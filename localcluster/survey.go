@@ -10,14 +10,13 @@ import (
 	"zkctl/quorum"
 )
 
-// surveyTimeout bounds what is asked of one member. One on the same machine that has not answered by
-// then is stuck.
+// surveyTimeout bounds a request to one member. A member on the same machine that has not answered by then is
+// stuck.
 const surveyTimeout = 500 * time.Millisecond
 
 // survey asks every member what it is doing, over its own client port, and judges the answers
-// together. The supervisor believes no log line, and has no opinion of its own about who leads; it
-// only adds what it knows of the processes: whom it need not ask, because the process has ended or is
-// stopped, and who is not down, because the process runs and just does not listen yet.
+// together. The supervisor adds only what it knows of the processes: a member whose process has ended or is
+// stopped is not asked, and one whose process runs and does not listen yet is looking, not down.
 func (s *Supervisor) survey(ctx context.Context) *probe.Report {
 	var members []probe.Member
 	var ask []probe.Server
@@ -47,10 +46,10 @@ func (s *Supervisor) survey(ctx context.Context) *probe.Report {
 
 // assess is survey with what the supervisor knows of the links. Right after a cut a leader still says
 // that it leads and its followers that they follow, since none of them can know better before
-// syncLimit is over; but nothing will be acknowledged any more, and whoever waits for a leader does
-// not mean this one.
+// syncLimit is over. But nothing is acknowledged any more, so a wait for a leader must not count this
+// one.
 func (s *Supervisor) assess(ctx context.Context) *probe.Report {
-	said := s.survey(ctx).Members
+	members := s.survey(ctx).Members
 	cut := map[[2]int64]bool{}
 	for lane, condition := range s.mesh.Conditions() {
 		if condition.Cut && lane.Channel == link.Quorum {
@@ -58,13 +57,13 @@ func (s *Supervisor) assess(ctx context.Context) *probe.Report {
 		}
 	}
 	if len(cut) > 0 {
-		cutOff(said, s.system, func(a, b int64) bool { return cut[[2]int64{a, b}] || cut[[2]int64{b, a}] })
+		cutOff(members, s.system, func(a, b int64) bool { return cut[[2]int64{a, b}] || cut[[2]int64{b, a}] })
 	}
-	return probe.Judge(said, s.system)
+	return probe.Judge(members, s.system)
 }
 
-// cutOff takes their roles from the leaders that cannot reach a quorum, and from those that follow
-// nobody whom they can reach. Of two leaders the one of the later epoch is the one that counts.
+// cutOff makes leaders that cannot reach a quorum looking, and followers and observers that cannot reach the
+// leader. Of two leaders the one of the later epoch counts.
 func cutOff(members []probe.Member, system *quorum.System, cut func(a, b int64) bool) {
 	var leader *probe.Member
 	for i := range members {
@@ -95,8 +94,8 @@ func absent(server probe.Server, role probe.Role, reason probe.Reason) probe.Mem
 	return probe.Member{ID: server.ID, Client: server.Client, Observer: server.Observer, Role: role, Reason: reason}
 }
 
-// roleName is a member's role in the words of `status`. A stand-alone server leads itself, and one
-// that claims to lead an epoch that is over leads nobody.
+// roleName is a member's role as `status` shows it. A stand-alone server is a leader, and a server that claims
+// to lead an epoch that is over is looking.
 func roleName(report *probe.Report, m *probe.Member) string {
 	switch {
 	case m.Role == probe.RoleStandalone && len(report.Members) == 1:

@@ -12,15 +12,15 @@ import (
 	"time"
 )
 
-// Tail reads a text file line by line, and with more set goes on as it grows until more says no. A file that
-// is not there is an empty one. emit gets each line without its end. What was moved aside when the file
-// reached its bound comes first, and who follows goes on in the new file.
+// Tail reads a text file line by line, and with more set goes on as it grows until more returns false. A file
+// that is not there counts as empty. emit gets each line without its end. What was moved aside when the file
+// reached its bound comes first, and reading goes on in the new file.
 func Tail(ctx context.Context, path string, more func() bool, emit func(line []byte) error) error {
 	return TailFrom(ctx, path, nil, more, emit)
 }
 
-// TailFrom is Tail from the first of the last lines that are wanted. wanted is asked about each line, from the
-// last one backwards, until it says no; so only the end of a file is read.
+// TailFrom is Tail from the first of the last lines that are wanted. wanted is called for each line, from the
+// last one backwards, until it returns false; so only the end of a file is read.
 func TailFrom(ctx context.Context, path string, wanted func(line []byte) bool, more func() bool, emit func(line []byte) error) error {
 	file, err := openGrowing(ctx, path, more)
 	if file == nil {
@@ -65,7 +65,7 @@ func (t *tail) before() (*os.File, error) {
 		return nil, nil
 	}
 	if err == nil && sameFile(before, t.file) {
-		return nil, before.Close() // it has been moved aside this very moment, over the one that we want
+		return nil, before.Close() // it has just been moved aside, over the file that was there
 	}
 	return before, err
 }
@@ -92,7 +92,7 @@ func (t *tail) next() *os.File {
 	case sameFile(aside, t.file):
 		aside.Close()
 	default:
-		file.Close() // another was filled since the last look
+		file.Close() // another file was filled since the last read
 		return aside
 	}
 	return file
@@ -102,8 +102,8 @@ func (t *tail) next() *os.File {
 func (t *tail) read(ctx context.Context) error {
 	lines := bufio.NewReader(t.file)
 	var line []byte   // the part of a line that is there already
-	var next *os.File // what goes on behind this file: one look is left
-	last := false     // nobody writes any more: one look is left
+	var next *os.File // the file that follows this one: one more read
+	last := false     // the writer has ended: one more read
 	for {
 		part, err := lines.ReadBytes('\n')
 		line = append(line, part...)
@@ -181,8 +181,8 @@ func seekBack(file *os.File, wanted func(line []byte) bool) (all bool, err error
 	}
 }
 
-// openGrowing opens the file, waiting for it to appear as long as more says so. It returns nil when it
-// never did.
+// openGrowing opens the file, waiting for it to appear as long as more returns true. It returns nil when it
+// did not appear.
 func openGrowing(ctx context.Context, path string, more func() bool) (*os.File, error) {
 	for {
 		file, err := os.Open(path)
@@ -201,7 +201,7 @@ func openGrowing(ctx context.Context, path string, more func() bool) (*os.File, 
 }
 
 // Running tells whether the ensemble has a supervisor. One that is ending counts until it has written
-// its last line, though it answers nobody any more.
+// its last line, although it answers no request any more.
 func (f Folder) Running() bool {
 	held, err := lockHeld(f.LockFile())
 	return held && err == nil

@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// TestWhoFollowsSeesTheLastLine ends an ensemble as a supervisor does: the socket is closed first, the
-// last line is written after that, and the lock is let go last. Who follows the timeline, and looks in
-// between, must not leave yet.
-func TestWhoFollowsSeesTheLastLine(t *testing.T) {
+// TestFollowerSeesTheLastLine ends an ensemble as a supervisor does: the socket is closed first, then the last
+// line is written, and the lock is released last. A reader that follows the timeline, and checks in between, must
+// not end yet.
+func TestFollowerSeesTheLastLine(t *testing.T) {
 	folder := Folder(t.TempDir())
 	lock, _, err := lockFile(folder.LockFile())
 	if err != nil {
@@ -47,8 +47,8 @@ func TestWhoFollowsSeesTheLastLine(t *testing.T) {
 	}
 }
 
-// TestTailAcrossRotation writes to a bounded file while it is followed, so much between two looks that it is
-// moved aside each time: every line comes once, in order. From the end it is read no further than is wanted.
+// TestTailAcrossRotation writes to a bounded file while it is followed, so much between two reads that it is
+// moved aside each time: every line comes once, in order. From the end no more is read than is wanted.
 func TestTailAcrossRotation(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	const bound = 1000
@@ -111,8 +111,8 @@ func TestTailAcrossRotation(t *testing.T) {
 	}
 }
 
-// TestMemberLogIsBounded has a process print more than its log holds: the newest is there, each line whole.
-// One whose log cannot be written goes on printing, and what it says last is known all the same.
+// TestMemberLogIsBounded has a process print more than its log holds: the newest lines are there, each whole.
+// A process whose log cannot be written goes on printing, and its last line is kept.
 func TestMemberLogIsBounded(t *testing.T) {
 	l := newLauncher()
 	t.Cleanup(l.close)
@@ -124,8 +124,8 @@ func TestMemberLogIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-p.ended
-	if said := p.output.lastError(); said != "the end" || p.how.code != 3 {
-		t.Errorf("%s: %q", p.how, said)
+	if last := p.output.lastError(); last != "the end" || p.how.code != 3 {
+		t.Errorf("%s: %q", p.how, last)
 	}
 	for _, path := range []string{path, older(path)} {
 		text, err := os.ReadFile(path)

@@ -10,7 +10,7 @@ import (
 )
 
 // tryConfig has the embedded engine read the configuration that a member of it would get, so that a value that
-// would end every member at its start is refused before anything is done. Java is the judge of its own members'.
+// would end every member at its start is refused before anything is done. The configuration of members that run in Java is not tried.
 func (s *Spec) tryConfig() error {
 	for i, m := range s.Members {
 		if m.Engine == Embedded {
@@ -28,7 +28,7 @@ func (s *Spec) tryMember(i int) error {
 	}
 	dir, err := os.MkdirTemp("", "zkctl-*")
 	if err != nil {
-		return nil // the member itself will judge
+		return nil // the member itself will report the error
 	}
 	defer os.RemoveAll(dir)
 	m := tried.Members[i]

@@ -21,11 +21,11 @@ type UpOptions struct {
 	Wait time.Duration
 	// Program is what this program is called, for the processes that it starts.
 	Program string
-	// Progress hears what is being done.
+	// Progress is called with each step before it is done.
 	Progress func(string)
 }
 
-// UpResult is what became of it.
+// UpResult is what Up found and did.
 type UpResult struct {
 	Status  Status
 	Created bool    // the ensemble is new
@@ -35,10 +35,10 @@ type UpResult struct {
 
 // Up starts an ensemble, new or stopped, and returns when every member serves. Of an ensemble that
 // runs it starts the members that do not. When it fails, what it did is taken back: an ensemble that
-// it made is gone again, one that was stopped is stopped. Only when the time to wait is up is
-// everything left as it is, so that one can look.
+// it made is deleted, one that was stopped is stopped. When only the time to wait is up, everything is left as
+// it is, so that the user can look.
 //
-// It returns at most answerTime after the time to wait, whatever it meets.
+// It returns at most answerTime after the time to wait.
 func Up(ctx context.Context, o UpOptions) (UpResult, error) {
 	u := newUp(o)
 	if err := u.design(); err != nil {
@@ -49,7 +49,7 @@ func Up(ctx context.Context, o UpOptions) (UpResult, error) {
 		if CodeOf(err) != CodeMissing || awaitEnd(ctx, u.folder, 0, stopTime) != nil {
 			return result, err
 		}
-		// That supervisor was on its way out, and is gone now.
+		// That supervisor was ending, and has ended now.
 		u.result = UpResult{}
 	}
 	steps := []step{
@@ -78,7 +78,7 @@ func Up(ctx context.Context, o UpOptions) (UpResult, error) {
 	return u.result, err
 }
 
-// dial reaches a supervisor that another `up` has started, as soon as it takes requests.
+// dial connects to a supervisor that another `up` has started, as soon as it takes requests.
 func (u *up) dial() (*Client, error) {
 	for {
 		client, err := Dial(u.folder)
@@ -134,8 +134,8 @@ func (u *up) design() (err error) {
 func (u *up) create() error {
 	err := create(u.Home, u.spec, u.Request.BasePort)
 	if errors.Is(err, fs.ErrExist) {
-		// Another `up` of the same name was faster: the ensemble is its, and starting it is for both, if it
-		// is what this one wants.
+		// Another `up` of the same name was faster and has made the ensemble. Both start it, if it is what
+		// this one wants.
 		u.result.Created = false
 		return u.lookAgain()
 	}
@@ -158,8 +158,8 @@ func (u *up) restore() error {
 	return u.saveStopped(u.spec)
 }
 
-// saveStopped changes the spec while no supervisor runs, which the lock sees to: a supervisor reads the spec
-// when it has the lock.
+// saveStopped changes the spec under the lock, so that no supervisor runs: a supervisor reads the spec when it
+// has the lock.
 func (u *up) saveStopped(spec *Spec) error {
 	lock, err := takeFreeLock(u.folder.LockFile())
 	if err != nil {
@@ -182,7 +182,7 @@ func (u *up) start(ctx context.Context) (err error) {
 // the ensemble, or have changed it, between the first look and the lock. The ensemble is then left as it is.
 func (u *up) lookAgain() error {
 	if u.result.Created {
-		return nil // it is this one's own
+		return nil // this call has made it
 	}
 	spec, err := LoadSpec(u.folder)
 	if err != nil {
@@ -194,14 +194,14 @@ func (u *up) lookAgain() error {
 			"another zkctl up has started %s with other settings or engines at the same moment", u.Name)
 	}
 	if err != nil {
-		u.running = true // not ours to take back
+		u.running = true // it is not taken back: the other up has started it
 	}
 	return err
 }
 
 func (u *up) stop() error {
 	if u.running {
-		return nil // not ours to stop
+		return nil // another up has started it
 	}
 	_, err := stopSupervisor(context.Background(), u.folder)
 	return err
@@ -232,7 +232,7 @@ func (u *up) wait(ctx context.Context) error {
 	return err
 }
 
-// attach makes an ensemble that runs whole.
+// attach starts the members that are down of an ensemble that runs.
 func (u *up) attach(ctx context.Context, client *Client) (UpResult, error) {
 	u.result.Already = true
 	var err error
@@ -252,8 +252,8 @@ func (u *up) attach(ctx context.Context, client *Client) (UpResult, error) {
 	return u.result, err
 }
 
-// down lists the members of an ensemble that runs which up has to start. That the ensemble should change is
-// an error.
+// down lists the members that up has to start, of an ensemble that runs. A request that would change the
+// ensemble is an error.
 func (u *up) down(ctx context.Context, client *Client) (ids []int64, err error) {
 	if u.revised != nil {
 		return nil, fail(CodeUsage, "stop it first: zkctl down --name "+u.Name, "%s is running: its settings cannot change now", u.Name)

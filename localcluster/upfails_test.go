@@ -11,7 +11,7 @@ import (
 	"zkctl/localcluster"
 )
 
-// What keeps an ensemble from starting is named, and nothing is left of the attempt.
+// An up that fails names what is wrong, and leaves nothing behind.
 func TestUpThatFails(t *testing.T) {
 	t.Parallel()
 	up := func(home localcluster.Home, r localcluster.Request) error {

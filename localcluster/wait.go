@@ -10,7 +10,7 @@ import (
 	"zkctl/probe/wire"
 )
 
-// condition is something that one can wait for.
+// condition is something to wait for.
 type condition struct {
 	name string
 	met  func(w *waiting, s Status) bool
@@ -42,7 +42,7 @@ func Conditions() []string {
 	return names
 }
 
-// CheckCondition says whether there is a condition of that name.
+// CheckCondition refuses a name that is no condition's.
 func CheckCondition(name string) error {
 	_, err := findCondition(name)
 	return err
@@ -58,7 +58,7 @@ func findCondition(name string) (condition, error) {
 }
 
 // synced tells whether every member serves and has reached the target. A leader that has not written
-// in its epoch yet stands at the epoch's start, where nobody else ever stands; serving is enough then,
+// in its epoch yet is at the epoch's first zxid, which no learner ever reaches; serving is enough then,
 // because a learner serves only after it has synchronized.
 func (w *waiting) synced(s Status) bool {
 	if s.Health != probe.HealthHealthy {
@@ -83,7 +83,7 @@ func (w *waiting) synced(s Status) bool {
 	return true
 }
 
-// How often a wait looks: fast at first, because most waits are for something that is about to be.
+// The intervals at which a wait polls: short at first, because most waits are short.
 const (
 	eager   = 5 * time.Millisecond
 	patient = 50 * time.Millisecond
@@ -149,11 +149,11 @@ func (s *Supervisor) died() error {
 	return nil
 }
 
-// notInTime names what is in the way.
+// notInTime is the error for a wait whose time is up, with the reasons of the status.
 func notInTime(r WaitRequest, s Status) error {
-	text := fmt.Sprintf("%s is %s; waited in vain for %s, %s", s.Name, s.Health, r.For, seconds(r.Timeout))
+	text := fmt.Sprintf("%s is %s; timed out waiting for %s, after %s", s.Name, s.Health, r.For, seconds(r.Timeout))
 	for _, f := range s.Reasons {
 		text += "\n  " + f.Text
 	}
-	return fail(CodeTimedOut, "`zkctl status` and `zkctl logs` may tell why", "%s", text)
+	return fail(CodeTimedOut, "`zkctl status` and `zkctl logs` may show why", "%s", text)
 }

@@ -7,8 +7,8 @@ import (
 	"zkctl/probe"
 )
 
-// watchRoles writes down whenever a member is seen in another role than before. It asks once a tick:
-// often enough for a timeline, and too seldom for a member to notice.
+// watchRoles records when a member has another role than before. It asks once a tick, which is often enough for
+// a timeline and little work for the members.
 func (s *Supervisor) watchRoles(ctx context.Context) {
 	ticker := time.NewTicker(min(max(s.spec.Tick(), 50*time.Millisecond), time.Second))
 	defer ticker.Stop()
@@ -25,8 +25,8 @@ func (s *Supervisor) watchRoles(ctx context.Context) {
 	}
 }
 
-// noteRoles records what changed. A member that takes part in no quorum is "looking"; one that has
-// not served since it was started is not worth a line until it does.
+// noteRoles records the roles that changed. A member that takes part in no quorum is "looking". A member that
+// has not served since it was started gets its first event when it serves.
 func (s *Supervisor) noteRoles(report *probe.Report) {
 	for _, m := range s.members {
 		said := report.Member(m.spec.ID)
@@ -45,12 +45,12 @@ func (s *Supervisor) noteRoles(report *probe.Report) {
 	}
 }
 
-// noteElections records every epoch that has begun since the last look. Each leader has an epoch of its own,
+// noteElections records every epoch that has begun since the last poll. Each leader has an epoch of its own,
 // and each member keeps the one that it has joined in a file, so an election that began and ended between
-// two looks is in the timeline, too; who led such an epoch is not known.
+// two polls is in the timeline, too; the leader of such an epoch is not known.
 func (s *Supervisor) noteElections(report *probe.Report) {
 	newest := s.newestEpoch()
-	const most = 100 // a file that somebody has written into must not fill the timeline
+	const most = 100 // a damaged file must not fill the timeline
 	for s.epoch = max(s.epoch, newest-most); s.epoch < newest; {
 		s.epoch++
 		e := Event{Kind: EventElection, Epoch: s.epoch}

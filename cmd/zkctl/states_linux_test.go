@@ -61,7 +61,7 @@ var states = []state{
 	{
 		name: "running", make: func(*ensemble) {}, inTurn: true, others: answer{0, ""},
 		answers: map[string]answer{
-			"wait --for down --timeout 100ms": {5, "waited in vain for down"},
+			"wait --for down --timeout 100ms": {5, "timed out waiting for down"},
 			"kill 1 --dry-run":                {0, "would be killed"},
 			"heal --all --dry-run":            {0, "nothing to heal"},
 			"kill 1":                          {0, "member 1: killed"},
@@ -74,8 +74,8 @@ var states = []state{
 		others: answer{1, `supervisor of default, process \d+, is stopped \(state T\)\nhint: .kill -CONT \d+. lets it go on; .zkctl down --name default. ends it`},
 		answers: map[string]answer{
 			"ls":                              {1, `default +unknown +- +3 +127(.|\n)*process \d+, is stopped \(state T\)`},
-			"wait --timeout 100ms":            {5, `waited in vain for healthy: .*process \d+, is stopped \(state T\)(.|\n)*kill -CONT`},
-			"wait --for down --timeout 100ms": {5, `waited in vain for down: .*process \d+, is stopped \(state T\)(.|\n)*kill -CONT`},
+			"wait --timeout 100ms":            {5, `timed out waiting for healthy: .*process \d+, is stopped \(state T\)(.|\n)*kill -CONT`},
+			"wait --for down --timeout 100ms": {5, `timed out waiting for down: .*process \d+, is stopped \(state T\)(.|\n)*kill -CONT`},
 			"env":                             {0, "ZOOKEEPER_CONNECT="},
 			"exec -- true":                    {0, ""},
 			"logs 1":                          {0, "."},
@@ -124,14 +124,14 @@ var states = []state{
 		name: "without its socket", inTurn: true, others: answer{0, ""},
 		make: func(e *ensemble) { e.remove("control.sock") },
 		answers: map[string]answer{
-			"wait --for down --timeout 100ms": {5, "waited in vain for down"},
+			"wait --for down --timeout 100ms": {5, "timed out waiting for down"},
 		},
 	},
 	{
 		name: "without its lock", inTurn: true, others: answer{0, ""},
 		make: func(e *ensemble) { e.remove("lock") },
 		answers: map[string]answer{
-			"wait --for down --timeout 100ms": {5, "waited in vain for down"},
+			"wait --for down --timeout 100ms": {5, "timed out waiting for down"},
 			"down":                            {0, "is stopped"},
 		},
 	},
@@ -142,7 +142,7 @@ var states = []state{
 			e.eventually("the spec is there again", fileExists(filepath.Join(e.home, "default", "spec.json")))
 		},
 		answers: map[string]answer{
-			"wait --for down --timeout 100ms": {5, "waited in vain for down"},
+			"wait --for down --timeout 100ms": {5, "timed out waiting for down"},
 		},
 	},
 	{
@@ -166,7 +166,7 @@ var states = []state{
 		home: func(t *testing.T) string { return smallDisk(t, 4<<20) },
 		make: func(e *ensemble) { fill(e, e.home) },
 		answers: map[string]answer{
-			"wait --for down --timeout 100ms": {5, "waited in vain for down"},
+			"wait --for down --timeout 100ms": {5, "timed out waiting for down"},
 			"kill 1":                          {0, "member 1: killed"},
 			"start 1":                         {1, noRoom},
 			"pause 1":                         {0, "member 1: is not running"},
@@ -214,8 +214,8 @@ const noRoom = `member 1: (.|\n)*no space left on device(.|\n)*hint: make room o
 // settling are the answers while the lock is held and nothing listens, where they are not the ordinary one.
 var settling = map[string]answer{
 	"ls":                              {1, `default +unknown +- (.|\n)*is starting or ending`},
-	"wait --timeout 100ms":            {5, `waited in vain for healthy: .*is starting or ending`},
-	"wait --for down --timeout 100ms": {5, `waited in vain for down: .*is starting or ending`},
+	"wait --timeout 100ms":            {5, `timed out waiting for healthy: .*is starting or ending`},
+	"wait --for down --timeout 100ms": {5, `timed out waiting for down: .*is starting or ending`},
 	"env":                             {0, "ZOOKEEPER_CONNECT="},
 	"logs 1":                          {0, "."},
 	"events":                          {0, `"kind":"up"`},
