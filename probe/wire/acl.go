@@ -29,7 +29,7 @@ func (p Perm) String() string {
 	return b.String()
 }
 
-// ID is who somebody is, in the terms of an authentication scheme: (ip, 127.0.0.1),
+// ID is an identity in an authentication scheme: (ip, 127.0.0.1),
 // (digest, user:hash), (world, anyone).
 type ID struct {
 	Scheme string
@@ -39,8 +39,8 @@ type ID struct {
 // Encode implements Record.
 func (i *ID) Encode(e *Encoder) { e.Text(i.Scheme); e.Text(i.ID) }
 
-// Decode implements Record. A null scheme is one that nobody has. A null id is missed only
-// by the schemes that look at it: "auth" does not, and of others there are no ids.
+// Decode implements Record. A null scheme is read as "", which is no scheme. A null id is
+// an error only for the schemes that use it: "auth" does not.
 func (i *ID) Decode(d *Decoder) {
 	i.Scheme, _ = decodeWord(d)
 	var null bool

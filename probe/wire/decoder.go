@@ -13,8 +13,8 @@ import (
 // Nothing was allocated for it.
 var ErrLength = errors.New("unreasonable length")
 
-// streamChunk is how much a stream decoder believes a length at first. A peer that
-// announces a large buffer has to send it before the memory is spent.
+// streamChunk is how much a stream decoder allocates before the bytes arrive. A peer
+// that announces a large buffer has to send it before the memory is spent.
 const streamChunk = 64 << 10
 
 // Decoder reads Jute values from a byte slice or from a stream.
@@ -27,8 +27,8 @@ const streamChunk = 64 << 10
 //	request.Decode(d)
 //	if err := d.Err(); err != nil { ... }
 //
-// Lengths come from the network and are bounded before they are believed: by what
-// is left of the slice, or by a stream's limits.
+// Lengths come from the network and are checked before they are used: against what
+// is left of the slice, or a stream's limits.
 type Decoder struct {
 	buf []byte
 	off int // 0 <= off <= len(buf)
@@ -41,10 +41,10 @@ type Decoder struct {
 	scratch [8]byte
 
 	err error
-	// lossy: something was read that is not written back the same way, such as a
-	// null text or a bool of 7. The identity tests exempt such inputs.
+	// lossy says that something was read that is not written back the same way, such
+	// as a null text or a bool of 7. The identity tests exempt such inputs.
 	lossy bool
-	// nulls: a text, or a vector of texts, was null; see UnmarshalRequest.
+	// nulls says that a text, or a vector of texts, was null; see UnmarshalRequest.
 	nulls bool
 }
 
@@ -73,8 +73,8 @@ func (d *Decoder) Begin(limit int64) {
 // Err returns the first error, or nil.
 func (d *Decoder) Err() error { return d.err }
 
-// Remaining is the number of bytes left of a slice; for a stream, which cannot
-// know, and after an error it is 0.
+// Remaining is the number of bytes left of a slice. It is 0 for a stream, where that
+// is not known, and after an error.
 func (d *Decoder) Remaining() int {
 	if d.err != nil {
 		return 0
@@ -254,7 +254,7 @@ func (d *Decoder) streamBytes(what string, n int32) []byte {
 
 // Count reads the length of a vector whose elements take at least minSize > 0 bytes
 // each: -1 for null. A count that could not fit in what is left is refused, so a
-// caller may allocate for what it is told.
+// caller may allocate for the result.
 func (d *Decoder) Count(minSize int) int {
 	n := d.Int32()
 	if d.err != nil {

@@ -27,7 +27,7 @@ func hostile(b []byte, offset int) []byte {
 }
 
 // TestHostileLengths puts 2^31-1 at every place of every record where it fits, that is
-// in every length and count there is, and expects that nobody allocates for it.
+// in every length and count there is, and expects that nothing is allocated for it.
 func TestHostileLengths(t *testing.T) {
 	const limit = 1 << 20
 	tries := 0

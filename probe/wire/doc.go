@@ -1,9 +1,9 @@
-// Package wire is ZooKeeper's protocols as bytes: what stands on the client port, the
-// quorum port and the election port, in the transaction log, and in the answers to
-// four-letter words. Both sides use it: whoever asks a server and whoever is one.
+// Package wire encodes and decodes ZooKeeper's protocols: the messages on the client
+// port, the quorum port and the election port, the entries of the transaction log, and
+// the answers to four-letter words. Clients and servers use it.
 //
-// It is pure. It opens nothing, waits for nothing and knows no clock; connections are
-// the business of package probe on the asking side and of localcluster on the other.
+// It is pure. It opens nothing, waits for nothing and reads no clock; package probe has
+// the connections of clients, and localcluster those of servers.
 //
 //	client port    | length | RequestHeader | request  |     frames, ReadFrame
 //	               | length | ReplyHeader   | response |
@@ -23,15 +23,16 @@
 //
 //   - Decoding then encoding gives the same bytes, except where several encodings mean
 //     the same (a null text reads as an empty one); the tests know those exceptions.
-//   - No length is believed before it is bounded: by what is left of the slice, or by
-//     the limits of the stream. Decoding allocates in proportion to what arrived.
+//   - A length is checked before memory is allocated for it: against what is left of
+//     the slice, or the limits of the stream. Decoding allocates in proportion to what
+//     arrived.
 //   - Buffers decoded from a slice are parts of it, not copies.
-//   - The Decoder's error is sticky, so that records decode without an if a field.
+//   - The Decoder's error is sticky, so that a record needs one check, not one a field.
 //
 // # Terms
 //
-// A zxid is a transaction's id and its place in the total order. An epoch is one
-// leader's reign, the upper half of a zxid. A txn states the effect of a write; a
-// proposal is a txn on its way to being agreed on. A learner is whoever follows a
-// leader: followers, which vote and acknowledge, and observers, which only listen.
+// A zxid is a transaction's id and its place in the total order. An epoch, the upper
+// half of a zxid, numbers the leaders. A txn states the effect of a write; a proposal is
+// a txn that is not committed yet. A learner is a server that has a leader: a follower,
+// which votes and acknowledges, or an observer, which does neither.
 package wire

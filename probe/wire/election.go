@@ -36,8 +36,8 @@ func (s ServerState) String() string {
 // NotificationVersion is the version of notifications that carry a configuration.
 const NotificationVersion int32 = 2
 
-// ObserverVote is what observers put for leader, zxid and peer epoch, as they elect
-// nobody.
+// ObserverVote is what observers send for leader, zxid and peer epoch, as they have no
+// vote.
 const ObserverVote int64 = math.MinInt64
 
 // Notification is the message of an election: a server's state and its vote.
@@ -48,7 +48,7 @@ const ObserverVote int64 = math.MinInt64
 //	       40 config length | 44 config   from version 2
 type Notification struct {
 	State         ServerState
-	Leader        int64 // the vote: whom, ...
+	Leader        int64 // the vote: for this server, ...
 	Zxid          Zxid  // ... how far its log goes, ...
 	ElectionEpoch int64 // ... the round of elections it was given in, ...
 	PeerEpoch     int64 // ... and the epoch of its log
@@ -77,7 +77,7 @@ func (n *Notification) Encode(e *Encoder) {
 	}
 }
 
-// Decode implements Record; it needs a slice, as the form shows in the length.
+// Decode implements Record; it needs a slice, as the length tells the forms apart.
 func (n *Notification) Decode(d *Decoder) {
 	size := d.Remaining()
 	n.State = ServerState(d.Int32())
@@ -93,7 +93,7 @@ func (n *Notification) Decode(d *Decoder) {
 	n.PeerEpoch = d.Int64()
 	n.Version = d.Int32()
 	if size == notificationOld {
-		// ZooKeeper takes this length for the form of before versions, whatever is there.
+		// ZooKeeper takes a message of this length for the form without a version.
 		d.lossy = d.lossy || n.Version != 0
 		n.Version = 0
 	}
@@ -106,8 +106,8 @@ func (n *Notification) Decode(d *Decoder) {
 	}
 }
 
-// The first number of a hello. A number from 0 up is the server id itself: the form
-// of before 3.5, which has nothing after it.
+// The first number of a hello. A number from 0 up is the server id itself: servers
+// before 3.5 send nothing else.
 const (
 	HelloV1 int64 = -65536 // one address
 	HelloV2 int64 = -65535 // several, joined with |; needs multiAddress.enabled

@@ -13,7 +13,7 @@ const (
 	OK ErrCode = 0
 
 	ErrSystem               ErrCode = -1
-	ErrRuntimeInconsistency ErrCode = -2 // also: an operation of a failed multi, after the culprit
+	ErrRuntimeInconsistency ErrCode = -2 // also: an operation of a failed multi, after the one that failed
 	ErrDataInconsistency    ErrCode = -3
 	ErrConnectionLoss       ErrCode = -4
 	ErrMarshalling          ErrCode = -5

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// checkDecode holds for any record and any bytes: nobody panics, memory stays in
+// checkDecode holds for any record and any bytes: nothing panics, memory stays in
 // proportion, and what decodes without loss encodes to the bytes that were read. What
-// loses something (a null text, a bool of 7) is at least stable from then on.
+// loses something (a null text, a bool of 7) is stable after one decoding.
 func checkDecode(t *testing.T, construct func() Record, b []byte) {
 	t.Helper()
 	r := construct()

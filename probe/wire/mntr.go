@@ -9,8 +9,8 @@ import (
 // and values their spelling, as both differ between versions. The version and the
 // server's state are always there. Errors are those of ParseSrvr.
 //
-// Beyond what the versions have in common no end is marked, so an answer that is cut
-// off between two lines late in the text looks whole; srvr is the one to rely on.
+// The last lines differ between versions, so an answer that is cut off between two late
+// lines looks whole; srvr is more reliable.
 func ParseMntr(text []byte) (map[string]string, error) {
 	if err := CheckFourLetter(text); err != nil {
 		return nil, err

@@ -28,8 +28,8 @@ var multiEnd = MultiHeader{Op: -1, Done: true, Err: -1}
 type MultiOp struct {
 	Op      OpCode
 	Request Record
-	// Null: a text of the request is null that must not be, as UnmarshalRequest has it.
-	// What that does to the operations beside it is the server's rule.
+	// Null says that a text of the request is null and must not be; see
+	// UnmarshalRequest. What follows for the other operations is the server's rule.
 	Null bool
 }
 
@@ -84,8 +84,8 @@ func inMulti(op OpCode) bool {
 
 // MultiResult is the result of one operation.
 //
-// In a failed multi every result is an error: OK before the culprit, the reason for
-// the culprit, ErrRuntimeInconsistency after it.
+// In a failed multi every result is an error: OK before the operation that failed, the
+// reason for that operation, ErrRuntimeInconsistency after it.
 type MultiResult struct {
 	// Op is the type of the result, which for create2 and its kin is always OpCreate2,
 	// and OpError for a failure.
@@ -130,7 +130,7 @@ func (m *MultiResponse) Decode(d *Decoder) {
 		r := MultiResult{Op: h.Op, Err: h.Err}
 		switch h.Op {
 		case OpError:
-			// The code stands twice; ZooKeeper's clients believe the body.
+			// The code is sent twice; ZooKeeper's clients use the one in the body.
 			r.Err = ErrCode(d.Int32())
 			d.lossy = d.lossy || r.Err != h.Err
 		case OpCreate, OpCreate2, OpSetData, OpGetData, OpGetChildren, OpDelete, OpCheck:

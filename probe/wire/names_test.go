@@ -42,7 +42,7 @@ func TestZxid(t *testing.T) {
 	}
 }
 
-// TestNames: every constant has a name of its own and a stranger shows its number.
+// TestNames: every constant has a name of its own, and an unknown value shows its number.
 func TestNames(t *testing.T) {
 	seen := map[string]bool{}
 	for _, v := range []fmt.Stringer{

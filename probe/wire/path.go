@@ -5,9 +5,8 @@ import (
 	"strings"
 )
 
-// ValidatePath accepts the paths that a node may have. ZooKeeper applies this check
-// to a create only after appending the sequence number, so that "/a/" is fine for a
-// sequential node.
+// ValidatePath accepts the paths that a node may have. ZooKeeper checks the path of a
+// create after appending the sequence number, so "/a/" is valid for a sequential node.
 //
 // The forbidden characters are ZooKeeper's, by UTF-16 unit: control characters,
 // surrogates (hence everything outside the basic plane), private use, and the

@@ -62,7 +62,7 @@ type QuorumPacket struct {
 	Type     PacketType
 	Zxid     Zxid
 	Data     []byte // nil where the type has none
-	AuthInfo []ID   // of REQUEST: who the client is
+	AuthInfo []ID   // of REQUEST: the identities of the client
 }
 
 // Encode implements Record.
@@ -73,8 +73,8 @@ func (p *QuorumPacket) Encode(e *Encoder) {
 	encodeIDs(e, p.AuthInfo)
 }
 
-// Decode implements Record. Whoever reads packets from a connection calls the
-// decoder's Begin before each, to bound it and to tell a closed link from a cut one.
+// Decode implements Record. A reader of a connection calls the decoder's Begin before
+// each packet, to bound it and to tell a closed link from one that broke inside a packet.
 func (p *QuorumPacket) Decode(d *Decoder) {
 	p.Type = PacketType(d.Int32())
 	p.Zxid = d.Zxid()
@@ -145,8 +145,8 @@ func (f *ForwardedRequest) Decode(d *Decoder) {
 	f.Body = d.Rest()
 }
 
-// Revalidate is the data of REVALIDATE from a learner: may this session, which turned
-// up here, go on?
+// Revalidate is the data of REVALIDATE from a learner: it asks whether a session whose
+// client connected to it is still valid.
 type Revalidate struct {
 	SessionID int64
 	Timeout   int32
@@ -170,14 +170,14 @@ func (r *RevalidateReply) Encode(e *Encoder) { e.Int64(r.SessionID); e.Bool(r.Va
 // Decode implements Record.
 func (r *RevalidateReply) Decode(d *Decoder) { r.SessionID, r.Valid = d.Int64(), d.Bool() }
 
-// SessionTouch says that a session was heard from.
+// SessionTouch says that a learner has received something from a session's client.
 type SessionTouch struct {
 	SessionID int64
 	Timeout   int32
 }
 
 // TouchTable is the data of a learner's PING: the sessions heard from since the last
-// one. Only the leader expires sessions, and this is how it knows.
+// one. Only the leader expires sessions, and it learns from these tables which are alive.
 type TouchTable []SessionTouch
 
 // touchSize is the size of a SessionTouch.

@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// The xids that mean something. Other requests count up from 1.
+// The xids with a meaning of their own. Other requests count up from 1.
 const (
-	XidNotification int32 = -1 // a reply that nobody asked for: a watch event
+	XidNotification int32 = -1 // a reply without a request: a watch event
 	XidPing         int32 = -2
 	XidAuth         int32 = -4
 	XidSetWatches   int32 = -8
@@ -253,8 +253,8 @@ func NewRequest(op OpCode) (Record, bool) {
 // errNull reports a null where a Java server fails to use one.
 var errNull = errors.New("a text is null")
 
-// nullMeansEmpty: a null prefix asks for all ephemeral nodes, no watch can be on a null path to be
-// removed, and setData checks its path in a way that finds null no worse than empty.
+// nullMeansEmpty reports whether a server treats a null text as an empty one: a null prefix asks for all
+// ephemeral nodes, no watch can be on a null path to be removed, and setData refuses null as it does empty.
 func nullMeansEmpty(op OpCode) bool {
 	return op == OpGetEphemerals || op == OpRemoveWatches || op == OpSetData
 }

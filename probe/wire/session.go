@@ -14,8 +14,8 @@ func NoPassword() []byte { return make([]byte, PasswordSize) }
 // not, must derive the same bytes. They are four numbers of java.util.Random, seeded
 // with the id mixed with a constant, each written least significant byte first.
 //
-// It proves nothing to somebody who knows the algorithm; it keeps honest clients from
-// taking each other's sessions.
+// It is no protection from a client that computes it; it keeps clients from taking each
+// other's sessions by mistake.
 func SessionPassword(sessionID int64) []byte {
 	const (
 		superSecret = 0xB3415C00 // ZooKeeper's name and value for it

@@ -32,7 +32,7 @@ type Srvr struct {
 	NodeCount   int64
 }
 
-// What a server says it is, in srvr and in mntr's zk_server_state.
+// The modes that a server says it is in, in srvr and in mntr's zk_server_state.
 const (
 	ModeStandalone = "standalone"
 	ModeLeader     = "leader"
@@ -74,9 +74,9 @@ var srvrLines = []srvrLine{
 // ParseSrvr reads the answer to srvr, of ZooKeeper 3.4 to 3.9 and of zkctl's own
 // server. Lines that it does not know are skipped and the order does not matter.
 //
-// What is not such an answer is told apart: ErrNotServing and ErrNotWhitelisted when
-// the server refused, ErrHalfAnswer when lines are missing that every version sends,
-// ErrGarbage when it is not ZooKeeper that answered.
+// The error is ErrNotServing or ErrNotWhitelisted when the server refused, ErrHalfAnswer
+// when lines are missing that every version sends, and ErrGarbage when the answer is not
+// ZooKeeper's.
 func ParseSrvr(text []byte) (Srvr, error) {
 	if err := CheckFourLetter(text); err != nil {
 		return Srvr{}, err

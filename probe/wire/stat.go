@@ -1,6 +1,6 @@
 package wire
 
-// Stat is what a client is told about a node, 68 bytes.
+// Stat is what a client sees of a node beside its data, 68 bytes.
 type Stat struct {
 	Czxid          Zxid  // the transaction that created the node
 	Mzxid          Zxid  // the last that set its data

@@ -8,7 +8,7 @@ import (
 
 // ErrUnknownTxn reports a transaction of a type that this version does not know. It
 // must be fatal to a server: applying the rest without it would make its tree
-// diverge from everybody else's.
+// differ from those of all other servers.
 var ErrUnknownTxn = errors.New("unknown transaction type")
 
 // TxnHeader begins every transaction, 32 bytes.

@@ -139,8 +139,8 @@ func (t *CloseSessionTxn) Encode(e *Encoder) { e.texts(t.Paths) }
 // Decode implements Record.
 func (t *CloseSessionTxn) Decode(d *Decoder) { t.Paths = d.texts() }
 
-// CheckVersionTxn is a passed check, and stands only inside a MultiTxn: no version of
-// ZooKeeper can read it on its own.
+// CheckVersionTxn is a check that passed. It occurs only inside a MultiTxn: no version
+// of ZooKeeper can read it on its own.
 type CheckVersionTxn struct {
 	Path    string
 	Version int32 // the node's version + 1
@@ -152,7 +152,7 @@ func (t *CheckVersionTxn) Encode(e *Encoder) { e.Text(t.Path); e.Int32(t.Version
 // Decode implements Record.
 func (t *CheckVersionTxn) Decode(d *Decoder) { t.Path, t.Version = d.Text(), d.Int32() }
 
-// ErrorTxn is a write that failed. It takes a zxid and is committed like any other, so
+// ErrorTxn is a write that failed. It has a zxid and is committed like any other, so
 // that its reply has a place in the total order.
 type ErrorTxn struct{ Err ErrCode }
 
@@ -168,10 +168,10 @@ type SubTxn struct {
 	Data []byte
 }
 
-// MultiTxn applies all its operations or none. In a failed multi the culprit and what
-// comes after it are OpErrors, but the operations before it stand there as if they had
-// passed, bodies and all, and the transaction's own type stays OpMulti. So one OpError
-// anywhere means that nothing may be applied.
+// MultiTxn applies all its operations or none. In a failed multi the operation that
+// failed and those after it are OpErrors, but those before it have their types and
+// bodies, and the transaction's own type is OpMulti. So one OpError anywhere means that
+// nothing may be applied.
 type MultiTxn struct{ Txns []SubTxn }
 
 // Encode implements Record.

@@ -116,7 +116,7 @@ func (m AddWatchMode) String() string {
 	return "mode(" + strconv.Itoa(int(m)) + ")"
 }
 
-// WatcherType selects the watches that checkWatches and removeWatches speak of.
+// WatcherType selects the watches that checkWatches and removeWatches are about.
 type WatcherType int32
 
 // The types of WatchRemoval; the last two exist from 3.9.
@@ -145,8 +145,8 @@ func (t WatcherType) String() string {
 	return "watcher(" + strconv.Itoa(int(t)) + ")"
 }
 
-// SetWatches registers again, on a new connection, the watches that a client has. The
-// server answers at once with the events that the client missed after RelativeZxid.
+// SetWatches registers the watches that a client has again, on a new connection. The
+// server sends the events that the client missed after RelativeZxid at once.
 type SetWatches struct {
 	RelativeZxid        Zxid
 	Data                []string
