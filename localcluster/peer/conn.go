@@ -12,30 +12,30 @@ import (
 	"zkctl/probe/wire"
 )
 
-// ErrTooSlow is why a connection ends when its queue has grown to the limit:
-// the other side reads more slowly than this one has to tell, and would only
-// fall further behind. It comes back and synchronizes.
-var ErrTooSlow = errors.New("the other side does not keep up")
+// ErrTooSlow is the reason when a connection ends because its queue has reached the
+// limit: the other side reads more slowly than this one sends. A learner then connects
+// again and synchronizes.
+var ErrTooSlow = errors.New("the other side reads too slowly")
 
-// ErrForeign is why a connection ends when what was read is no packet at all, or
-// none that this side may get: whoever is there, it is no server that went away.
+// ErrForeign is the reason when a connection ends because the bytes are no packet, or one
+// that the other side may not send: the peer does not speak the server protocol.
 var ErrForeign = errors.New("not the protocol of servers")
 
-// ConnHandler hears what happens on one connection. The calls come from one
-// goroutine, one after the other. A call that waits holds up the reading, which
-// is how a busy server slows the other side down; it must not wait for the end
-// of its own connection.
+// ConnHandler gets the events of one connection. The calls come from one
+// goroutine, one after the other. While a call waits, the connection is not read,
+// which is how a busy server slows the other side down; a call must not wait for
+// the end of its own connection.
 type ConnHandler interface {
 	// Received delivers a packet, in the order of sending. A SNAP is
-	// delivered when Snapshot has read its stream and the stream's end was
-	// found to be whole, never before.
+	// delivered after Snapshot has read its stream and the signature at the
+	// stream's end was right.
 	Received(p wire.QuorumPacket)
 	// Snapshot reads the tree that follows a SNAP packet: exactly the tree,
 	// up to and including its terminator, not a byte more. An error ends the
-	// connection. What was read counts only once the SNAP is Received.
+	// connection. The tree is valid only once the SNAP is Received.
 	Snapshot(snap wire.QuorumPacket, body *bufio.Reader) error
-	// Disconnected says why the connection ended. It is the last call, and
-	// it always comes.
+	// Disconnected gives the reason why the connection ended. It is the last
+	// call, and it always comes.
 	Disconnected(reason error)
 }
 
@@ -44,9 +44,9 @@ type ConnOptions struct {
 	// MaxField is the longest buffer inside a packet: jute.maxbuffer and its
 	// extra size.
 	MaxField int
-	// MaxQueued is how many bytes may wait to be sent.
+	// MaxQueued is the number of bytes that may wait to be sent.
 	MaxQueued int64
-	// FirstPacketTimeout is how long a learner may take to say who it is.
+	// FirstPacketTimeout is the time that a learner has for its first packet.
 	FirstPacketTimeout time.Duration
 }
 
@@ -57,25 +57,25 @@ const (
 
 // Conn is a connection on the quorum channel: between a learner and the server
 // that it believes to lead. Both directions are FIFO: what arrives is a prefix
-// of what was sent, which is what Zab asks of a channel.
+// of what was sent, as Zab requires of a channel.
 //
-//	SendPacket ─▶ outbox ─▶ writer ─▶ socket ─▶ reader ─▶ Received
-//	(any goroutine)  (flushes when the outbox is empty)   (one goroutine)
+//	SendPacket ─▶ packetQueue ─▶ writer ─▶ socket ─▶ reader ─▶ Received
+//	(any goroutine)      (flushes when the queue is empty)     (one goroutine)
 //
 // The goroutine that reads owns the connection and waits for the one that
-// writes. Broken is broken: there is no repair, a new connection is a new Conn.
+// writes. A Conn that broke stays broken; a new connection is a new Conn.
 type Conn struct {
 	conn   net.Conn
 	remote string
 	opts   ConnOptions
-	from   side // who is at the other end
+	from   side // the role of the other end
 
 	handler ConnHandler             // nil until the first packet of an accepted connection
-	admit   func(*Conn) ConnHandler // makes it
-	refused func(*Conn, error)      // instead of Disconnected, while there is none
-	hangUp  atomic.Bool             // deliver nothing any more
-	out     outbox
-	broken  chan struct{} // closed when the socket is
+	admit   func(*Conn) ConnHandler // makes the handler
+	refused func(*Conn, error)      // called instead of Disconnected, while there is no handler
+	hungUp  atomic.Bool             // deliver nothing any more
+	out     packetQueue
+	broken  chan struct{} // closed with the socket
 	done    chan struct{} // closed after the last call to the handler
 
 	mu     sync.Mutex
@@ -83,13 +83,13 @@ type Conn struct {
 	linger *time.Timer
 }
 
-// side says which end of the quorum channel somebody is.
+// side is an end of the quorum channel.
 type side int
 
 // The zero side is invalid.
 const (
-	learnerSide side = iota + 1 // dialled, and sends FOLLOWERINFO or OBSERVERINFO
-	leaderSide                  // was dialled
+	learnerSide side = iota + 1 // dials, and sends FOLLOWERINFO or OBSERVERINFO
+	leaderSide                  // accepts
 )
 
 func (s side) String() string {
@@ -115,7 +115,7 @@ func newConn(nc net.Conn, from side, opts ConnOptions) *Conn {
 	noDelay(nc)
 	return &Conn{
 		conn: nc, remote: nc.RemoteAddr().String(), opts: opts, from: from,
-		out:    outbox{limit: opts.MaxQueued, work: make(chan struct{}, 1)},
+		out:    packetQueue{limit: opts.MaxQueued, work: make(chan struct{}, 1)},
 		broken: make(chan struct{}),
 		done:   make(chan struct{}),
 	}
@@ -124,21 +124,20 @@ func newConn(nc net.Conn, from side, opts ConnOptions) *Conn {
 // RemoteAddr is the other end's address.
 func (c *Conn) RemoteAddr() net.Addr { return c.conn.RemoteAddr() }
 
-// Done is closed when the connection has ended and its handler has been told.
+// Done is closed when the connection has ended and its handler has returned from Disconnected.
 func (c *Conn) Done() <-chan struct{} { return c.done }
 
 // Queued is the number of bytes that wait to be sent, snapshots not counted.
 func (c *Conn) Queued() int64 { return c.out.size.Load() }
 
 // SendPacket queues a packet. It never blocks; what p refers to must not change
-// afterwards. On a connection that has ended, or was hung up, it does nothing:
-// Disconnected comes, or has come.
+// afterwards. On a connection that has ended, or was hung up, it does nothing, since
+// Disconnected comes or has come.
 func (c *Conn) SendPacket(p wire.QuorumPacket) { c.send(outgoing{packet: p}) }
 
-// SendSnapshot queues a SNAP packet with the tree that body writes, in its
-// place between the packets. body runs later, on another goroutine, and must
-// therefore write a tree that does not change; an error from it ends the
-// connection, since the other side has half a tree by then.
+// SendSnapshot queues a SNAP packet, followed by the tree that body writes. body runs
+// later, on another goroutine, and must therefore write a tree that does not change. An
+// error from it ends the connection, since the other side has half a tree by then.
 func (c *Conn) SendSnapshot(snap wire.QuorumPacket, body BodyWriter) {
 	c.send(outgoing{packet: snap, body: body})
 }
@@ -149,20 +148,19 @@ func (c *Conn) send(o outgoing) {
 	}
 }
 
-// Close ends the connection, drops what is queued, and returns when the handler
-// has been told. It must not be called from the handler: see Hangup.
+// Close ends the connection, drops what is queued, and returns after the handler's
+// Disconnected. It must not be called from the handler, which can call Hangup.
 func (c *Conn) Close() {
 	c.Hangup(0)
 	<-c.done
 }
 
 // Hangup ends the connection and does not wait for that. Packets queued before
-// are still sent, for as long as linger; none is accepted after. What the other
-// side still says is not delivered, except for a packet that is being delivered
-// right now.
+// are still sent, for as long as linger; later ones are dropped. What the other
+// side still sends is not delivered, except for a packet whose delivery has begun.
 func (c *Conn) Hangup(linger time.Duration) {
-	c.hangUp.Store(true)
-	c.out.shut()
+	c.hungUp.Store(true)
+	c.out.close()
 	if linger <= 0 {
 		c.fail(ErrClosed)
 		return
@@ -181,7 +179,7 @@ func (c *Conn) fail(reason error) {
 	if c.reason != nil {
 		return
 	}
-	if c.hangUp.Load() {
+	if c.hungUp.Load() {
 		reason = ErrClosed
 	}
 	c.reason = reason
@@ -189,7 +187,7 @@ func (c *Conn) fail(reason error) {
 		c.linger.Stop()
 	}
 	close(c.broken)
-	c.out.shut()
+	c.out.close()
 	c.conn.Close()
 }
 

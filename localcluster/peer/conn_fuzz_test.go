@@ -34,7 +34,7 @@ func FuzzPackets(f *testing.F) {
 		}
 		rest := b
 		for _, p := range packets {
-			if !mayCome(p.Type, leaderSide) || len(p.Data) > 1<<10 {
+			if !sentBy(p.Type, leaderSide) || len(p.Data) > 1<<10 {
 				t.Errorf("delivered %+v", p)
 			}
 			if p.Type == wire.PacketSnap || p.AuthInfo != nil {

@@ -16,7 +16,7 @@ import (
 // the identities of a client.
 func (c *Conn) maxPacket() int64 { return 2 * int64(c.opts.MaxField) }
 
-// readAll delivers what comes until the connection ends, and returns why.
+// readAll delivers packets until the connection ends, and returns the reason.
 func (c *Conn) readAll() error {
 	r := newReader(c.conn)
 	d := wire.NewStreamDecoder(r, c.opts.MaxField)
@@ -35,7 +35,7 @@ func (c *Conn) readAll() error {
 				return err
 			}
 		}
-		if c.hangUp.Load() {
+		if c.hungUp.Load() {
 			_, err := io.Copy(io.Discard, r)
 			return errors.Join(errors.New("hung up"), err)
 		}
@@ -43,8 +43,8 @@ func (c *Conn) readAll() error {
 	}
 }
 
-// readFirst waits, not for ever, until a caller has said that it is a learner.
-// Only then does the rest of the server hear of it.
+// readFirst waits for a learner's first packet, for a limited time. Only then does it ask
+// for the connection's handler.
 func (c *Conn) readFirst(r *bufio.Reader, d *wire.Decoder) error {
 	c.conn.SetReadDeadline(time.Now().Add(c.opts.FirstPacketTimeout))
 	p, err := c.readPacket(r, d)
@@ -65,9 +65,8 @@ func (c *Conn) readFirst(r *bufio.Reader, d *wire.Decoder) error {
 	return nil
 }
 
-// readPacket reads one packet. Its type is looked at first: it is the best that
-// there is to tell a packet from random bytes, which would otherwise be
-// reported as a strange length.
+// readPacket reads one packet. It checks the type first, which tells a packet from random
+// bytes best; without that check they would be reported as a strange length.
 func (c *Conn) readPacket(r *bufio.Reader, d *wire.Decoder) (wire.QuorumPacket, error) {
 	var p wire.QuorumPacket
 	head, err := r.Peek(4)
@@ -80,8 +79,8 @@ func (c *Conn) readPacket(r *bufio.Reader, d *wire.Decoder) (wire.QuorumPacket, 
 		return p, fmt.Errorf("read: %w", err)
 	}
 	t := wire.PacketType(binary.BigEndian.Uint32(head))
-	if !mayCome(t, c.from) {
-		return p, fmt.Errorf("%w: read %q: no packet that a %s sends begins like this: %s", ErrForeign, head, c.from, t)
+	if !sentBy(t, c.from) {
+		return p, fmt.Errorf("%w: read %q: a %s does not send packets of type %s", ErrForeign, head, c.from, t)
 	}
 	d.Begin(c.maxPacket())
 	p.Decode(d)
@@ -91,9 +90,9 @@ func (c *Conn) readPacket(r *bufio.Reader, d *wire.Decoder) (wire.QuorumPacket, 
 	return p, nil
 }
 
-// mayCome says whether a packet of this type travels in this direction
+// sentBy tells whether this side sends packets of this type
 // (see wire.PacketType and ZooKeeper's Leader).
-func mayCome(t wire.PacketType, from side) bool {
+func sentBy(t wire.PacketType, from side) bool {
 	switch t {
 	case wire.PacketPing, wire.PacketRevalidate:
 		return true
@@ -109,26 +108,26 @@ func mayCome(t wire.PacketType, from side) bool {
 	return false
 }
 
-// readSnapshot lets the handler read the tree behind a SNAP, and checks the
-// signature that says it is whole. Only then is the SNAP delivered: a tree of
-// which a part is missing must never replace another (ZOOKEEPER-3642).
+// readSnapshot lets the handler read the tree that follows a SNAP, and checks the
+// signature at its end. Only then is the SNAP delivered: a tree that lacks a part must
+// never replace another one (ZOOKEEPER-3642).
 func (c *Conn) readSnapshot(r *bufio.Reader, snap wire.QuorumPacket) error {
 	if err := c.handler.Snapshot(snap, r); err != nil {
-		return fmt.Errorf("read the snapshot behind SNAP %s: %w", snap.Zxid, inside(err))
+		return fmt.Errorf("read the snapshot of SNAP %s: %w", snap.Zxid, unexpectedEOF(err))
 	}
 	d := wire.NewStreamDecoder(r, len(snapshotSignature))
 	signature := d.Text()
 	if err := d.Err(); err != nil {
-		return fmt.Errorf("read the end of the snapshot behind SNAP %s: %w", snap.Zxid, inside(err))
+		return fmt.Errorf("read the end of the snapshot of SNAP %s: %w", snap.Zxid, unexpectedEOF(err))
 	}
 	if signature != snapshotSignature {
-		return fmt.Errorf("the snapshot behind SNAP %s ends with %q, not with %q", snap.Zxid, signature, snapshotSignature)
+		return fmt.Errorf("the snapshot of SNAP %s ends with %q, not with %q", snap.Zxid, signature, snapshotSignature)
 	}
 	return nil
 }
 
-// inside turns the end of the stream into an end where there should be none.
-func inside(err error) error {
+// unexpectedEOF turns io.EOF into io.ErrUnexpectedEOF.
+func unexpectedEOF(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}

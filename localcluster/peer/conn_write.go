@@ -15,7 +15,7 @@ import (
 // (ZooKeeper's LearnerHandler and Learner.syncWithLeader).
 const snapshotSignature = "BenWasHere"
 
-// packetCost is what a packet in the queue is taken to cost beside its data.
+// packetCost is the memory that a packet in the queue is counted with, beside its data.
 const packetCost = 96
 
 // BodyWriter writes the tree that follows a SNAP packet.
@@ -35,69 +35,68 @@ func (o *outgoing) cost() int64 {
 	return int64(n)
 }
 
-// outbox is what waits to be sent. Putting never waits; the limit is not there
-// for pacing, which is the protocol's matter, but to give up on a learner that
+// packetQueue holds the packets that wait to be sent. put never waits. The limit does not
+// pace the sender, which is up to the protocol; it ends the connection to a learner that
 // has stopped reading while its socket stays open.
-type outbox struct {
+type packetQueue struct {
 	limit int64
 	size  atomic.Int64  // cost of what was put and is not written
-	work  chan struct{} // cap 1: there may be something to take
+	work  chan struct{} // cap 1: takeAll may find something
 
-	mu    sync.Mutex
-	queue []outgoing
-	over  bool // nothing is accepted any more
+	mu     sync.Mutex
+	queue  []outgoing
+	closed bool
 }
 
-// put adds o. A shut outbox swallows it.
-func (b *outbox) put(o outgoing) error {
+// put adds o. A closed queue drops it.
+func (b *packetQueue) put(o outgoing) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.over {
+	if b.closed {
 		return nil
 	}
 	if size := b.size.Add(o.cost()); size > b.limit {
 		return fmt.Errorf("%w: %d bytes wait to be sent, the limit is %d", ErrTooSlow, size, b.limit)
 	}
 	b.queue = append(b.queue, o)
-	b.poke()
+	b.wake()
 	return nil
 }
 
-func (b *outbox) shut() {
+func (b *packetQueue) close() {
 	b.mu.Lock()
-	b.over = true
+	b.closed = true
 	b.mu.Unlock()
-	b.poke()
+	b.wake()
 }
 
-func (b *outbox) poke() {
+func (b *packetQueue) wake() {
 	select {
 	case b.work <- struct{}{}:
 	default:
 	}
 }
 
-// take returns all that waits, and gives spare back to be filled. over says
-// that nothing will follow.
-func (b *outbox) take(spare []outgoing) (batch []outgoing, over bool) {
+// takeAll returns all packets that wait; spare is a slice to reuse. closed means that
+// nothing will follow.
+func (b *packetQueue) takeAll(spare []outgoing) (batch []outgoing, closed bool) {
 	clear(spare) // let go of the data
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	batch, b.queue = b.queue, spare[:0]
-	return batch, b.over
+	return batch, b.closed
 }
 
-// writeAll sends what is put into the outbox until that is shut and empty, and
-// then says so to the other side. Packets are gathered and flushed when nothing
-// waits: a lone packet leaves at once, and under load many share one system
-// call.
+// writeAll sends the packets of the queue until that is closed and empty, and then closes
+// the sending half. It flushes its buffer when the queue is empty: a single packet leaves
+// at once, and under load many share one system call.
 func (c *Conn) writeAll() error {
 	w := bufio.NewWriterSize(c.conn, 64<<10)
 	var enc wire.Encoder
 	var batch []outgoing
 	for {
-		var over bool
-		batch, over = c.out.take(batch)
+		var closed bool
+		batch, closed = c.out.takeAll(batch)
 		for i := range batch {
 			if err := c.writeOne(w, &enc, &batch[i]); err != nil {
 				return err
@@ -109,8 +108,8 @@ func (c *Conn) writeAll() error {
 		if err := w.Flush(); err != nil {
 			return err
 		}
-		if over {
-			return c.sayGoodbye()
+		if closed {
+			return c.closeWrite()
 		}
 		select {
 		case <-c.out.work:
@@ -140,10 +139,10 @@ func (c *Conn) writeOne(w *bufio.Writer, enc *wire.Encoder, o *outgoing) error {
 	return nil
 }
 
-// sayGoodbye closes the sending half, so that the other side reads to the end
-// and closes too. Closing both halves at once would make the kernel answer
-// whatever still comes in with a reset, which takes unread packets with it.
-func (c *Conn) sayGoodbye() error {
+// closeWrite closes the sending half, so that the other side reads to the end
+// and closes too. If both halves were closed at once, the kernel would answer
+// incoming bytes with a reset, which discards packets that the other side has not read.
+func (c *Conn) closeWrite() error {
 	if half, ok := c.conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}

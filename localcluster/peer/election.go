@@ -19,81 +19,81 @@ const (
 	defaultDialTimeout      = 5 * time.Second // zookeeper.cnxTimeout
 	defaultRetryMin         = 10 * time.Millisecond
 	defaultRetryMax         = time.Second
-	defaultMaxStrangers     = 64
+	defaultMaxUnconfigured  = 64
 )
 
-// ErrClosed is why links end when their owner closes the transport.
+// ErrClosed is the reason when a link ends because its owner has closed the transport.
 var ErrClosed = errors.New("closed by this server")
 
-// ElectionEvents hears what happens on the election port. The calls for one
+// ElectionEvents gets the events of the election port. The calls for one
 // server come one after the other, those for several servers at the same time
 // from several goroutines. PeerUp and PeerDown of a server alternate, and its
 // Notified lie between them.
 //
-// A call that waits holds up the reading from that one server, which is how
-// a busy server slows down its peers; it must not wait for Close.
+// While a call waits, that one server's link is not read, which is how a busy
+// server slows down its peers; a call must not wait for Close.
 type ElectionEvents interface {
 	// Notified delivers a vote.
 	Notified(from int64, n wire.Notification)
-	// PeerUp says that there is a link to this server now.
+	// PeerUp is called when a link to a server exists and none did before.
 	PeerUp(peer int64)
-	// PeerDown says that the link broke and no other has taken its place.
+	// PeerDown is called when a link broke and no other has replaced it.
 	PeerDown(peer int64, reason error)
-	// Unreachable says that a server could not be dialled. It is said once
-	// until a link to that server comes up; the dialling goes on.
+	// Unreachable is called when a server could not be dialled, once until a
+	// link to that server comes up; the dialling goes on.
 	Unreachable(peer int64, reason error)
-	// Refused says that a connection, or a message on it, was not accepted.
-	// The reason names what was read; remote is the address it came from.
+	// Refused is called when a connection, or a message on it, was not accepted.
+	// The reason has the bytes that were read; remote is the caller's address.
 	Refused(remote string, reason error)
 }
 
-// ElectionOptions says who this server is and where the others are.
+// ElectionOptions has the ids and addresses of this server and the others.
 type ElectionOptions struct {
 	Self   int64  // this server's id
 	Listen string // address to listen on; unused when Listener is set
 	// Listener, when set, is used and closed instead of opening one.
 	Listener net.Listener
 	// Peers maps every server of the configuration to its election address.
-	// This server's own entry is what it tells others to dial.
+	// This server's own entry is the address in its hello.
 	Peers map[int64]string
-	// Advertise overrides that entry.
+	// Advertise replaces that address.
 	Advertise string
 
 	Events ElectionEvents
 
-	HandshakeTimeout time.Duration // for a caller to say who it is; ZooKeeper: tickTime × syncLimit
+	HandshakeTimeout time.Duration // for a caller's hello; ZooKeeper: tickTime × syncLimit
 	DialTimeout      time.Duration
 	RetryMin         time.Duration // between the first attempts to reach a server
 	RetryMax         time.Duration // between the later ones
-	MaxSilent        int           // connections that have not said who they are
-	MaxStrangers     int           // servers that are not in Peers
+	MaxPending       int           // connections without a whole hello
+	MaxUnconfigured  int           // servers that are not in Peers
 	Dial             DialFunc
 }
 
-// Election is a server's presence on the election channel: at most one link to
-// each other server, and for each the newest message that it shall have.
+// Election is a server's end of the election channel: at most one link to each other
+// server, and for each the newest message to send.
 type Election struct {
-	opts   ElectionOptions
-	hello  []byte
-	events ElectionEvents
-	ln     net.Listener
-	lobby  *lobby
-	ctx    context.Context // ends with Close
-	stop   context.CancelFunc
-	wg     sync.WaitGroup // every goroutine of this transport
+	opts    ElectionOptions
+	hello   []byte
+	events  ElectionEvents
+	ln      net.Listener
+	pending *pendingConns
+	ctx     context.Context // ends with Close
+	stop    context.CancelFunc
+	wg      sync.WaitGroup // every goroutine of this transport
 
 	mu        sync.Mutex
 	closed    bool
 	peers     map[int64]*peer
 	arrivals  uint64 // connections accepted
-	anonymous int64  // id of the last observer without one; <= 0, counts down
+	anonymous int64  // id given to the last observer without one; <= 0, counts down
 }
 
 // ListenElection opens the election port.
 func ListenElection(opts ElectionOptions) (*Election, error) {
 	opts.setDefaults()
 	if opts.Events == nil {
-		return nil, errors.New("election port: no one to tell what happens: set Events")
+		return nil, errors.New("election port: the callbacks are missing: set Events")
 	}
 	hello, err := encodeHello(opts.Self, opts.Advertise)
 	if err != nil {
@@ -108,7 +108,7 @@ func ListenElection(opts ElectionOptions) (*Election, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	e := &Election{
 		opts: opts, hello: hello, events: opts.Events,
-		ln: ln, lobby: newLobby(opts.MaxSilent),
+		ln: ln, pending: newPendingConns(opts.MaxPending),
 		ctx: ctx, stop: stop,
 		peers: map[int64]*peer{},
 	}
@@ -131,19 +131,19 @@ func (o *ElectionOptions) setDefaults() {
 	o.DialTimeout = cmp.Or(o.DialTimeout, defaultDialTimeout)
 	o.RetryMin = cmp.Or(o.RetryMin, defaultRetryMin)
 	o.RetryMax = max(o.RetryMin, cmp.Or(o.RetryMax, defaultRetryMax))
-	o.MaxStrangers = cmp.Or(o.MaxStrangers, defaultMaxStrangers)
+	o.MaxUnconfigured = cmp.Or(o.MaxUnconfigured, defaultMaxUnconfigured)
 	o.Dial = defaultDial(o.Dial)
 }
 
 // Addr is where the transport listens.
 func (e *Election) Addr() net.Addr { return e.ln.Addr() }
 
-// Send leaves a message for a server, in place of one that still waits: a vote
-// says everything, so an older one is only a delay. It never blocks. The message
-// goes out when there is a link; a server of the configuration is dialled until
-// there is. A message to this server itself is dropped: it knows.
+// Send queues a message for a server, in place of one that still waits, since a newer vote
+// replaces an older one. It never blocks. The message is sent when there is a link; a
+// server of the configuration is dialled until there is one. A message to this server
+// itself is dropped.
 //
-// An error says that the message can never go out: nobody has this id, or the
+// An error means that the message cannot be sent: no server has this id, or the
 // configuration text in it is missing or too long for a frame.
 func (e *Election) Send(to int64, n wire.Notification) error {
 	if to == e.opts.Self {
@@ -164,7 +164,7 @@ func (e *Election) Send(to int64, n wire.Notification) error {
 	}
 	p.next = frame
 	if p.link != nil {
-		p.link.poke()
+		p.link.wake()
 	}
 	e.ensureDialling(p)
 	return nil
@@ -172,11 +172,11 @@ func (e *Election) Send(to int64, n wire.Notification) error {
 
 func encodeNotification(n wire.Notification) ([]byte, error) {
 	if n.Version >= wire.NotificationVersion && len(n.Config) == 0 {
-		return nil, errors.New("it has no configuration text, which a ZooKeeper 3.8 server does not survive")
+		return nil, errors.New("it has no configuration text, without which the receiving thread of a ZooKeeper 3.8 server ends")
 	}
 	payload := wire.Marshal(&n)
 	if len(payload) > wire.MaxElectionFrame {
-		return nil, fmt.Errorf("%d bytes are more than the %d of a frame", len(payload), wire.MaxElectionFrame)
+		return nil, fmt.Errorf("it has %d bytes, and a frame at most %d", len(payload), wire.MaxElectionFrame)
 	}
 	return wire.AppendFrame(nil, payload), nil
 }
@@ -187,7 +187,7 @@ type LinkInfo struct {
 	Local, Remote net.Addr
 }
 
-// Links lists the links there are, by ascending server id.
+// Links lists the current links, by ascending server id.
 func (e *Election) Links() []LinkInfo {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -201,8 +201,8 @@ func (e *Election) Links() []LinkInfo {
 	return links
 }
 
-// Close ends all links and returns when nothing of this transport runs any
-// more; no event comes after it. It must not be called from an event.
+// Close ends all links and returns when all goroutines of this transport have ended; no
+// event comes after it. It must not be called from an event.
 func (e *Election) Close() error {
 	e.mu.Lock()
 	e.closed = true

@@ -29,8 +29,8 @@ func TestHostileCallers(t *testing.T) {
 		"address too long":   {append(javaHello(wire.HelloV1, 5, "")[:16], u32(2049)...), "2049"},
 		"negative length":    {append(javaHello(wire.HelloV1, 5, "")[:16], u32(1<<31)...), "-2147483648"},
 		"no address":         {javaHello(wire.HelloV1, 5, ""), "unreasonable length"},
-		"nowhere to dial":    {javaHello(wire.HelloV1, 1, "0.0.0.0:3888"), "names no address to dial back"},
-		"ancient stranger":   {binary.BigEndian.AppendUint64(nil, 1), "names no address to dial back"},
+		"nowhere to dial":    {javaHello(wire.HelloV1, 1, "0.0.0.0:3888"), "its hello has no address to dial back"},
+		"ancient stranger":   {binary.BigEndian.AppendUint64(nil, 1), "its hello has no address to dial back"},
 		"address cut short":  {javaHello(wire.HelloV1, 5, "127.0.0.1:3888")[:25], "unexpected EOF"},
 		"nothing":            {nil, "EOF"},
 		"frame of 0 bytes":   {append(bytes.Clone(hello5), u32(0)...), "frame of 0 bytes"},
@@ -67,14 +67,14 @@ func TestHostileCallers(t *testing.T) {
 
 // More silent connections than fit: the oldest goes, and a server gets in.
 func TestSilentConnectionsDoNotLockServersOut(t *testing.T) {
-	p := openPort(t, func(o *ElectionOptions) { o.MaxSilent = 3 })
+	p := openPort(t, func(o *ElectionOptions) { o.MaxPending = 3 })
 	var silent []net.Conn
 	for range 5 {
 		silent = append(silent, p.call(t))
 	}
 	hungUp(t, silent[0])
 	hungUp(t, silent[1])
-	p.log.await(t, "said nothing while 3 others came")
+	p.log.await(t, "sent nothing while 3 other connections came")
 	p.call(t, javaHello(wire.HelloV1, 5, "127.0.0.1:3885"))
 	p.log.await(t, "up 5")
 }
@@ -107,14 +107,14 @@ func TestSilentConnectionIsDroppedInTime(t *testing.T) {
 
 // Ids are free to invent, so the number of strangers has a limit.
 func TestTooManyStrangers(t *testing.T) {
-	p := openPort(t, func(o *ElectionOptions) { o.MaxStrangers = 2 })
+	p := openPort(t, func(o *ElectionOptions) { o.MaxUnconfigured = 2 })
 	for id := range int64(2) {
 		p.call(t, javaHello(wire.HelloV1, 100+id, "127.0.0.1:9"))
 		p.log.await(t, fmt.Sprintf("up %d", 100+id))
 	}
 	c := p.call(t, javaHello(wire.HelloV1, 102, "127.0.0.1:9"))
 	hungUp(t, c)
-	p.log.await(t, "server 102 is not in the configuration, and neither are 2 others")
+	p.log.await(t, "server 102 is not in the configuration, and 2 others that are not in it are connected already")
 	p.call(t, javaHello(wire.HelloV1, 5, "127.0.0.1:9"))
 	p.log.await(t, "up 5")
 }

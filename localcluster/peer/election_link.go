@@ -19,22 +19,22 @@ var errReplaced = errors.New("replaced by a newer connection")
 // one that reads owns the link from its first event to its last, and waits for
 // the one that writes.
 //
-// Links to the same server follow each other: each begins its events when the
-// one before has ended (prev), so a server's events never overlap.
+// A link begins its events when those of the link before to the same server are over
+// (prev), so a server's events never overlap.
 type link struct {
 	e     *Election
 	p     *peer
 	conn  net.Conn
 	r     *bufio.Reader
 	since time.Time
-	// arrivals is how many connections had been accepted when this one became
-	// the link: hellos on those are older than it.
+	// arrivals is the number of connections that had been accepted when this one
+	// became the link: hellos on those are older than the link.
 	arrivals uint64
 
-	prev <-chan struct{} // the link before: nil, or closed when its events are over
-	done chan struct{}
-	work chan struct{} // cap 1: there may be something to write
-	stop chan struct{} // closed with the connection
+	prev <-chan struct{} // of the link before: closed when its events are over; nil for the first
+	done chan struct{}   // closed when the events of this link are over
+	work chan struct{}   // cap 1: there may be something to write
+	stop chan struct{}   // closed with the connection
 
 	mu     sync.Mutex
 	reason error // why it ended; set once
@@ -56,8 +56,8 @@ func (e *Election) attach(p *peer, conn net.Conn, r *bufio.Reader) {
 		p.link.close(errReplaced)
 	}
 	p.link, p.tail = l, l.done
-	p.mourned = false
-	p.heed()
+	p.unreachableReported = false
+	p.clearWanted()
 	e.wg.Go(l.run)
 }
 
@@ -102,7 +102,7 @@ func (l *link) finish() {
 		case p.tried.Sub(l.since) < e.opts.RetryMax:
 			p.flaps++
 		case p.id > e.opts.Self:
-			p.flaps = 1 // the larger one goes first
+			p.flaps = 1 // leaves the larger server time to dial first
 		default:
 			p.flaps = 0
 		}
@@ -119,10 +119,10 @@ func (l *link) finish() {
 	e.forget(p)
 }
 
-// readFrames delivers what comes, until the link breaks.
+// readFrames delivers votes until the link breaks.
 func (l *link) readFrames() error {
 	remote := l.conn.RemoteAddr()
-	complained := false
+	reported := false
 	for {
 		frame, err := readFrame(l.r)
 		if err == io.EOF {
@@ -133,19 +133,19 @@ func (l *link) readFrames() error {
 		}
 		var n wire.Notification
 		if err := wire.Unmarshal(frame, &n); err != nil {
-			// A vote that cannot be read is no vote; ZooKeeper goes on too.
-			if !complained {
-				complained = true
+			// A vote that cannot be decoded is ignored, as in ZooKeeper.
+			if !reported {
+				reported = true
 				l.e.events.Refused(remote.String(), fmt.Errorf("vote of server %d: %w", l.p.id, err))
 			}
 			continue
 		}
-		l.e.heard(l.p)
+		l.e.answered(l.p)
 		l.e.events.Notified(l.p.id, n)
 	}
 }
 
-// readFrame reads the bytes of one vote. There is none of no bytes.
+// readFrame reads the bytes of one vote; a vote of 0 bytes is an error.
 func readFrame(r io.Reader) ([]byte, error) {
 	frame, err := wire.ReadFrame(r, wire.MaxElectionFrame)
 	if err == nil && len(frame) == 0 {
@@ -154,27 +154,26 @@ func readFrame(r io.Reader) ([]byte, error) {
 	return frame, err
 }
 
-// heard notes that the server has answered.
-func (e *Election) heard(p *peer) {
+// answered notes that the server has sent a vote since the last one to it.
+func (e *Election) answered(p *peer) {
 	e.mu.Lock()
 	p.unanswered = false
 	e.mu.Unlock()
 }
 
-// poke says that there is something to write. It does not block.
-func (l *link) poke() {
+// wake makes the writer look for a message. It does not block.
+func (l *link) wake() {
 	select {
 	case l.work <- struct{}{}:
 	default:
 	}
 }
 
-// writeFrames sends the newest message whenever there is one. A new link that
-// has none begins with the last one sent: it may have been lost with the link
-// before (ZooKeeper's SendWorker does the same). So receivers must bear with
-// stale messages.
+// writeFrames sends the newest message whenever there is one. A new link without one
+// begins with the last message sent, which may have been lost with the link before
+// (ZooKeeper's SendWorker does the same). So receivers must accept stale messages.
 func (l *link) writeFrames() error {
-	frame := l.e.take(l, true)
+	frame := l.e.nextFrame(l, true)
 	for {
 		if frame != nil {
 			if _, err := l.conn.Write(frame); err != nil {
@@ -184,16 +183,16 @@ func (l *link) writeFrames() error {
 			select {
 			case <-l.work:
 			case <-l.stop:
-				return ErrClosed // or whatever reason was given by who closed stop
+				return ErrClosed // unused: close has set the reason already
 			}
 		}
-		frame = l.e.take(l, false)
+		frame = l.e.nextFrame(l, false)
 	}
 }
 
-// take hands the next message to a link, or nil. What a dying link takes is not
-// lost: the next link begins with it.
-func (e *Election) take(l *link, first bool) []byte {
+// nextFrame returns the next message of a link, or nil. A message is not lost if its link
+// breaks: the next link begins with it.
+func (e *Election) nextFrame(l *link, first bool) []byte {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	p := l.p

@@ -9,91 +9,91 @@ import (
 )
 
 const (
-	// fastRetries is how many refused dials are followed by the shortest
-	// pause. Servers that are started together refuse each other for as long
-	// as a process takes to start; a pause that grew from the first refusal
-	// would add as much again.
+	// fastRetries is the number of refused dials after which the pause is still
+	// the shortest. Servers that are started together refuse each other for as long
+	// as a process takes to start; a pause that grew from the first refusal on
+	// would double that time.
 	fastRetries = 20
-	// giveUpFlaps is how many links in a row may break early before a message
-	// that went out on one of them, and was never answered, is let go.
+	// giveUpFlaps is the number of links in a row that may break early before a
+	// message that was sent on one of them, and never answered, is dropped.
 	giveUpFlaps = 3
-	// complainFlaps is how many hellos in a row are left unanswered before
-	// that is worth telling.
-	complainFlaps = 5
+	// reportFlaps is the number of hellos in a row without a dial back after which
+	// the server is reported as unreachable.
+	reportFlaps = 5
 )
 
-var errNoDialBack = errors.New("takes this server's hello but does not dial back; " +
+var errNoDialBack = errors.New("accepts this server's hello but does not dial back: " +
 	"check the election address that it has for this server")
 
-// peer is what is known about one other server. All fields are guarded by
-// Election.mu except where said otherwise.
+// peer is the state of one other server. Election.mu guards all fields but up.
 //
-// Who opens the link depends on the ids alone (see the package comment). For
-// this server, whose id is self, that makes
+// The ids alone decide which server opens the link (see the package comment). For
+// this server, whose id is self, that means
 //
-//	id < self:  dial ── connected ──▶ link          and dial whenever it says hello
+//	id < self:  dial ── connected ──▶ link          and dial after each of its hellos
 //	id > self:  dial ── connected ──▶ hello, hang up, wait for it to dial back
 //
-// A server is dialled while it has no link and there is something to tell it; one
-// that is not in the configuration only when it says hello, once each time.
+// A server is dialled while it has no link and a message waits for it; one that is not
+// in the configuration only after a hello, once each time.
 type peer struct {
-	id    int64
-	known bool     // in the configuration; others are forgotten when their link ends
-	addrs []string // where to dial, first the best; a known server's configured address
+	id         int64
+	configured bool     // in the configuration; others are forgotten when their link ends
+	addrs      []string // to dial, in this order; a configured server has one
 
 	next []byte // newest frame, not yet taken by a link; nil when there is none
 	last []byte // frame taken most recently
-	// unanswered: nothing was heard since last was taken, so it may be lost.
+	// unanswered: no vote has come since last was taken, so last may be lost.
 	unanswered bool
-	// wanted: the server said hello and waits for being dialled back.
+	// wanted: the server has sent a hello and waits to be dialled back.
 	wanted bool
 
 	link    *link
 	arrival uint64          // number of the newest accepted connection that became a link
 	tail    <-chan struct{} // closed when the events of the newest link are over; nil before the first
 	dialing bool            // a goroutine runs dialUntilLinked
-	nudge   chan struct{}   // cap 1: ends a pause between two attempts
+	dialNow chan struct{}   // cap 1: ends a pause between two attempts
 
 	tried   time.Time // end of the last attempt, or of the last link
 	refused int       // dials in a row that failed
 	flaps   int       // attempts in a row that connected and did not lead to a link that lasts
-	failed  bool      // the last attempt was refused: says which of the two counts
-	mourned bool      // Unreachable was said since the last link
+	failed  bool      // the last attempt was refused, so refused decides the pause and not flaps
 
-	up bool // PeerUp was said and PeerDown was not; belongs to the newest link's goroutine
+	unreachableReported bool // since the last link
+
+	up bool // PeerUp was called and PeerDown was not; belongs to the newest link's goroutine
 }
 
-func newPeer(id int64, known bool, addrs ...string) *peer {
-	return &peer{id: id, known: known, addrs: addrs, nudge: make(chan struct{}, 1)}
+func newPeer(id int64, configured bool, addrs ...string) *peer {
+	return &peer{id: id, configured: configured, addrs: addrs, dialNow: make(chan struct{}, 1)}
 }
 
-// wantsDial says whether there is a reason to dial.
+// wantsDial tells whether there is a reason to dial.
 func (p *peer) wantsDial() bool {
 	if p.wanted {
-		return true // even with a link: the server says that it has none
+		return true // even with a link, since the server has lost it
 	}
-	if !p.known {
-		return false // it knows us and will say hello again, if it is still there
+	if !p.configured {
+		return false // it has this server in its configuration and sends a hello again
 	}
 	return p.link == nil && (p.next != nil || p.unanswered && p.flaps <= giveUpFlaps)
 }
 
-// heed forgets a hello that is being answered.
-func (p *peer) heed() {
+// clearWanted is called when a hello is being answered.
+func (p *peer) clearWanted() {
 	p.wanted = false
 	select {
-	case <-p.nudge:
+	case <-p.dialNow:
 	default:
 	}
 }
 
-// pause is how long to wait before the next attempt.
+// pause is the time between the last attempt and the next one.
 //
-// After a refusal: short at first, because the server is probably starting.
-// After a link that broke or a hello: the larger of the two servers goes first.
-// The smaller one leaves it time to dial back, since each further hello makes
-// the larger one drop the link it has just made; the time grows, so that it
-// comes to exceed any round trip.
+// After a refusal it is short at first, because the server is probably starting.
+// After a link that broke or a hello, the larger of the two servers dials first. The
+// smaller one leaves it time to dial back, since each further hello makes the larger
+// one replace the link that it has just opened; the pause grows until it exceeds any
+// round trip.
 func (p *peer) pause(self int64, shortest, longest time.Duration) time.Duration {
 	switch {
 	case p.failed:
@@ -107,7 +107,7 @@ func (p *peer) pause(self int64, shortest, longest time.Duration) time.Duration 
 	}
 }
 
-// grow doubles d as often as said, up to a limit.
+// grow doubles d so many times, up to a limit.
 func grow(d time.Duration, doublings int, limit time.Duration) time.Duration {
 	for ; doublings > 0 && d < limit; doublings-- {
 		d *= 2
@@ -130,7 +130,7 @@ func (e *Election) ensureDialling(p *peer) {
 func (e *Election) dialBack(p *peer) {
 	p.wanted = true
 	select {
-	case p.nudge <- struct{}{}:
+	case p.dialNow <- struct{}{}:
 	default:
 	}
 	e.ensureDialling(p)
@@ -144,7 +144,7 @@ func (e *Election) dialUntilLinked(p *peer) {
 		}
 		conn, err := e.dialAny(addrs)
 		if err == nil {
-			err = e.introduce(p, conn)
+			err = e.sendHello(p, conn)
 		}
 		e.afterDial(p, err)
 	}
@@ -160,7 +160,7 @@ func (e *Election) awaitTurn(p *peer) (addrs []string, ok bool) {
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
-		case <-p.nudge:
+		case <-p.dialNow:
 		case <-e.ctx.Done():
 		}
 		timer.Stop()
@@ -171,11 +171,11 @@ func (e *Election) awaitTurn(p *peer) (addrs []string, ok bool) {
 		e.forget(p)
 		return nil, false
 	}
-	p.heed()
+	p.clearWanted()
 	return p.addrs, true
 }
 
-// dialAny tries the addresses in order. Only strangers with several network
+// dialAny tries the addresses in order. Only unconfigured servers with several network
 // cards have more than one (ZOOKEEPER-3188).
 func (e *Election) dialAny(addrs []string) (net.Conn, error) {
 	var errs []error
@@ -192,20 +192,20 @@ func (e *Election) dialAny(addrs []string) (net.Conn, error) {
 	return nil, errors.Join(errs...)
 }
 
-// introduce says hello on a connection that this server opened, and keeps it
-// if this server is the larger one.
-func (e *Election) introduce(p *peer, conn net.Conn) error {
+// sendHello sends the hello on a connection that this server opened, and makes the
+// connection the link if this server is the larger one.
+func (e *Election) sendHello(p *peer, conn net.Conn) error {
 	if p.id > e.opts.Self && e.linked(p) {
-		return conn.Close() // it was faster, and a hello would make it start again
+		return conn.Close() // it has dialled meanwhile, and a hello would make it replace the link
 	}
 	undo := context.AfterFunc(e.ctx, func() { conn.Close() })
 	defer undo()
 	conn.SetWriteDeadline(time.Now().Add(e.opts.HandshakeTimeout))
-	// One Write: ZooKeeper takes the address with a single read and drops the
-	// connection when that falls short.
+	// The hello is one Write, because ZooKeeper reads the address with a single read and
+	// drops the connection when that is short.
 	if _, err := conn.Write(e.hello); err != nil {
 		conn.Close()
-		return fmt.Errorf("say hello to %s: %w", conn.RemoteAddr(), err)
+		return fmt.Errorf("send the hello to %s: %w", conn.RemoteAddr(), err)
 	}
 	if p.id > e.opts.Self {
 		return conn.Close()
@@ -223,7 +223,7 @@ func (e *Election) linked(p *peer) bool {
 	return p.link != nil
 }
 
-// afterDial counts an attempt and, once per outage, tells of a failure.
+// afterDial counts an attempt and, once per outage, reports a failure.
 func (e *Election) afterDial(p *peer, err error) {
 	e.mu.Lock()
 	p.tried = time.Now()
@@ -233,31 +233,31 @@ func (e *Election) afterDial(p *peer, err error) {
 		p.refused++
 	case p.id > e.opts.Self && p.link == nil:
 		p.refused = 0
-		if p.flaps++; p.flaps > complainFlaps {
+		if p.flaps++; p.flaps > reportFlaps {
 			err = errNoDialBack
 		}
 	default:
 		p.refused = 0
 	}
-	tell := err != nil && !p.mourned && !e.closed
-	p.mourned = p.mourned || tell
+	report := err != nil && !p.unreachableReported && !e.closed
+	p.unreachableReported = p.unreachableReported || report
 	e.mu.Unlock()
-	if tell {
+	if report {
 		e.events.Unreachable(p.id, err)
 	}
 }
 
-// forget drops a server that is not in the configuration once nothing is left
-// of it. The caller holds mu.
+// forget removes a server that is not in the configuration once it has neither a link
+// nor a dial. The caller holds mu.
 func (e *Election) forget(p *peer) {
-	if p.known || p.link != nil || p.dialing || e.peers[p.id] != p {
+	if p.configured || p.link != nil || p.dialing || e.peers[p.id] != p {
 		return
 	}
 	if p.tail != nil {
 		select {
 		case <-p.tail:
 		default:
-			return // the last link will come by again
+			return // the last link calls forget again when it ends
 		}
 	}
 	delete(e.peers, p.id)

@@ -241,7 +241,7 @@ func TestHelloWithoutDialBackIsTold(t *testing.T) {
 			t.Fatal(err)
 		}
 		pass(t.Context(), time.Minute)
-		if got := s.logs[1].all(); len(got) != 1 || !strings.Contains(got[0], "unreachable 2: takes this server's hello but does not dial back") {
+		if got := s.logs[1].all(); len(got) != 1 || !strings.Contains(got[0], "unreachable 2: accepts this server's hello but does not dial back") {
 			t.Errorf("saw %q, want the trouble told once", got)
 		}
 	})

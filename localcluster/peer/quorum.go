@@ -10,37 +10,37 @@ import (
 	"time"
 )
 
-// QuorumOptions says where to listen for learners and whom to tell of them.
+// QuorumOptions has the address of the quorum port and the callbacks for learners.
 type QuorumOptions struct {
 	Listen string // address to listen on; unused when Listener is set
 	// Listener, when set, is used and closed instead of opening one.
 	Listener net.Listener
 
-	// Accept is asked for a handler when a learner has connected and sent its
+	// Accept returns the handler of a learner that has connected and sent its
 	// first packet, which the handler then receives. nil refuses the learner.
 	// It must not wait for Close.
 	Accept func(*Conn) ConnHandler
-	// Refused hears of connections that ended before that, and of trouble
-	// with listening.
+	// Refused is called for connections that ended before that, and for errors
+	// of listening.
 	Refused func(remote string, reason error)
 
-	Conn      ConnOptions
-	MaxSilent int // connections that have not said who they are
+	Conn       ConnOptions
+	MaxPending int // connections without a whole first packet
 
 	Dial        DialFunc
 	DialTimeout time.Duration
 }
 
-// Quorum is a server's presence on the quorum channel. It listens for learners
-// always, not only while this server leads: a learner can then connect at
-// once, and wait for the server to find out that it leads.
+// Quorum is a server's end of the quorum channel. It always listens for learners, not
+// only while this server leads, so that a learner can connect at once and wait until
+// this server knows that it leads.
 type Quorum struct {
-	opts  QuorumOptions
-	ln    net.Listener
-	lobby *lobby
-	ctx   context.Context // ends with Close
-	stop  context.CancelFunc
-	wg    sync.WaitGroup // the listening, and every Conn
+	opts    QuorumOptions
+	ln      net.Listener
+	pending *pendingConns
+	ctx     context.Context // ends with Close
+	stop    context.CancelFunc
+	wg      sync.WaitGroup // the listening, and every Conn
 
 	mu     sync.Mutex
 	closed bool
@@ -50,7 +50,7 @@ type Quorum struct {
 // ListenQuorum opens the quorum port.
 func ListenQuorum(opts QuorumOptions) (*Quorum, error) {
 	if opts.Accept == nil || opts.Refused == nil {
-		return nil, errors.New("quorum port: no one to tell what happens: set Accept and Refused")
+		return nil, errors.New("quorum port: the callbacks are missing: set Accept and Refused")
 	}
 	opts.DialTimeout = cmp.Or(opts.DialTimeout, defaultDialTimeout)
 	opts.Dial = defaultDial(opts.Dial)
@@ -63,7 +63,7 @@ func ListenQuorum(opts QuorumOptions) (*Quorum, error) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	q := &Quorum{
-		opts: opts, ln: ln, lobby: newLobby(opts.MaxSilent),
+		opts: opts, ln: ln, pending: newPendingConns(opts.MaxPending),
 		ctx: ctx, stop: stop, conns: map[*Conn]struct{}{},
 	}
 	q.wg.Go(func() {
@@ -75,11 +75,11 @@ func ListenQuorum(opts QuorumOptions) (*Quorum, error) {
 // Addr is where the transport listens.
 func (q *Quorum) Addr() net.Addr { return q.ln.Addr() }
 
-// Dial connects to the server that is believed to lead. It tries once: whoever
-// follows decides how often a leader may refuse before it is given up. (A
-// ZooKeeper server opens its quorum port only when it has decided to lead, which
-// may be a little after its followers have; its own learners try five times.)
-// The handler's calls may begin before Dial returns.
+// Dial connects to the server that is believed to lead. It tries once: the follower
+// decides how often to try again. (A ZooKeeper server opens its quorum port only when it
+// has decided to lead, which may be a little later than its followers have decided to
+// follow it; its own learners try five times.) The handler's calls may begin before
+// Dial returns.
 func (q *Quorum) Dial(ctx context.Context, addr string, handler ConnHandler) (*Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, q.opts.DialTimeout)
 	defer cancel()
@@ -100,19 +100,19 @@ func (q *Quorum) Dial(ctx context.Context, addr string, handler ConnHandler) (*C
 // accepted takes a connection from the quorum port.
 func (q *Quorum) accepted(nc net.Conn) {
 	c := newConn(nc, learnerSide, q.opts.Conn)
-	g := q.lobby.enter(c.fail)
+	p := q.pending.add(c.fail)
 	c.admit = func(c *Conn) ConnHandler {
-		q.lobby.leave(g)
+		q.pending.remove(p)
 		return q.opts.Accept(c)
 	}
 	c.refused = func(c *Conn, reason error) {
-		q.lobby.leave(g)
+		q.pending.remove(p)
 		if q.ctx.Err() == nil {
 			q.opts.Refused(c.remote, reason)
 		}
 	}
 	if !q.adopt(c) {
-		q.lobby.leave(g)
+		q.pending.remove(p)
 		nc.Close()
 	}
 }
@@ -134,8 +134,8 @@ func (q *Quorum) adopt(c *Conn) bool {
 	return true
 }
 
-// Close ends all connections and returns when nothing of this transport runs any
-// more; handlers hear Disconnected before. It must not be called from a handler.
+// Close ends all connections and returns when all goroutines of this transport have
+// ended; handlers get their Disconnected before. It must not be called from a handler.
 func (q *Quorum) Close() error {
 	q.mu.Lock()
 	q.closed = true

@@ -176,14 +176,14 @@ func TestLearnerNotAdmitted(t *testing.T) {
 }
 
 func TestSilentLearnersDoNotLockOthersOut(t *testing.T) {
-	p := openQuorum(t, func(o *QuorumOptions) { o.MaxSilent = 2 })
+	p := openQuorum(t, func(o *QuorumOptions) { o.MaxPending = 2 })
 	var silent []net.Conn
 	for range 4 {
 		silent = append(silent, p.call(t, []byte{0, 0}))
 	}
 	hungUp(t, silent[0])
 	hungUp(t, silent[1])
-	p.log.await(t, "said nothing while 2 others came")
+	p.log.await(t, "sent nothing while 2 other connections came")
 	p.connect(t, newConnLog())
 }
 

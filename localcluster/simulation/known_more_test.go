@@ -31,7 +31,7 @@ import (
 // ZOOKEEPER-4203. The thread with which a leader accepts connections dies, the
 // error is overwritten while the server starts, and it goes on as a leader whom
 // nobody can reach, for ever. Here who cannot accept a connection says so and tries
-// again (lobby.go of package peer, listener.go of package member), and a member that
+// again (pending.go of package peer, listener.go of package member), and a member that
 // cannot open a port does not start. Should nobody reach a leader all the same, it
 // leaves its role: when it has lost its quorum, and when none has come within
 // initLimit.
