@@ -133,6 +133,38 @@ func TestQuorumLostBeforeBroadcast(t *testing.T) {
 	}
 }
 
+// A leader waits longer than syncLimit for the last learner that it needs for a quorum. It
+// keeps those that are ready: they have nothing to say before they serve, because it does not
+// ping them before that. (Found by the swarm, seed 3703: it gave them up one by one.)
+func TestReadyLearnersAreKept(t *testing.T) {
+	setup := base(5, 0)
+	setup.InitLimit, setup.SyncLimit = 10, 2
+	s := newScript(t, setup)
+	var release func()
+	left := 0
+	s.hooks = append(s.hooks, func(at *server, e zab.Event) {
+		switch {
+		case at.id == 3 && e.Kind == zab.SyncReceived && release == nil:
+			release = s.hold(3)
+		case e.Kind == zab.Resigned || e.Kind == zab.LearnerLost:
+			left++
+		}
+	})
+	s.boot(3, 4, 5) // a bare quorum
+	s.await("server 3's disk holds up synchronization", func() bool { return release != nil })
+	s.run(time.Duration(2*setup.SyncLimit) * setup.Tick)
+	if x := s.at(5).status; x.Role != zab.Leading || x.Serving {
+		t.Fatalf("server 5 is %v in %v: the test does not test what it should", x.Role, x.Phase)
+	}
+	release()
+	s.leads(5)
+	s.serves(3, 4)
+	if left != 0 {
+		t.Errorf("servers or learners left %d times while they waited", left)
+	}
+	s.end()
+}
+
 // A Java server opens its quorum port when it has decided to lead, which is later than
 // those who follow it do, and late on a busy machine. They go on trying for half of
 // initLimit, and do not make it lead for nothing.

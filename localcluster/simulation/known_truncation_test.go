@@ -160,7 +160,7 @@ func unreachable(t *testing.T, setup Setup, ill int) (s *script, first *server, 
 }
 
 // The server must get a whole SNAP. ZooKeeper's learner ends its process there
-// (Learner.syncWithLeader), at every start anew. Found by the swarm.
+// (Learner.syncWithLeader), at every start anew. Found by the swarm, seed 10007697.
 func TestUnreachableTruncation(t *testing.T) {
 	const observer = 4
 	s, first, rest, last, orphan := unreachable(t, base(3, 1), observer)

@@ -333,7 +333,7 @@ var zabMutants = []mutant{
 	{
 		name:  "who-cannot-truncate-asks-again",
 		file:  "zab/learner.go",
-		tests: []string{"TestCorpus/cannot-truncate", "TestUnreachableTruncation"},
+		tests: []string{"TestUnreachableTruncation"},
 		old:   `l.nothing = n.needsSnapshot && l.answer == alreadyPromised`,
 		new:   `l.nothing = false`,
 	},
@@ -349,8 +349,7 @@ var zabMutants = []mutant{
 	{
 		name:  "leader-lets-go-of-who-waits",
 		file:  "zab/leader.go",
-		with:  "who-cannot-truncate-looks-for-a-leader",
-		tests: []string{"TestCorpus/cannot-truncate-and-is-needed"},
+		tests: []string{"TestReadyLearnersAreKept"},
 		old:   `case h.stage == serving && n.now >= h.heard+n.ticks(n.cfg.SyncLimit):`,
 		new:   `case h.stage >= ready && n.now >= h.heard+n.ticks(n.cfg.SyncLimit):`,
 	},
