@@ -55,7 +55,7 @@ func TestSessionChecks(t *testing.T) {
 		r.prepare(r.request(rigSession, w.op, w.body))
 		r.apply()
 		if got := r.apply().Err; got != wire.ErrSessionExpired {
-			t.Errorf("%s behind closeSession: %v", w.op, got)
+			t.Errorf("%s after closeSession: %v", w.op, got)
 		}
 	}
 	// In a multi each operation is checked, and the whole multi is answered by ErrSessionMoved.

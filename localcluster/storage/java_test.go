@@ -15,7 +15,7 @@ import (
 )
 
 // The folders in testdata/java were written by ZooKeeper 3.8.0 (Debian), and their logs cut to the part in
-// use and some of the zeros behind it:
+// use and some of the zeros after it:
 //
 //	killed    a standalone server, one session of every kind of write, then kill -9
 //	rolled    the same and more with snapCount=40, so several logs and snapshots; stopped, started, kill -9

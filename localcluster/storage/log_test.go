@@ -139,7 +139,7 @@ func TestEveryFlippedBitInLogIsFound(t *testing.T) {
 				m.WriteFile(path, flipped)
 				_, r, err := Open(options(m))
 				switch {
-				case i >= len(log) && err == nil: // in the zeros behind the log: nothing is lost
+				case i >= len(log) && err == nil: // in the zeros after the log: nothing is lost
 					if err := st.verify(r); err != nil || r.LastZxid != st.last() {
 						t.Fatalf("byte %d bit %d: at %s: %v", i, bit, r.LastZxid, err)
 					}

@@ -23,8 +23,9 @@ var ErrPowerLost = errors.New("power lost")
 //   - what a failed sync did not make durable never becomes durable, although programs go on seeing it and
 //     later syncs report success (as on Linux, whose page cache forgets that it was not written).
 //
-// Which part survives is drawn from a seed, so a run can be repeated. MemFS has no goroutines and no clock. The methods may be called from several goroutines, but then the order of the
-// draws, and of operations counted by StopAt, is whatever the scheduler makes it.
+// Which part survives is drawn from a seed, so a run can be repeated. MemFS has no goroutines and no clock. Its
+// methods may be called from several goroutines, but then the scheduler decides the order of the draws and of the
+// operations that StopAt counts.
 type MemFS struct {
 	mu  sync.Mutex
 	rng *rand.Rand

@@ -215,7 +215,7 @@ func TestJavaContinuesPastCounter(t *testing.T) {
 	write(t, s, []wire.Proposal{st.add(0x200000003, wire.OpCreate, &wire.CreateTxn{Path: "/ours", ACL: wire.OpenACL(), ParentCVersion: 9})})
 	mustClose(t, s)
 	if !serve("/more") {
-		t.Error("what we wrote behind the end of the counter is not there")
+		t.Error("what we wrote after the end of the counter is missing")
 	}
 }
 

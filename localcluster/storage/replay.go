@@ -89,7 +89,7 @@ func (r *replay) dropEmpty(files []numbered) ([]numbered, error) {
 	return files, nil
 }
 
-// file reads one file; next is the name of the one behind it.
+// readFile reads one file; next is the zxid in the name of the one after it, 0 if it is the last.
 func (r *replay) readFile(f numbered, next wire.Zxid) (done bool, err error) {
 	path := filepath.Join(r.logDir, f.name)
 	log, err := OpenLog(r.fs, path)
