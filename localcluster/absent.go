@@ -50,7 +50,7 @@ func notListening(folder Folder, name string) error {
 
 func stopped(pid int) bool { return pid > 0 && processState(pid) == 'T' }
 
-// Killed is what is known of a supervisor that was killed, or went down with its machine.
+// Killed is what is known of a supervisor that was killed, or whose machine failed.
 type Killed struct {
 	PID      int       `json:"pid"`
 	LastSeen time.Time `json:"last_seen"`
@@ -60,8 +60,8 @@ func (k *Killed) String() string {
 	return fmt.Sprintf("its supervisor, process %d, was killed; it was last seen at %s", k.PID, k.LastSeen.Local().Format(time.DateTime))
 }
 
-// killed tells how the last supervisor of an ensemble that does not run ended: nil is in order. One that
-// ends in order empties its lock file, and one that runs touches it every second.
+// killed is nil when the last supervisor of an ensemble that does not run ended in order: it has emptied its lock
+// file then. A supervisor that runs touches the file every second.
 func (f Folder) killed() *Killed {
 	info, err := os.Stat(f.LockFile())
 	if pid := f.supervisorPID(); err == nil && pid != 0 {

@@ -20,7 +20,7 @@ import (
 // newSeed is a seed short enough to type, which a number of JSON can hold.
 func newSeed() uint64 { return rand.Uint64N(1_000_000) }
 
-// chooser makes the choices that a selector leaves open, always the same for the same seed.
+// chooser is the random source for the choices that a selector leaves open: the same for the same seed.
 func chooser(seed *uint64) (*rand.Rand, uint64) {
 	s := newSeed()
 	if seed != nil {
@@ -82,9 +82,9 @@ func (s *Supervisor) Act(ctx context.Context, r ActRequest) (ActReport, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, actTime)
 	defer cancel()
-	report, useful, err := s.act(ctx, r, v, selector, signal)
+	report, affected, err := s.act(ctx, r, v, selector, signal)
 	if err == nil && !r.DryRun && (r.Verb == "start" || r.Verb == "restart") {
-		err = s.healStarted(ctx, useful, r.Verb+" "+report.Selector, &report)
+		err = s.healStarted(ctx, affected, r.Verb+" "+report.Selector, &report)
 	}
 	return report, err
 }
@@ -121,24 +121,24 @@ func (s *Supervisor) act(ctx context.Context, r ActRequest, v verb, selector inj
 	if err != nil {
 		return report, nil, err
 	}
-	useful := s.sortOut(v, r, ids, &report)
+	affected := s.addResults(v, r, ids, &report)
 	for i, d := range report.Results {
-		if slices.Contains(survivors, d.Member) && slices.Contains(useful, d.Member) {
+		if slices.Contains(survivors, d.Member) && slices.Contains(affected, d.Member) {
 			report.Results[i].Outcome = "got signal " + signalName(signal)
 			if r.DryRun {
 				report.Results[i].Outcome = "would get signal " + signalName(signal)
 			}
 		}
 	}
-	if r.DryRun || len(useful) == 0 {
+	if r.DryRun || len(affected) == 0 {
 		return report, nil, nil
 	}
 	if r.Verb == "kill" {
-		err = s.killAll(ctx, useful, survivors, signal, seconds(r.Lease), r.Verb+" "+report.Selector, &report)
+		err = s.killAll(ctx, affected, survivors, signal, seconds(r.Lease), r.Verb+" "+report.Selector, &report)
 	} else {
-		err = s.do(ctx, r.Verb, useful, seconds(r.Lease), r.Verb+" "+report.Selector, &report)
+		err = s.do(ctx, r.Verb, affected, seconds(r.Lease), r.Verb+" "+report.Selector, &report)
 	}
-	return report, useful, err
+	return report, affected, err
 }
 
 // KillSignal reads a signal for `kill`: one that does not merely stop or continue a process.
@@ -171,8 +171,8 @@ func (s *Supervisor) candidates(ctx context.Context, v verb) ([]inject.Member, e
 	return members, nil
 }
 
-// sortOut reports what happens to each member, and returns those on which the verb has an effect.
-func (s *Supervisor) sortOut(v verb, r ActRequest, ids []int64, report *ActReport) (useful []int64) {
+// addResults reports what happens to each member, and returns those on which the verb has an effect.
+func (s *Supervisor) addResults(v verb, r ActRequest, ids []int64, report *ActReport) (affected []int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, m := range s.members {
@@ -182,7 +182,7 @@ func (s *Supervisor) sortOut(v verb, r ActRequest, ids []int64, report *ActRepor
 		result := Result{Member: m.spec.ID, Outcome: v.done}
 		switch {
 		case slices.Contains(v.wasted, m.state) && s.outlasts(r, m):
-			useful = append(useful, m.spec.ID)
+			affected = append(affected, m.spec.ID)
 			result.Outcome = "is " + m.state.String() + " already, and stays so for longer"
 			if r.DryRun {
 				result.Outcome = "is " + m.state.String() + " already, and would stay so for longer"
@@ -193,19 +193,18 @@ func (s *Supervisor) sortOut(v verb, r ActRequest, ids []int64, report *ActRepor
 				result.Outcome = "is not running"
 			}
 		default:
-			useful = append(useful, m.spec.ID)
+			affected = append(affected, m.spec.ID)
 			if r.DryRun {
 				result.Outcome = v.would
 			}
 		}
 		report.Results = append(report.Results, result)
 	}
-	return useful
+	return affected
 }
 
-// outlasts tells whether a kill or a pause of a member that is dead or paused already, by a fault
-// whose lease ends, asks for more time than it has: of several leases the longest holds. The caller
-// holds mu.
+// outlasts tells whether a kill or a pause of a member that is dead or paused already, by a fault with a lease,
+// asks for more time than that lease has left: of several leases the longest holds. The caller holds mu.
 func (s *Supervisor) outlasts(r ActRequest, m *member) bool {
 	kinds := map[string]inject.Kind{"kill": inject.Kill, "pause": inject.Pause}
 	kind, ok := kinds[r.Verb]
@@ -232,19 +231,19 @@ func (s *Supervisor) outlasts(r ActRequest, m *member) bool {
 // signal without a fault.
 func (s *Supervisor) killAll(ctx context.Context, ids, survivors []int64, signal syscall.Signal, lease time.Duration, why string, report *ActReport) error {
 	spared := func(id int64) bool { return slices.Contains(survivors, id) }
-	poked := slices.DeleteFunc(slices.Clone(ids), func(id int64) bool { return !spared(id) })
-	err := joinErrors(s.each(poked, func(m *member) error { return s.poke(m, signal, why) }))
+	signalled := slices.DeleteFunc(slices.Clone(ids), func(id int64) bool { return !spared(id) })
+	err := joinErrors(s.each(signalled, func(m *member) error { return s.sendSignal(m, signal, why) }))
 	if killed := slices.DeleteFunc(slices.Clone(ids), spared); err == nil && len(killed) > 0 {
-		err = s.breakInto(ctx, report, inject.Fault{Kind: inject.Kill, Members: killed, Detail: signalName(signal)}, lease, why)
+		err = s.injectFault(ctx, report, inject.Fault{Kind: inject.Kill, Members: killed, Detail: signalName(signal)}, lease, why)
 	}
 	return err
 }
 
-// do carries a verb other than kill out. The caller holds acting.
+// do carries out a verb other than kill. The caller holds acting.
 func (s *Supervisor) do(ctx context.Context, verb string, ids []int64, lease time.Duration, why string, report *ActReport) error {
 	switch verb {
 	case "pause":
-		return s.breakInto(ctx, report, inject.Fault{Kind: inject.Pause, Members: ids}, lease, why)
+		return s.injectFault(ctx, report, inject.Fault{Kind: inject.Pause, Members: ids}, lease, why)
 	case "resume":
 		failed := s.each(ids, func(m *member) error { return s.resume(m, why) })
 		ids = slices.DeleteFunc(slices.Clone(ids), func(id int64) bool { return failed[id] != nil })
@@ -260,7 +259,7 @@ func (s *Supervisor) do(ctx context.Context, verb string, ids []int64, lease tim
 	}
 }
 
-func (s *Supervisor) breakInto(ctx context.Context, report *ActReport, f inject.Fault, lease time.Duration, why string) error {
+func (s *Supervisor) injectFault(ctx context.Context, report *ActReport, f inject.Fault, lease time.Duration, why string) error {
 	recorded, err := s.inject(ctx, f, lease, why)
 	if err == nil {
 		report.Fault = &recorded
@@ -280,12 +279,12 @@ func (s *Supervisor) recover(kind inject.Kind, ids []int64, why string) (over []
 	return over
 }
 
-// Partition cuts links as a partition asks for.
+// Partition cuts the links of a partition.
 func (s *Supervisor) Partition(ctx context.Context, r PartitionRequest) (FaultReport, error) {
 	if err := r.Validate(); err != nil {
 		return FaultReport{}, fail(CodeUsage, "", "%w", err)
 	}
-	return s.breakLinks(ctx, breaking{r.Random(), r.Seed, seconds(r.Lease), r.DryRun, "partition " + r.words()}, func(members []inject.Member, random *rand.Rand) (inject.Plan, inject.Fault, error) {
+	return s.injectLinks(ctx, linkRequest{r.Random(), r.Seed, seconds(r.Lease), r.DryRun, "partition " + r.words()}, func(members []inject.Member, random *rand.Rand) (inject.Plan, inject.Fault, error) {
 		plan, err := r.Plan(members, random)
 		return plan, inject.Fault{Kind: inject.Cut}, err
 	})
@@ -307,7 +306,7 @@ func (s *Supervisor) Slow(ctx context.Context, r SlowRequest) (FaultReport, erro
 	if err != nil {
 		return FaultReport{}, fail(CodeUsage, "", "%w", err)
 	}
-	return s.breakLinks(ctx, breaking{links.Random(), r.Seed, seconds(r.Lease), r.DryRun, "slow " + links.String()}, func(members []inject.Member, random *rand.Rand) (inject.Plan, inject.Fault, error) {
+	return s.injectLinks(ctx, linkRequest{links.Random(), r.Seed, seconds(r.Lease), r.DryRun, "slow " + links.String()}, func(members []inject.Member, random *rand.Rand) (inject.Plan, inject.Fault, error) {
 		plan, err := links.Plan(members, channels, random)
 		return plan, inject.Fault{Kind: inject.Slow, Shape: &r.Shape}, err
 	})
@@ -316,8 +315,8 @@ func (s *Supervisor) Slow(ctx context.Context, r SlowRequest) (FaultReport, erro
 // planner chooses members and links, and the fault that they get.
 type planner func([]inject.Member, *rand.Rand) (inject.Plan, inject.Fault, error)
 
-// breaking is what the requests for a partition and for slow links have in common.
-type breaking struct {
+// linkRequest is what the requests for a partition and for slow links have in common.
+type linkRequest struct {
 	open   bool    // a choice is left to chance
 	seed   *uint64 // as given
 	lease  time.Duration
@@ -325,7 +324,7 @@ type breaking struct {
 	why    string
 }
 
-func (s *Supervisor) breakLinks(ctx context.Context, b breaking, plan planner) (FaultReport, error) {
+func (s *Supervisor) injectLinks(ctx context.Context, b linkRequest, plan planner) (FaultReport, error) {
 	if err := checkLease(b.lease); err != nil {
 		return FaultReport{}, err
 	}

@@ -14,7 +14,7 @@ import (
 	"zkctl/inject"
 )
 
-// Client speaks to the supervisor of one running ensemble.
+// Client sends requests to the supervisor of one running ensemble.
 //
 // Every call has a deadline, because a supervisor can be stopped, or hang, at any moment, and the kernel
 // goes on accepting connections for it.
@@ -25,11 +25,11 @@ type Client struct {
 }
 
 const (
-	// answerTime is how long a supervisor may take for what it does at once, or bounds by actTime.
+	// answerTime is how long a supervisor may take to answer a request that does not wait, or that actTime bounds.
 	answerTime = 4 * time.Second
-	// settleTime is how long Dial waits for a supervisor that holds the lock and does not listen: it is
+	// dialTime is how long Dial waits for a supervisor that holds the lock and does not listen: it is
 	// starting or ending, or its socket was removed and it is about to make another.
-	settleTime = 900 * time.Millisecond
+	dialTime = 900 * time.Millisecond
 )
 
 // Dial connects to the supervisor of an ensemble. When there is none the error is CodeMissing, whether the ensemble
@@ -47,7 +47,7 @@ func Dial(folder Folder) (*Client, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", path)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), settleTime)
+	ctx, cancel := context.WithTimeout(context.Background(), dialTime)
 	defer cancel()
 	for {
 		conn, err := dial(ctx, "", "")
@@ -68,13 +68,13 @@ func Dial(folder Folder) (*Client, error) {
 			return nil, notListening(folder, spec.Name)
 		}
 		select {
-		case <-time.After(eager):
+		case <-time.After(shortInterval):
 		case <-ctx.Done():
 		}
 	}
 }
 
-// call does one request, which may take so long. An answer that is not 200 is an *Error.
+// call does one request, which may take as long as within. An answer that is not 200 is an *Error.
 func (c *Client) call(ctx context.Context, within time.Duration, method, what string, request, answer any) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, within, errSilent)
 	defer cancel()

@@ -27,7 +27,7 @@ func (s *Supervisor) listen() error {
 	if err != nil {
 		return fmt.Errorf("control socket: %w", err)
 	}
-	// Closing it must not remove a newer socket of the same name: see mendSocket.
+	// Closing it must not remove a newer socket of the same name: see restoreSocket.
 	listener.SetUnlinkOnClose(false)
 	// The directory is private already; a copy of it may not be.
 	if err := os.Chmod(path, 0o600); err != nil {
@@ -53,7 +53,7 @@ func (s *Supervisor) serve() error {
 	return nil
 }
 
-// closeSocket lets the requests that are under way finish: `down` is one of them.
+// closeSocket lets the requests under way finish; the `down` that ends this supervisor is one of them.
 func (s *Supervisor) closeSocket() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
@@ -61,7 +61,7 @@ func (s *Supervisor) closeSocket() error {
 	if err != nil {
 		err = s.server.Close()
 	}
-	_ = s.listener.Close() // when it came to serve, the server has closed it
+	_ = s.listener.Close() // after serve the server has closed it already
 	s.serving.Wait()
 	if path, pathErr := s.folder.Socket(); pathErr == nil && s.socketAt(path) {
 		_ = os.Remove(path) // one that stays does no harm: the lock tells whether a supervisor runs

@@ -10,9 +10,9 @@ import (
 func TestDeadlines(t *testing.T) {
 	const contract = 5 * time.Second
 	for what, most := range map[string]time.Duration{
-		"a request: find the supervisor, and wait for an answer": settleTime + answerTime,
+		"a request: find the supervisor, and wait for an answer": dialTime + answerTime,
 		"down: ask it to stop, and kill it when it does not":     stopTime + killTime,
-		"up: the register of ports, then the start":              registerTime + 2*settleTime,
+		"up: the register of ports, then the start":              registerTime + 2*dialTime,
 	} {
 		if most >= contract {
 			t.Errorf("%s: %s", what, most)

@@ -27,7 +27,7 @@ type report struct {
 	Error   *Error `json:"error,omitempty"`
 }
 
-// Detached is the life of a supervisor in a process of its own.
+// Detached runs a supervisor in a process of its own.
 func Detached(ctx context.Context, folder Folder, name string) error {
 	pipe := os.NewFile(reportDescriptor, "report")
 	send := func(r report) { _ = json.NewEncoder(pipe).Encode(r) }
@@ -91,7 +91,7 @@ func spawn(ctx context.Context, folder Folder, name string, deadline time.Time) 
 		go cmd.Wait() // it goes on without this process; should it end first, this call reaps it
 		return false, nil
 	}
-	_ = cmd.Wait() // it is on its way out
+	_ = cmd.Wait() // it is ending
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		err = fail(CodeFailed, "the whole log: "+folder.SupervisorLog(), "the supervisor died; the end of its log:\n%s", tailOf(folder.SupervisorLog(), 20))
 	}

@@ -80,7 +80,7 @@ func awaitGone(ctx context.Context, folder Folder, name string) error {
 				"process %d still runs a member of %s", members[0], name)
 		}
 		select {
-		case <-time.After(eager):
+		case <-time.After(shortInterval):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -107,7 +107,7 @@ const (
 )
 
 // stopSupervisor ends a supervisor, in order when it answers, by force when it does not; its members
-// go with it in both cases. It returns when the supervisor's lock is free; forced is why it was killed.
+// end with it in both cases. It returns when the supervisor's lock is free; forced is why it was killed.
 func stopSupervisor(ctx context.Context, folder Folder) (forced string, err error) {
 	pid := folder.supervisorPID()
 	if stopped(pid) {
@@ -143,8 +143,8 @@ func stopSupervisor(ctx context.Context, folder Folder) (forced string, err erro
 	return cmp.Or(forced, "it did not end"), awaitEnd(ctx, folder, pid, killTime)
 }
 
-// awaitEnd returns when no supervisor holds the ensemble any more, and its process has ended, which is
-// known by itself where the lock was removed.
+// awaitEnd returns when no supervisor holds the lock, and its process has ended. Looking for the process finds
+// also a supervisor whose lock was removed.
 func awaitEnd(ctx context.Context, folder Folder, pid int, patience time.Duration) error {
 	deadline := time.Now().Add(patience)
 	for {
@@ -161,7 +161,7 @@ func awaitEnd(ctx context.Context, folder Folder, pid int, patience time.Duratio
 			return fail(CodeFailed, "", "the supervisor of %s, process %d, does not end", folder, pid)
 		}
 		select {
-		case <-time.After(eager):
+		case <-time.After(shortInterval):
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -26,7 +26,7 @@ func (e Engine) String() string {
 	return "none"
 }
 
-// MarshalText and UnmarshalText make an Engine a word in spec.json.
+// MarshalText makes an Engine a word in spec.json.
 func (e Engine) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
 
 // UnmarshalText reads what MarshalText wrote.

@@ -27,7 +27,7 @@ func (c Code) String() string {
 	return codeNames[c]
 }
 
-// MarshalText and UnmarshalText make a Code a word in the control protocol.
+// MarshalText makes a Code a word in the control protocol.
 func (c Code) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
 // UnmarshalText reads what MarshalText wrote; a word from a newer version is an ordinary failure.
@@ -53,7 +53,7 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Text }
 
-// Unwrap gives what the error was made from; it does not survive the control socket.
+// Unwrap gives the error's cause, which does not cross the control socket.
 func (e *Error) Unwrap() error { return e.cause }
 
 // fail builds an Error; a %w in the format is kept as its cause.
@@ -71,8 +71,8 @@ func CodeOf(err error) Code {
 	return CodeFailed
 }
 
-// HintOf is the advice that goes with err, or "". A full disk can show anywhere and needs the same
-// advice everywhere.
+// HintOf is the advice that goes with err, or "". Any operation can fail on a full disk, and
+// needs the same advice.
 func HintOf(err error) string {
 	var e *Error
 	if errors.As(err, &e) && e.Hint != "" {

@@ -56,7 +56,7 @@ type Event struct {
 	Open   []Event `json:"open,omitempty"`          // continued: the starts and faults that have not ended
 	Issued int     `json:"faults_issued,omitempty"` // continued: the number in the newest fault's id
 
-	// Why is the request behind it, such as "kill leader", or "expired" for a lease that ran out.
+	// Why is the request behind it, such as "kill leader", or "its time is up" for a lease that ended.
 	Why string `json:"why,omitempty"`
 }
 
@@ -150,8 +150,8 @@ func (l *eventLog) append(line []byte) bool {
 
 func (l *eventLog) close() error { return l.file.Close() }
 
-// ReadEvents gives the timeline so far, oldest first, as far back as it is kept. A torn last line, which a
-// crash or a full disk can leave, is passed over.
+// ReadEvents reads the timeline so far, oldest first, as far back as it is kept. A torn last line, which a
+// crash or a full disk can leave, is left out.
 func ReadEvents(folder Folder) (events []Event, err error) {
 	err = Tail(context.Background(), folder.EventsFile(), nil, func(line []byte) error {
 		var e Event

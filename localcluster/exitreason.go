@@ -18,7 +18,7 @@ import (
 // maxReason bounds how much of what a process prints is kept, read and shown.
 const maxReason = 4 << 10
 
-// crashLine is how a Go program words why it crashes, before its stacks and registers.
+// crashLine is the line in which a Go program prints why it crashes, before its stacks and registers.
 var crashLine = regexp.MustCompile(`^(panic|fatal error|SIG[A-Z]+): `)
 
 // exitReason is why a member's process ended by itself: the error that it printed, else its last line.
@@ -48,7 +48,7 @@ func (o *memberOutput) lastError() string {
 	return lines[len(lines)-1]
 }
 
-// readEnd is how a text file ends, not more than maxReason of it.
+// readEnd reads the end of a text file, at most maxReason of it.
 func readEnd(path string) (string, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -101,7 +101,7 @@ func (s *Supervisor) awaitAnswers(ctx context.Context, ids []int64) map[int64]er
 				return nil
 			}
 			select {
-			case <-time.After(eager):
+			case <-time.After(shortInterval):
 			case <-ctx.Done():
 			case <-s.stopping:
 				return nil

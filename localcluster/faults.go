@@ -30,8 +30,8 @@ func checkLease(lease time.Duration) error {
 	return nil
 }
 
-// inject breaks something and puts it on record. Every fault goes through it, and every end of a fault through
-// heal, so that the ledger, the timeline and the ensemble always say the same. The caller holds acting.
+// inject breaks something and puts it on record. Every fault begins here, so that the ledger, the timeline and the
+// ensemble agree. The caller holds acting.
 func (s *Supervisor) inject(ctx context.Context, f inject.Fault, lease time.Duration, why string) (inject.Fault, error) {
 	// The fault is recorded first: what follows in the timeline is its consequence.
 	s.mu.Lock()
@@ -84,7 +84,7 @@ func brokenState(kind inject.Kind) memberState {
 	return stateStopped
 }
 
-// each does something to several members at the same time, and returns what went wrong with which.
+// each calls do for several members at the same time, and returns the errors by member.
 func (s *Supervisor) each(ids []int64, do func(*member) error) map[int64]error {
 	var mu sync.Mutex
 	var all sync.WaitGroup

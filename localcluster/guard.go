@@ -11,7 +11,7 @@ import (
 	"syscall"
 )
 
-// guard is what stands in for a parent-death signal where the kernel has none: a small process that
+// guard replaces the parent-death signal where the kernel has none: it is a small process that
 // reads from a pipe which only the supervisor holds open. When the supervisor dies, however it dies,
 // the pipe closes, and the guard kills the members that it watches.
 //
@@ -22,7 +22,7 @@ import (
 // A member could watch such a pipe by itself, but not while it is stopped (`zkctl pause`), and not
 // when it is Apache ZooKeeper.
 //
-// A nil guard is one that is not needed.
+// A nil guard does nothing: it is not needed.
 type guard struct {
 	pipe io.WriteCloser
 	cmd  *exec.Cmd

@@ -32,10 +32,10 @@ func (s *Supervisor) watchFolder(ctx context.Context) {
 			s.stop()
 			return
 		}
-		// What cannot be mended now, on a full disk say, is tried again at the next tick.
-		_ = s.mendLock()
-		_ = s.mendSocket()
-		_ = s.mendSpec()
+		// What cannot be restored now, because the disk is full for example, is tried again at the next tick.
+		_ = s.restoreLock()
+		_ = s.restoreSocket()
+		_ = s.restoreSpec()
 		if beat%4 == 0 {
 			s.events.retry()
 			now := time.Now()
@@ -44,9 +44,9 @@ func (s *Supervisor) watchFolder(ctx context.Context) {
 	}
 }
 
-// mendLock takes the lock anew when its file was removed or replaced. Another supervisor that took the new
+// restoreLock takes the lock anew when its file was removed or replaced. Another supervisor that took the new
 // file meanwhile finds the ports in use, and leaves.
-func (s *Supervisor) mendLock() error {
+func (s *Supervisor) restoreLock() error {
 	if s.lock.isAt(s.folder.LockFile()) {
 		return nil
 	}
@@ -69,8 +69,8 @@ func (l *fileLock) isAt(path string) bool {
 	return err == nil && os.SameFile(own, there)
 }
 
-// mendSocket listens anew when the socket's file was removed. Requests under way go on.
-func (s *Supervisor) mendSocket() error {
+// restoreSocket listens anew when the socket's file was removed. Requests under way go on.
+func (s *Supervisor) restoreSocket() error {
 	path, err := s.folder.Socket()
 	if err != nil {
 		return err
@@ -86,8 +86,8 @@ func (s *Supervisor) mendSocket() error {
 	return s.serve()
 }
 
-// mendSpec writes the spec anew when it was removed: without it there is no ensemble to be seen.
-func (s *Supervisor) mendSpec() error {
+// restoreSpec writes the spec anew when it was removed: without it there is no ensemble to be seen.
+func (s *Supervisor) restoreSpec() error {
 	if _, err := os.Stat(s.folder.SpecFile()); !errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -98,7 +98,7 @@ func WaitFor(ctx context.Context, folder Folder, r WaitRequest) (Status, error) 
 		}
 		r.Timeout = max(time.Until(deadline).Seconds(), 0)
 		select {
-		case <-time.After(eager):
+		case <-time.After(shortInterval):
 		case <-ctx.Done():
 			return Status{}, ctx.Err()
 		}

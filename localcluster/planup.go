@@ -25,7 +25,7 @@ func PlanUp(o UpOptions) ([]string, error) {
 	}
 	var steps []string
 	add := func(format string, args ...any) { steps = append(steps, fmt.Sprintf(format, args...)) }
-	if err := u.foresee(); err != nil {
+	if err := u.checkStart(); err != nil {
 		return nil, err
 	}
 	switch {
@@ -74,15 +74,15 @@ func (u *up) planWait(steps []string) []string {
 	return steps
 }
 
-// foresee looks for what would make the start of an ensemble that does not run fail, and changes nothing.
-func (u *up) foresee() error {
+// checkStart looks for what would make the start of an ensemble that does not run fail, and changes nothing.
+func (u *up) checkStart() error {
 	spec := u.spec
 	if u.revised != nil {
 		spec = u.revised
 	}
 	var err error
 	if u.result.Created {
-		err = u.foreseeCreate()
+		err = u.checkCreate()
 	} else if err = writable(string(u.folder)); err == nil {
 		err = spec.awaitPorts()
 	}
@@ -97,8 +97,8 @@ func (u *up) foresee() error {
 	return nil
 }
 
-// foreseeCreate is what create would fail with.
-func (u *up) foreseeCreate() error {
+// checkCreate is what create would fail with.
+func (u *up) checkCreate() error {
 	if err := writable(string(u.Home)); err != nil {
 		return fail(CodeFailed, homeHint, "state directory %s: %w", u.Home, err)
 	}

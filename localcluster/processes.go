@@ -35,8 +35,8 @@ func (s *Supervisor) kill(ctx context.Context, m *member, signal syscall.Signal,
 		"member %d has got signal %s, and process %d has not ended in time", m.spec.ID, signalName(signal), p.pid)
 }
 
-// poke sends a signal that need not end the member, such as QUIT, on which a JVM prints its threads.
-func (s *Supervisor) poke(m *member, signal syscall.Signal, why string) error {
+// sendSignal sends a signal that need not end the member, such as QUIT, on which a JVM prints its threads.
+func (s *Supervisor) sendSignal(m *member, signal syscall.Signal, why string) error {
 	s.mu.Lock()
 	p := m.process
 	s.mu.Unlock()

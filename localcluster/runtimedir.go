@@ -75,7 +75,7 @@ func lockFile(path string) (lock *fileLock, ok bool, err error) {
 
 // awaitFile takes the lock as soon as it is free, if that is in time; otherwise it returns nil.
 func awaitFile(path string, patience time.Duration) (*fileLock, error) {
-	for deadline := time.Now().Add(patience); ; time.Sleep(eager) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(shortInterval) {
 		lock, ok, err := lockFile(path)
 		if ok || err != nil || time.Now().After(deadline) {
 			return lock, err

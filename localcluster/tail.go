@@ -140,7 +140,7 @@ func (t *tail) read(ctx context.Context) error {
 			continue
 		}
 		select {
-		case <-time.After(patient):
+		case <-time.After(longInterval):
 		case <-ctx.Done():
 			return nil
 		}
@@ -193,7 +193,7 @@ func openGrowing(ctx context.Context, path string, more func() bool) (*os.File, 
 			return nil, nil
 		}
 		select {
-		case <-time.After(patient):
+		case <-time.After(longInterval):
 		case <-ctx.Done():
 			return nil, nil
 		}

@@ -85,7 +85,7 @@ func (u *up) dial() (*Client, error) {
 		if CodeOf(err) != CodeMissing || !u.folder.Running() {
 			return client, err
 		}
-		if time.Now().Add(settleTime).After(u.deadline) {
+		if time.Now().Add(dialTime).After(u.deadline) {
 			return nil, fail(CodeTimedOut, HintOf(err), "%w", err)
 		}
 	}

@@ -85,8 +85,8 @@ func (w *waiting) synced(s Status) bool {
 
 // The intervals at which a wait polls: short at first, because most waits are short.
 const (
-	eager   = 5 * time.Millisecond
-	patient = 50 * time.Millisecond
+	shortInterval = 5 * time.Millisecond
+	longInterval  = 50 * time.Millisecond
 )
 
 // Wait returns when the ensemble is in a condition.
@@ -111,9 +111,9 @@ func (s *Supervisor) Wait(ctx context.Context, r WaitRequest) (Status, error) {
 		if waited >= seconds(r.Timeout) {
 			return status, notInTime(r, status)
 		}
-		pause := eager
+		pause := shortInterval
 		if waited > 3*time.Second {
-			pause = patient
+			pause = longInterval
 		}
 		select {
 		case <-time.After(min(pause, seconds(r.Timeout)-waited)):

@@ -10,7 +10,7 @@ import (
 	"zkctl/inject"
 )
 
-// This file ends faults. A fault is forgotten only when what it broke is whole again: a member has been
+// This file ends faults. A fault is taken off the record only when what it broke is whole again: a member has been
 // started and has shown that it runs, has been resumed, or the links are open. What fails stays on record.
 
 const (
@@ -24,7 +24,7 @@ const (
 func (s *Supervisor) begin(ctx context.Context, why string) (release func(), err error) {
 	for !s.acting.TryLock() {
 		select {
-		case <-time.After(eager):
+		case <-time.After(shortInterval):
 		case <-s.stopping:
 			return nil, fail(CodeMissing, "", "the ensemble %s is being stopped", s.spec.Name)
 		case <-ctx.Done():
@@ -73,11 +73,11 @@ func (s *Supervisor) Heal(ctx context.Context, r HealRequest) (HealReport, error
 		why = "heal --all"
 	}
 	if r.DryRun {
-		report, err := s.wouldMend(healing(r.Healing), whole)
+		report, err := s.planHeal(healing(r.Healing), whole)
 		report.Left = s.leftBy(r.Healing)
 		return report, err
 	}
-	report, failed, err := s.mend(ctx, healing(r.Healing), whole, why)
+	report, failed, err := s.heal(ctx, healing(r.Healing), whole, why)
 	if err == nil {
 		err = joinErrors(failed)
 	}
@@ -118,8 +118,8 @@ func (s *Supervisor) leftBy(h inject.Healing) []LeftMember {
 	return left
 }
 
-// wouldMend is what mend would do.
-func (s *Supervisor) wouldMend(choose chosen, whole bool) (HealReport, error) {
+// planHeal is what heal would do.
+func (s *Supervisor) planHeal(choose chosen, whole bool) (HealReport, error) {
 	s.reconcile()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -141,8 +141,8 @@ func (s *Supervisor) wouldMend(choose chosen, whole bool) (HealReport, error) {
 	return report, nil
 }
 
-// mend ends faults. failed is what went wrong with which member; its faults stay on record.
-func (s *Supervisor) mend(ctx context.Context, choose chosen, whole bool, why string) (report HealReport, failed map[int64]error, err error) {
+// heal ends faults. failed has the errors by member; the faults of these members stay on record.
+func (s *Supervisor) heal(ctx context.Context, choose chosen, whole bool, why string) (report HealReport, failed map[int64]error, err error) {
 	release, err := s.begin(ctx, why)
 	if err != nil {
 		return report, nil, err
@@ -283,7 +283,7 @@ func (s *Supervisor) expire(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, actTime)
 	defer cancel()
 	var due []inject.Fault
-	_, failed, err := s.mend(ctx, func(l *inject.Ledger) ([]inject.Fault, error) {
+	_, failed, err := s.heal(ctx, func(l *inject.Ledger) ([]inject.Fault, error) {
 		due = l.Expire(time.Now())
 		return due, nil
 	}, false, "its time is up")
