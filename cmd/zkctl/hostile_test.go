@@ -53,8 +53,8 @@ func clientNonsense() []nonsense {
 		{"an oversized length", int32Bytes(math.MaxInt32), "2147483647", false},
 		{"a negative length", int32Bytes(-1), "-1 bytes", false},
 		{"a wrong protocol version", wire.AppendFrame(nil, wire.Marshal(&wire.ConnectRequest{ProtocolVersion: 9})), "protocol version 9", false},
-		{"half a hello", connect[:20], "hung up in the middle of a frame", true},
-		{"half a request", join(connect, int32Bytes(100), []byte("abc")), "hung up in the middle of a frame", true},
+		{"half a hello", connect[:20], "closed the connection in the middle of a frame", true},
+		{"half a request", join(connect, int32Bytes(100), []byte("abc")), "closed the connection in the middle of a frame", true},
 		{"an oversized request", join(connect, int32Bytes(math.MaxInt32)), "2147483647", false},
 	}
 }
