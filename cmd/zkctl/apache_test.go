@@ -186,3 +186,47 @@ func (e *ensemble) sameTrees() {
 		}
 	}
 }
+
+// A Java server cannot take a transaction that is longer than twice its jute.maxbuffer: it comes,
+// synchronizes, and breaks off, again and again. A leader that counts on it loses its quorum
+// before broadcast, and steps down at once instead of waiting for initLimit, which is ten
+// minutes here, longer than this test may take.
+func TestLeaderThatLosesItsQuorumBeforeBroadcast(t *testing.T) {
+	peers.Need(t, "the apache engine", localcluster.CheckApache(os.Getenv))
+	const apache = 3
+	e := up(t, "--engine", "embedded=2,apache=1", "--set", "initLimit=3000", "--set", "jute.maxbuffer=4194304")
+	if *e.status().Leader == apache {
+		e.moveLeaderAway(apache)
+	}
+	logs := e.logs()
+	leader := *e.status().Leader
+	w := &writers{ensemble: e}
+	defer w.close()
+	host := func(id int64) string { return e.status().Members[id-1].Client }
+	large, _, err := zk.Connect([]string{host(leader)}, patience, zk.WithMaxConnBufferSize(4<<20), zk.WithLogger(quiet{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer large.Close()
+	w.retry("write what the Java server cannot read", func() error {
+		_, err := large.Create("/long", make([]byte, 2_400_000), 0, zk.WorldACL(zk.PermAll))
+		if errors.Is(err, zk.ErrNodeExists) {
+			return nil
+		}
+		return err
+	})
+	logs.await(leader, "learner-lost", "peer=3", "jute.maxbuffer")
+	for round := range 2 {
+		for id := int64(1); id < apache; id++ {
+			e.zkctl("restart", fmt.Sprint(id))
+			path := fmt.Sprintf("/restarted-%d-%d", round, id)
+			w.retry("write after a restart of "+fmt.Sprint(id), func() error {
+				_, err := w.at(host(id)).Create(path, nil, 0, zk.WorldACL(zk.PermAll))
+				if errors.Is(err, zk.ErrNodeExists) {
+					return nil
+				}
+				return err
+			})
+		}
+	}
+}
