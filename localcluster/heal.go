@@ -217,7 +217,7 @@ func (s *Supervisor) makeWhole(failed map[int64]error, why string) (results []Re
 	return results
 }
 
-// isDown tells whether another fault keeps a member down.
+// isDown tells whether a member is stopped because a request ended it.
 func (s *Supervisor) isDown(id int64) bool {
 	m, err := s.member(id)
 	s.mu.Lock()
@@ -225,7 +225,8 @@ func (s *Supervisor) isDown(id int64) bool {
 	return err == nil && m.state == stateStopped && m.expected
 }
 
-// forget takes what is whole again off the record, and returns the faults that have ended by that.
+// forget takes the members that run again, and links that are open, off the record, and returns the faults that
+// have ended.
 func (s *Supervisor) forget(faults []inject.Fault, failed map[int64]error, network error, why string) []inject.Fault {
 	ended := []inject.Fault{}
 	s.mu.Lock()

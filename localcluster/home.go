@@ -30,7 +30,7 @@ func FindHome(getenv func(string) string) (Home, error) {
 			return "", fail(CodeFailed, "set ZKCTL_HOME to a directory", "no place for state: neither ZKCTL_HOME, XDG_STATE_HOME nor HOME is set")
 		}
 	}
-	// A supervisor changes its working directory, so a relative home must be pinned down here.
+	// A supervisor changes its working directory, so a relative home must be made absolute here.
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return "", fmt.Errorf("state directory %s: %w", dir, err)
@@ -42,7 +42,7 @@ func FindHome(getenv func(string) string) (Home, error) {
 // dot or dash, since the home keeps files of its own under dotted names.
 var validName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
-// CheckName says whether an ensemble may have this name.
+// CheckName refuses a name that no ensemble may have.
 func CheckName(name string) error {
 	if !validName.MatchString(name) {
 		return fail(CodeUsage, "use up to 64 letters, digits, '.', '_' and '-', beginning with a letter or a digit",
@@ -68,7 +68,7 @@ func (h Home) Names() ([]string, error) {
 		if !e.IsDir() || !validName.MatchString(e.Name()) {
 			continue
 		}
-		// One that may not be looked at is there all the same.
+		// An ensemble that may not be looked at is listed, too.
 		if _, err := os.Stat(h.Folder(e.Name()).SpecFile()); !errors.Is(err, fs.ErrNotExist) {
 			names = append(names, e.Name())
 		}

@@ -45,7 +45,7 @@ func (s *Supervisor) watchFolder(ctx context.Context) {
 }
 
 // restoreLock takes the lock anew when its file was removed or replaced. Another supervisor that took the new
-// file meanwhile finds the ports in use, and leaves.
+// file meanwhile finds the ports in use, and ends.
 func (s *Supervisor) restoreLock() error {
 	if s.lock.isAt(s.folder.LockFile()) {
 		return nil

@@ -37,8 +37,8 @@ func newLauncher() *launcher {
 	return l
 }
 
-// close ends the launcher. The members must have ended: whether the thread ends, too, and takes them
-// with it, depends on which thread it was.
+// close ends the launcher. The members must have ended: otherwise they may be killed now, if
+// the thread ends.
 func (l *launcher) close() {
 	close(l.jobs)
 	<-l.done
@@ -99,8 +99,8 @@ func (l *launcher) start(what launch) (*process, error) {
 	p := &process{pid: cmd.Process.Pid, started: time.Now(), output: output, ended: make(chan struct{}), reaped: make(chan struct{}), os: cmd.Process}
 	go func() {
 		defer close(p.ended)
-		_ = cmd.Wait()  // what it would say is in ProcessState
-		_ = log.Close() // every write has been looked at
+		_ = cmd.Wait()  // ProcessState has what it would return
+		_ = log.Close() // the errors of all writes have been handled
 		p.how = exitOf(cmd.ProcessState)
 	}()
 	return p, nil
@@ -144,7 +144,7 @@ func signalName(s syscall.Signal) string {
 	return fmt.Sprintf("%d", int(s))
 }
 
-// ParseSignal reads a signal as people write it: KILL, SIGKILL, kill or 9.
+// ParseSignal reads a signal in any usual form: KILL, SIGKILL, kill or 9.
 func ParseSignal(text string) (syscall.Signal, error) {
 	name := strings.TrimPrefix(strings.ToUpper(strings.TrimSpace(text)), "SIG")
 	if s := unix.SignalNum("SIG" + name); s != 0 {

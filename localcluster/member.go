@@ -36,7 +36,7 @@ func (s memberState) String() string {
 	return "stopped"
 }
 
-// member is one member as the supervisor holds it.
+// member is the supervisor's state of one member.
 type member struct {
 	spec   MemberSpec
 	folder MemberFolder

@@ -24,7 +24,7 @@ import (
 //   - searched from a point that depends on the ensemble, so that even users who share no register
 //     seldom meet.
 const (
-	lowestPort  = 10000 // below live the well-known services, ZooKeeper's own 2181 among them
+	lowestPort  = 10000 // below are the well-known services, ZooKeeper's own 2181 among them
 	highestPort = 32768 // where Linux starts its ephemeral range; other systems start higher
 )
 
@@ -191,7 +191,7 @@ func registerDir(home Home) string {
 
 func (r *register) close() { r.lock.unlock() }
 
-// prune drops the ensembles that are no more.
+// prune drops the ensembles that do not exist any more.
 func (r *register) prune() {
 	var kept []registered
 	for _, e := range r.entries {

@@ -8,7 +8,8 @@ import (
 )
 
 // open is what a timeline has begun and not ended: processes that were started and faults that were
-// injected. After a `down` nothing is open; after a supervisor was killed, whatever it had is.
+// injected. After a `down` nothing is open; when a supervisor was killed, everything that it had begun
+// is.
 type open struct {
 	processes map[int64]Event  // by member: its last start
 	faults    map[string]Event // by the fault's id

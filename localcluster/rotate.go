@@ -67,8 +67,8 @@ func (r *rotatingFile) endsLine() bool {
 	return err == nil && end[0] == '\n'
 }
 
-// rotate moves the file aside. The new one exists before the old one loses its name: a disk without room
-// for it leaves all as it was.
+// rotate moves the file aside. The new one exists before the old one loses its name: when there is no
+// room for it nothing changes.
 func (r *rotatingFile) rotate() error {
 	fresh := r.path + ".new"
 	file, err := os.OpenFile(fresh, os.O_RDWR|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o600)
@@ -93,7 +93,7 @@ func (r *rotatingFile) Close() error { return r.file.Close() }
 type memberOutput struct {
 	log   *rotatingFile
 	end   []byte // at most maxReason
-	line  []byte // the line that was begun, as far as a crash could begin so
+	line  []byte // the line that has not ended yet, at most maxReason of it
 	crash string // the line that a Go program or a JVM begins to crash with
 	lost  int    // bytes that could not be written
 }

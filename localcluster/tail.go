@@ -80,7 +80,7 @@ func sameFile(a, b *os.File) bool {
 func (t *tail) next() *os.File {
 	file, err := os.Open(t.path)
 	if err != nil {
-		return nil // it is being moved just now, or the ensemble is gone
+		return nil // it is being moved at this moment, or the ensemble was deleted
 	}
 	if sameFile(file, t.file) {
 		file.Close()

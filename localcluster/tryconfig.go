@@ -10,7 +10,8 @@ import (
 )
 
 // tryConfig has the embedded engine read the configuration that a member of it would get, so that a value that
-// would end every member at its start is refused before anything is done. The configuration of members that run in Java is not tried.
+// would end every member at its start is refused before anything is done. The configuration of
+// members that run in Java is not tried.
 func (s *Spec) tryConfig() error {
 	for i, m := range s.Members {
 		if m.Engine == Embedded {

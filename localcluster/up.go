@@ -98,7 +98,7 @@ type up struct {
 	spec   *Spec
 	// revised is the spec as it should become, when a stopped ensemble's settings change.
 	revised *Spec
-	running bool // there turned out to be a supervisor already
+	running bool // a supervisor runs that this call has not started
 	// deadline bounds the start; the rest has deadlines of its own.
 	deadline time.Time
 	late     error // the time to wait was up
