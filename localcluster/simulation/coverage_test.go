@@ -5,10 +5,9 @@ import (
 	"testing"
 )
 
-// TestCoverage holds the swarm to what it is for: in a few hundred runs that nobody
-// has chosen, all kinds of faults strike, all injection points come, and servers die in
-// the places where such systems fail. The least numbers are about a fifth of
-// what there is today.
+// TestCoverage requires that in a few hundred random runs all kinds of faults strike, all
+// injection points are reached, and servers die in the places where such systems fail.
+// The required numbers are about a fifth of those that the swarm reaches today.
 func TestCoverage(t *testing.T) {
 	if testing.Short() || raceDetector {
 		t.Skip("needs some hundred runs")

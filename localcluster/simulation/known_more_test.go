@@ -29,14 +29,14 @@ import (
 //	                   alike, whether it votes or not (peer.Election, admit)
 
 // ZOOKEEPER-4203. The thread with which a leader accepts connections dies, the
-// error is overwritten while the server starts, and it goes on as a leader whom
-// nobody can reach, for ever. Here who cannot accept a connection says so and tries
-// again (pending.go of package peer, listener.go of package member), and a member that
-// cannot open a port does not start. Should nobody reach a leader all the same, it
+// error is overwritten while the server starts, and it goes on as a leader that no
+// server can reach, for ever. Here a server that cannot accept a connection logs that and
+// tries again (pending.go of package peer, listener.go of package member), and a member that
+// cannot open a port does not start. A leader that no server reaches
 // leaves its role: when it has lost its quorum, and when none has come within
 // initLimit.
 func TestZOOKEEPER4203(t *testing.T) {
-	// Votes still reach everybody.
+	// Votes still reach all servers.
 	unreachable := func(s *script, id int) (heal func()) {
 		var heals []func()
 		for _, other := range s.others(s.at(id)) {
@@ -100,9 +100,9 @@ func TestZOOKEEPER4203(t *testing.T) {
 // ZOOKEEPER-1818. A server decides to follow a leader, and before it gets through to
 // it the leader is restarted and elected again. They find each other, and the
 // server goes on to report the vote of the former election: same leader, another
-// round. Whoever comes next finds no quorum of votes alike, and stays outside.
+// round. The next server that starts finds no quorum of equal votes, and stays outside.
 // Here votes of settled servers are compared by leader and epoch, and the epoch in
-// them is that of the leader whom they have found (vote.agrees, Node.updateElectionVote).
+// them is that of the leader that they follow (vote.agrees, Node.updateElectionVote).
 func TestZOOKEEPER1818(t *testing.T) {
 	s := newScript(t, base(5, 0))
 	s.boot(1, 2, 4)
@@ -129,7 +129,7 @@ func TestZOOKEEPER1818(t *testing.T) {
 		t.Fatalf("leader and follower are both in round %d: the test does not test what it should", now)
 	}
 	s.crash(third, storage.KillProcess)
-	s.boot(5) // finds three that have settled, who are just a quorum
+	s.boot(5) // finds three settled servers, which are just a quorum
 	s.serves(5)
 	if s.oracle.newest != 2 {
 		t.Errorf("epoch %d: a join has caused an election", s.oracle.newest)
@@ -218,7 +218,7 @@ func TestZOOKEEPER4306(t *testing.T) {
 		t.Errorf("the transaction has %d bytes, not more than jute.maxbuffer with all extras, %d: the test does not test what it should", size, wire.DefaultMaxField)
 	}
 	if s.oracle.newest != 1 {
-		t.Errorf("epoch %d: somebody has lost its leader", s.oracle.newest)
+		t.Errorf("epoch %d: a server has lost its leader", s.oracle.newest)
 	}
 	s.end()
 }

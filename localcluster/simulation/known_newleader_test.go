@@ -26,9 +26,9 @@ import (
 //	UPTODATE   serve              serve                serve                deliver
 //	           history, deliver   deliver              deliver              serve
 
-// ahead makes a leader that has a few proposals on its disk which nobody else
-// has. It looks for a leader; the two others are down. Whoever comes first gets
-// the proposals by DIFF, and is then the second half of the quorum that commits them.
+// ahead makes a leader that has a few proposals on its disk which no other server
+// has. It looks for a leader; the two others are down. The first that comes up gets
+// the proposals by DIFF, and completes the quorum that commits them.
 func ahead(t *testing.T) (s *script, leader *server, first, second int, last wire.Zxid) {
 	t.Helper()
 	s = newScript(t, base(3, 0))
@@ -74,7 +74,7 @@ func TestZOOKEEPER3023(t *testing.T) {
 // ZOOKEEPER-3911. A follower acknowledges NEWLEADER, and writes what came before it
 // when UPTODATE has come. The leader takes the acknowledgement for a vote, is
 // established, and serves as committed what one disk has. Both lose their power;
-// whoever remains elects a leader without it. Here the acknowledgement leaves in
+// the remaining servers elect a leader without it. Here the acknowledgement leaves in
 // the step that consumes the Persisted of the epoch's file, which stands behind
 // the proposals in one queue of writes.
 func TestZOOKEEPER3911(t *testing.T) {
@@ -260,7 +260,7 @@ func TestZOOKEEPER4394(t *testing.T) {
 				t.Errorf("the joiner is at %v, expected %v", got, p)
 			}
 			if len(s.bad) > 0 {
-				t.Errorf("somebody broke the protocol: %v", s.bad)
+				t.Errorf("a server broke the protocol: %v", s.bad)
 			}
 			s.end()
 		})

@@ -37,11 +37,12 @@ func (s *script) decided(leader int, ids ...int) {
 	}
 }
 
-// A voter comes when those who came first have just stopped expecting it: some of them
-// have decided without it, and the others, who are younger, go on to vote for it.
+// A voter starts when the servers that started first have just stopped waiting for it:
+// some of them have decided without it, and the others, which started later, still vote
+// for it.
 func TestLateVoter(t *testing.T) {
 	const between = 150 * time.Millisecond // of finalizeWait's 200
-	t.Run("the one who is followed goes on", func(t *testing.T) {
+	t.Run("the followed server goes on", func(t *testing.T) {
 		s := newScript(t, base(4, 0))
 		s.boot(1, 2)
 		s.run(between)
@@ -54,7 +55,7 @@ func TestLateVoter(t *testing.T) {
 		s.soon(4, 1, 2, 3)
 		s.end()
 	})
-	t.Run("the one who leads is outvoted", func(t *testing.T) {
+	t.Run("the leader is outvoted", func(t *testing.T) {
 		s := newScript(t, base(4, 0))
 		s.boot(3)
 		s.run(between)
@@ -70,7 +71,7 @@ func TestLateVoter(t *testing.T) {
 }
 
 // A server has decided to follow another one that does not lead and does not say so,
-// while a quorum has a leader. It hears of that when it asks.
+// while a quorum has a leader. It learns that from the votes that it asks for.
 func TestQuorumElsewhere(t *testing.T) {
 	s := newScript(t, base(5, 0))
 	s.boot()
@@ -166,8 +167,8 @@ func TestReadyLearnersAreKept(t *testing.T) {
 }
 
 // A Java server opens its quorum port when it has decided to lead, which is later than
-// those who follow it do, and late on a busy machine. They go on trying for half of
-// initLimit, and do not make it lead for nothing.
+// its followers do, and late on a busy machine. They go on trying for half of initLimit,
+// so that it does not lead in vain.
 func TestLeaderOpensItsPortLate(t *testing.T) {
 	s := newScript(t, base(3, 0))
 	s.at(3).shut++

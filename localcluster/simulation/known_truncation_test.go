@@ -12,7 +12,7 @@ import (
 // Known defects of truncation: what happens to transactions that one server has
 // logged and that never will be committed.
 
-// orphaned makes a server with transactions in its log that nobody else has and
+// orphaned makes a server with transactions in its log that no other server has and
 // that will never be committed, some of them in a file of their own. It looks for
 // a leader; another one has gone on without it.
 func orphaned(t *testing.T) (s *script, ill *server, leader *server) {
@@ -119,7 +119,7 @@ func TestZOOKEEPER4837(t *testing.T) {
 
 // unreachable makes a server whose disk begins behind an orphan: a leader that
 // never came to be has sent its history as a SNAP, with a write at its end that
-// nobody else had. All servers are down. The next leader will ask the server to
+// no other server had. All servers are down. The next leader will ask the server to
 // truncate behind the write, and it has nothing from before.
 func unreachable(t *testing.T, setup Setup, ill int) (s *script, first *server, rest []int, last, orphan wire.Zxid) {
 	t.Helper()
@@ -180,8 +180,8 @@ func TestUnreachableTruncation(t *testing.T) {
 }
 
 // The same with a voter without which there is no quorum: it must come back to
-// the very leader that it has left, who is waiting for it. One that looked for a
-// leader instead would find too few who have one. Found by the swarm, seed 3703.
+// the leader that it has left, which is waiting for it. If it looked for a leader
+// instead, it would find too few servers that have one. Found by the swarm, seed 3703.
 func TestUnreachableTruncationOfAVoter(t *testing.T) {
 	const voter = 1
 	s, first, rest, _, orphan := unreachable(t, base(5, 0), voter)

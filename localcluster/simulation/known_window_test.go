@@ -14,11 +14,11 @@ import (
 // because of that: memory and disk that differ, windows with holes, trees that
 // are none.
 
-// ZOOKEEPER-2845. A leader logs a proposal that reaches nobody, and loses its
+// ZOOKEEPER-2845. A leader logs a proposal that reaches no other server, and loses its
 // quorum. It stays up, and keeps its database in memory, which has not got the
 // proposal, because it was not committed. With the zxid of that memory it votes
-// and reports to the next leader, which finds it in step and sends DIFF; nobody
-// tells it to truncate. A restart replays the orphan from the log, and the
+// and reports to the next leader, which finds it in step and sends DIFF, so
+// that it does not truncate. A restart replays the orphan from the log, and the
 // server has a node that no other has. Here a server that leaves a role applies
 // what its log holds (zab.Output.FastForward), so memory, log and claim are one,
 // and the next leader sends TRUNC.

@@ -20,11 +20,11 @@ var (
 	mutantRuns   = flag.Int("mutant.runs", 0, "used by the tests of mutants: hunt for a violation in this many runs")
 )
 
-// mutant is a small fault put into the engine. The simulation must find it: one
-// that survives means that an invariant is missing, or a fault of the world.
+// mutant is a small defect put into the engine. The simulation must find it: if one
+// survives, an invariant is missing, or a kind of fault.
 //
-// Some changes that look like mutants cannot be found, because something else
-// makes up for them:
+// Some changes look like mutants but cannot be found, because other code prevents
+// their effect:
 //
 //   - a leader that chooses its epoch from its own promise alone: servers that have
 //     promised a later one refuse it, and it tries the next;
@@ -33,21 +33,20 @@ var (
 //     later epoch has synchronized with a quorum, so that what precedes a learner's
 //     orphans is in its history;
 //   - settled votes for a leader that does not say itself that it leads: the
-//     follower finds a closed door, and looks again;
+//     follower finds its quorum port closed, and looks for a leader again;
 //   - counting observers among a quorum's members: package quorum asks for voters.
 type mutant struct {
 	name     string
 	file     string // below localcluster
-	old, new string // what the file has once, and what stands there instead
+	old, new string // a text that occurs once in the file, and its replacement
 	// The swarm, from seed 1, must find it within this many runs: some five
-	// times what it needs today. 0: a fault that the world cannot bring about.
+	// times what it needs today. 0: the swarm cannot reach it.
 	runs  int
 	tests []string // known defects and cases of the corpus that must fail with it
-	with  string   // another mutant that must be there, too, for this one to do harm
+	with  string   // another mutant without which this one has no effect
 }
 
-// mutants of all layers: most of them are mistakes that somebody has made, in
-// ZooKeeper or elsewhere.
+// mutants of all layers: most of them are real defects of ZooKeeper or other systems.
 var mutants = slices.Concat(zabMutants, storageMutants, datatreeMutants, servingMutants, worldMutants)
 
 // TestMutants rewrites the source, one mutant at a time, builds this package
@@ -174,8 +173,8 @@ func (m *mutant) fails(t *testing.T, program, test string) {
 	t.Logf("%s fails", test)
 }
 
-// failsSwarm looks for a violation in runs that nobody has chosen. It must be the
-// mutant's: the engine as it is survives the same run.
+// failsSwarm looks for a violation in random runs. The engine without the mutant must not
+// have it in the same run.
 func (m *mutant) failsSwarm(t *testing.T, program string) {
 	out, err := exec.Command(program, "-test.run", "^TestHunt$", "-test.v", "-mutant.runs", strconv.Itoa(m.runs)).CombinedOutput()
 	text := string(out)

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// What a failure prints is all that there is to a run.
+// The schedule that a failure prints decides the whole run.
 func TestSchedulesAreText(t *testing.T) {
 	for seed := uint64(1); seed <= 200; seed++ {
 		s := Draw(seed, 0)
@@ -94,7 +94,7 @@ func TestBadSchedules(t *testing.T) {
 	}
 }
 
-// Whatever is read can be written and read again.
+// A schedule that is read can be written and read again.
 func FuzzParseSchedule(f *testing.F) {
 	f.Add(goodSchedule)
 	for seed := uint64(1); seed <= 5; seed++ {

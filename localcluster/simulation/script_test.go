@@ -24,7 +24,7 @@ type script struct {
 	cxid  int32
 	hooks []func(at *server, e zab.Event)
 	syncs map[zab.ServerID]wire.PacketType // how each learner was last brought up to date
-	bad   []string                         // peers that misbehaved, as somebody said
+	bad   []string                         // reports of peers that misbehaved
 }
 
 // scriptSeed is what scripts leave to chance: latencies, timeouts of elections.
@@ -147,7 +147,7 @@ func (s *script) propose(leader *server) wire.Zxid {
 	return s.request(leader, wire.OpCreate2, &wire.CreateRequest{Path: fmt.Sprintf("/n%d", s.paths), Data: []byte("x"), ACL: wire.OpenACL()})
 }
 
-// writes lets whoever leads propose something each time that so much has passed.
+// writes lets the current leader propose something each time that so much has passed.
 func (s *script) writes(each time.Duration) (stop func()) {
 	stopped := false
 	var write func()

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// The same seed tells the same story, byte for byte; another seed another one.
+// The same seed gives the same event log, byte for byte; another seed gives another one.
 func TestSameSeedSameStory(t *testing.T) {
 	stories := map[string]uint64{}
 	seeds := uint64(10)
@@ -33,7 +33,7 @@ func TestSameSeedSameStory(t *testing.T) {
 	}
 }
 
-// A panic, too, is told in the same words, whatever goroutine meets it.
+// The text of a panic, too, is the same in every run of a seed.
 func TestSamePanicSameStory(t *testing.T) {
 	tell := func() (story string) {
 		w, err := newWorld(1, base(1, 0), &eventLog{})
@@ -55,7 +55,7 @@ func TestSamePanicSameStory(t *testing.T) {
 	}
 }
 
-// A story that nobody reads is the same run.
+// A run without an event log is the same run.
 func TestTracingChangesNothing(t *testing.T) {
 	for seed := uint64(20); seed < 30; seed++ {
 		quiet := Run(Draw(seed, 3))
