@@ -172,8 +172,8 @@ func TestLeaderWithoutQuorumStopsServing(t *testing.T) {
 	e.sameTrees()
 }
 
-// What a leader has logged and nobody else has seen is taken back when it
-// returns to an ensemble that went on without it.
+// A leader that returns to an ensemble which went on without it truncates what it
+// has logged and no other server has seen.
 func TestDeposedLeaderIsTruncated(t *testing.T) {
 	e := startEnsemble(t, 3, 0)
 	for attempt := 1; ; attempt++ {

@@ -101,8 +101,8 @@ func TestReadsThatWaitForRoomKeepTheirPlace(t *testing.T) {
 }
 
 // Reads that are asked for behind a write are answered all at once when it is done.
-// Where the node has grown behind them, more than anybody could foresee, the
-// connection is closed and not the memory filled.
+// If the node has grown meanwhile beyond the reserved room, the connection is closed, so
+// that the memory stays bounded.
 func TestReadsOfANodeThatGrowsAreCutOff(t *testing.T) {
 	m := standalone(t)
 	writer := connectRaw(t, m.addr)

@@ -15,8 +15,8 @@ import (
 	"zkctl/probe/wire"
 )
 
-// Whatever somebody sends to the client port, it ends with that connection, the
-// log says why, and a client beside it does not notice.
+// Nonsense on the client port ends only its own connection, the log says why, and
+// another client does not notice.
 func TestBadCompanyOnTheClientPort(t *testing.T) {
 	m := standalone(t)
 	good := connectRaw(t, m.addr)
@@ -142,7 +142,7 @@ func TestRandomRequests(t *testing.T) {
 	})
 }
 
-// A connection that says nothing disturbs nobody, and does not stay.
+// A connection that sends nothing disturbs no client, and is closed.
 func TestSilentConnections(t *testing.T) {
 	m := standalone(t, func(c *Config) { c.SessionlessTimeout = 50 * time.Millisecond })
 	silent, half := dial(t, m.addr), dial(t, m.addr)
@@ -181,11 +181,12 @@ func TestTooManyConnectionsFromOneAddress(t *testing.T) {
 	}
 }
 
-// Clients that do not read their answers are not read from, and hold up nobody.
+// The server stops reading from clients that do not read their answers; they do not delay
+// other clients.
 func TestBackPressure(t *testing.T) {
 	m := standalone(t, func(c *Config) { c.GlobalOutstanding = 10 })
 	good := connectRaw(t, m.addr)
-	// It must not expire while nobody reads from it.
+	// It must not expire while the server does not read from it.
 	greedy := openRaw(t, m.addr, wire.ConnectRequest{Timeout: 60000, Password: wire.NoPassword(), HasReadOnly: true})
 	good.create("/big", strings.Repeat("x", 500_000))
 	// The greedy one asks for 150 MB and reads nothing; its requests are small

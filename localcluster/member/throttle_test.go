@@ -43,7 +43,7 @@ func TestThrottle(t *testing.T) {
 		if got = lines(); len(got) != throttleRate || !strings.Contains(got[0], "left_out=950") || strings.Contains(got[1], "left_out") {
 			t.Errorf("a second later: %q", got)
 		}
-		// What nobody abuses is whole again.
+		// After a quiet time the allowance is full again.
 		time.Sleep(time.Hour)
 		for range throttleBurst {
 			log.Warn("nonsense")

@@ -121,8 +121,8 @@ func byHand(t testing.TB, from side, h ConnHandler) (*Conn, net.Conn) {
 	return c, far
 }
 
-// A learner that reads nothing is given up when too much waits for it; nobody
-// waits for it meanwhile, and others do not notice.
+// The connection to a learner that reads nothing ends when too much waits for it; it
+// blocks no caller meanwhile, and other learners do not notice.
 func TestSlowLearnerIsGivenUp(t *testing.T) {
 	p := openQuorum(t, func(o *QuorumOptions) { o.Conn.MaxQueued = 1 << 20 })
 	release := make(chan struct{})
@@ -199,7 +199,7 @@ type lingering struct {
 
 func (l *lingering) Received(p wire.QuorumPacket) { l.got(p) }
 
-// Linger is a limit: whoever does not read is left.
+// Linger is a limit: a peer that does not read is left after it.
 func TestLingerEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far := net.Pipe()

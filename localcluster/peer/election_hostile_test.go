@@ -13,7 +13,7 @@ import (
 	"zkctl/probe/wire"
 )
 
-// Whatever else comes is hung up on and told, and a good link does not notice.
+// Nonsense ends its connection and is reported, and a good link does not notice.
 func TestHostileCallers(t *testing.T) {
 	u32 := func(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
 	hello5 := javaHello(wire.HelloV1, 7, "127.0.0.1:3887")

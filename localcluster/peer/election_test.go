@@ -125,7 +125,7 @@ func permutations(ids []int64) [][]int64 {
 	return all
 }
 
-// Whoever starts and speaks first, two servers end with one link.
+// In whatever order two servers start and vote, they end with one link.
 func TestOneLinkInEveryOrder(t *testing.T) {
 	for _, ids := range [][]int64{{1, 2}, {1, 2, 3}} {
 		for _, order := range permutations(ids) {
