@@ -36,7 +36,7 @@ func newPartitionCommand(p *program) *cli.Command {
 		Description: "GROUPS is 1,2|3 (members not named form one more group together), or a selector, which is cut off from all the " +
 			"rest; 1>2 names one direction of one link. Cut links are silent: what is sent is held back, and arrives after zkctl heal.\n\n" +
 			"Members talk on two channels. With --channel quorum votes still get through: a leader that is cut off is elected again and " +
-			"again, nobody can follow it, and there is no leader until the fault ends, as with ZooKeeper's servers. With --channel " +
+			"again, no member can follow it, and there is no leader until the fault ends, as with ZooKeeper's servers. With --channel " +
 			"election nothing is lost until there is an election.",
 		UsageText: "zkctl partition leader\nzkctl partition '1,2|3' --for 10s\nzkctl partition 1 --one-way --channel quorum\nzkctl partition --ring",
 		Flags: []cli.Flag{

@@ -119,7 +119,7 @@ func (o *processOptions) run(ctx context.Context, verb string) error {
 	})
 }
 
-// tellOfObservers says what "all" leaves out, to whoever has just said it and may not know.
+// tellOfObservers says which observers "all" leaves out.
 func (o *processOptions) tellOfObservers(verb string) {
 	_, spec, err := o.folder()
 	if err != nil {

@@ -147,7 +147,7 @@ func (p *program) settle(output string) error {
 // textWidth is how wide text is at most: longer lines are hard to read.
 const textWidth = 80
 
-// measure finds out how wide a page may be: COLUMNS, where somebody has set it, or what the terminal
+// measure finds out how wide a page may be: COLUMNS, where it is set, or what the terminal
 // says. Off a terminal a table has all its columns, since what is pasted into a review should not
 // depend on a window.
 func (p *program) measure() {

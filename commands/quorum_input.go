@@ -168,7 +168,7 @@ func flagSubject(o sourceOptions) (*subject, error) {
 		}
 	}
 	if len(m.Voters) == 1 && len(m.Observers) > 0 {
-		return nil, unhealthyf("refused by zookeeper: one voter runs stand-alone, where nobody can observe (unless standaloneEnabled=false): use --nodes 3")
+		return nil, unhealthyf("refused by zookeeper: one voter runs stand-alone, which takes no observers (unless standaloneEnabled=false): use --nodes 3")
 	}
 	system, err := m.System()
 	switch {

@@ -16,7 +16,7 @@ import (
 // appears on a terminal only: in a file it would be noise, and what stderr holds
 // would depend on how fast the machine is.
 type tallyLine struct {
-	out   io.Writer // nil: nobody looks
+	out   io.Writer // nil: not a terminal
 	width int       // columns of the terminal
 	shown time.Duration
 	long  int // columns that the line has now

@@ -10,7 +10,7 @@ import (
 	"zkctl/localcluster/simulation"
 )
 
-// Whoever is interrupted says how far it came, and that it was not what was asked for.
+// A simulation that is interrupted says how far it came, and fails.
 func TestSimulateInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

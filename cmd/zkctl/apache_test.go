@@ -73,7 +73,7 @@ func TestWithApacheZooKeeper(t *testing.T) {
 	e.sameTrees()
 }
 
-// moveLeaderAway makes another member lead, and everybody serve again.
+// moveLeaderAway makes another member lead, and waits until all serve again.
 func (e *ensemble) moveLeaderAway(from int64) {
 	e.zkctl("kill", fmt.Sprint(from))
 	e.wait("leader")

@@ -20,7 +20,7 @@ import (
 	"zkctl/probe/wire"
 )
 
-// nonsense is something that nobody should say to a port, and what the member
+// nonsense is something that a port must survive, and what the member
 // is to write in its log about it, beside the address that it came from.
 type nonsense struct {
 	name  string
@@ -32,7 +32,7 @@ type nonsense struct {
 // Beginnings of honest conversations.
 var (
 	connect = wire.AppendFrame(nil, wire.Marshal(&wire.ConnectRequest{Timeout: 10_000, Password: make([]byte, 16)}))
-	// The stranger's id is nobody's: whoever reports in the name of a follower takes its place.
+	// The stranger's id is no server's: a connection that reports as a follower takes its place.
 	learner  = followerInfo(wire.LearnerInfo{ServerID: 77, ProtocolVersion: wire.QuorumProtocolVersion})
 	election = wire.Marshal(&wire.ElectionHello{ServerID: 77, Addresses: []string{"127.0.0.1:9"}})
 )
@@ -105,7 +105,7 @@ type silence struct {
 // TestBadCompany talks nonsense to every port of every member while a client
 // of each goes on writing. It ends with the connection on which it is said.
 func TestBadCompany(t *testing.T) {
-	// Nothing but bad company shall be able to cause an election: not a busy machine.
+	// Only the nonsense may cause an election, and not a busy machine.
 	e := up(t, "--set", "syncLimit=50")
 	before := e.status()
 	logs := e.logs()

@@ -31,7 +31,7 @@ type Config struct {
 
 	// LastCounter is the counter of the last transaction that an epoch can
 	// have (0: 1<<32-1, where a zxid's counter ends). Tests make it small, so
-	// that epochs end while they watch.
+	// that epochs end during the test.
 	LastCounter uint32
 
 	// ConfigText is the configuration as peers exchange it (protocol: the
@@ -55,9 +55,8 @@ const (
 	DefaultFinalizeWait  = 200 * time.Millisecond
 	notificationInterval = 200 * time.Millisecond
 
-	// A learner may find its leader not listening yet, because the leader
-	// counts its votes a moment later: it tries again, as ZooKeeper does, until
-	// learner.dialUntil.
+	// A learner dials again at this interval until learner.dialUntil: its leader
+	// may not listen yet, because it finishes the election later.
 	dialInterval = 100 * time.Millisecond
 )
 

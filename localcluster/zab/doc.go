@@ -11,17 +11,17 @@
 //	          │     └──────────────────────────┴────────┬───────────┤ a quorum has
 //	          │                                         │           ▼ the leader's history
 //	          │                                         └────── Broadcast     phase 3
-//	          └─ votes of servers that have settled lead straight to it
+//	          └─ votes of servers that have decided lead straight to it
 //
 // A Node consumes one Input at a time and returns an Output: what to write,
 // what to send, what to apply. It has no clock, no disk, no socket and no
 // goroutine; time is an argument. So a whole ensemble fits in one test, and
 // the code that a simulation breaks is the code that ships.
 //
-// What must be durable before something else may happen is never left to the
-// caller's care: the promise, the acknowledgement, the leader's own vote for
-// its proposal are emitted by the Step that consumes the Persisted of the
-// write they depend on. A crash is an input that never comes.
+// The order of disk and network is not left to the caller: a promise, an
+// acknowledgement and the leader's own vote for its proposal are emitted by the Step
+// that consumes the Persisted of the write that they depend on. A crash is an input
+// that never comes.
 //
 // # Names
 //
@@ -66,7 +66,7 @@
 //     last number steps down for a new epoch.
 //   - Global primary order: those of an epoch are delivered behind those of all before.
 //   - Primary integrity: before a leader proposes, it has delivered all that was ever
-//     delivered in earlier epochs; who is established has it in its history.
+//     delivered in earlier epochs; an established leader has it in its history.
 //
 // What makes them hold, and what an implementation adds:
 //

@@ -16,11 +16,11 @@ const notificationVersion = 2
 //	              ▼                                   │
 //	LOOKING ── tell all ── collect votes of the round ┤
 //	              ▲                                   │ a quorum votes alike
-//	              │ nobody answers: again             ▼
+//	              │ no answer: again                  ▼
 //	              └── (interval doubles)      all voters within reach do too, or
 //	                                          finalizeWait passes without a better one
 //	                                                  │
-//	  a quorum of settled servers, its ───────────────┤
+//	  a quorum that has decided, its   ───────────────┤
 //	  leader among them, names a leader               ▼
 //	                                       LEADING, FOLLOWING or OBSERVING
 //
@@ -32,7 +32,7 @@ const notificationVersion = 2
 // server that finds out leaves what it has decided (reconsider.go).
 type election struct {
 	round    int64 // logical clock; 0 at process start, in memory only
-	proposal vote  // while looking: the candidate; later: the settled vote
+	proposal vote  // while looking: the candidate; later: the vote that decided
 
 	recvset       map[ServerID]vote // votes of this round
 	ahead         map[ServerID]vote // votes of looking servers that came while this one followed or led: for its next round
@@ -41,10 +41,10 @@ type election struct {
 	resendAt      time.Duration
 	interval      time.Duration
 
-	// What this server has just tried and failed at it would try again at once,
-	// and fail, as fast as the network carries it. So settled servers that name
-	// the leader which it could not join are not believed until patience; and
-	// until hurryAt it waits out finalizeWait.
+	// A server that has failed to join a leader would otherwise try again at once, and
+	// fail again, as fast as the network allows. So it ignores votes of servers that
+	// have decided on that leader until patience, and until hurryAt it waits out
+	// finalizeWait in an election.
 	failed   ServerID
 	patience time.Duration
 	hurryAt  time.Duration
@@ -56,10 +56,10 @@ type reach struct {
 	heard  bool // it has sent a vote: it was there
 }
 
-// withinReach tells whether a voter's vote is worth waiting for. That a voter's
-// port refuses, while servers start, says nothing about the next moment: what is
-// out of reach is a voter that was there and whose link broke, or one that has not
-// come within finalizeWait of this server's start. (A link that came up proves less
+// withinReach tells whether a voter's vote is worth waiting for. A port that refuses
+// while servers start may open at the next moment, so it proves nothing. Out of reach
+// is a voter that was there and whose link broke, or one that has not come within
+// finalizeWait of this server's start. (A link that came up proves less
 // than a vote: it may end at a proxy.)
 func (n *Node) withinReach(id ServerID) bool {
 	r := n.reach[id]
@@ -139,8 +139,8 @@ func (n *Node) notifyAll() {
 	}
 }
 
-// notify sends this server's vote: the candidate while looking, the settled
-// vote afterwards.
+// notify sends this server's vote: the candidate while looking, the vote
+// that decided afterwards.
 func (n *Node) notify(to ServerID) {
 	v := n.election.proposal
 	n.out.Notify = append(n.out.Notify, Notify{To: to, Notification: wire.Notification{
@@ -163,8 +163,8 @@ func (n *Node) notified(from ServerID, x wire.Notification) {
 		}
 	}
 	if !n.isVoter(from) || n.role != Looking {
-		// Observers, and whoever is late, learn how things stand; but
-		// observers have nothing to tell each other.
+		// Observers, and servers that are late, learn of the leader from this
+		// answer. Observers do not answer each other: they have no vote.
 		if x.State == wire.Looking && (n.isVoter(from) || n.isVoter(n.cfg.ID)) {
 			n.notify(from)
 		}
@@ -191,8 +191,8 @@ func (n *Node) lookingVote(from ServerID, v vote) {
 	}
 	switch {
 	case v.round < e.round:
-		// So that it catches up. An observer's vote helps nobody, and two
-		// that answered each other's every word would never stop.
+		// The answer brings it to this round. An observer does not answer: its
+		// vote does not count, and two observers would answer each other for ever.
 		if n.isVoter(n.cfg.ID) {
 			n.notify(from)
 		}
@@ -216,8 +216,8 @@ func (n *Node) lookingVote(from ServerID, v vote) {
 	e.recvset[from] = v
 	if !v.agrees(e.proposal) && !(known && old == v) && n.isVoter(n.cfg.ID) {
 		// It may have begun after this server's vote went out, and would
-		// otherwise learn of it only when that is repeated. Once for each
-		// of its votes, lest two that can never agree talk without end.
+		// otherwise learn of it only when that is repeated. It is answered once
+		// for each of its votes, so that two servers that never agree stop.
 		n.notify(from)
 	}
 	n.count()
@@ -236,7 +236,7 @@ func (n *Node) count() {
 	n.decideIfUnanimous()
 }
 
-// decideIfUnanimous ends the wait early when nobody is left to wait for.
+// decideIfUnanimous ends the wait early when every voter within reach votes alike.
 func (n *Node) decideIfUnanimous() {
 	e := &n.election
 	if e.decideAt == 0 || n.now < e.hurryAt {
@@ -320,7 +320,7 @@ func (n *Node) electionTick() {
 		n.decide(e.proposal)
 		return
 	}
-	n.decideIfUnanimous() // a voter may not be expected any more
+	n.decideIfUnanimous() // the time to expect a voter may be over
 	if n.role == Looking && n.now >= e.resendAt {
 		e.interval = min(2*e.interval, n.cfg.MaxNotificationInterval)
 		e.resendAt = n.nextResend()

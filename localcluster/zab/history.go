@@ -137,7 +137,7 @@ type syncPlan struct {
 // plan chooses DIFF, TRUNC or SNAP for a learner whose log ends at peer
 // (ZooKeeper: LearnerHandler.syncFollower).
 //
-// A zxid names a transaction together with everything before it: whoever has
+// A zxid names a transaction together with everything before it: a server that
 // logged (epoch, n) had synchronized with that epoch's leader and so shares
 // its history up to there. Hence DIFF when the learner's position is one of
 // ours. TRUNC is right only to a position that the learner certainly has: one

@@ -14,12 +14,12 @@ import (
 // leader is the leader's side of phases 1 to 3.
 //
 //	collect FOLLOWERINFO from a quorum ── e = highest epoch seen + 1, durably ──►
-//	LEADERINFO(e) ── collect ACKEPOCH from a quorum: nobody is newer ──
+//	LEADERINFO(e) ── collect ACKEPOCH from a quorum: no history is newer ──
 //	── currentEpoch = e, durably ──► DIFF | TRUNC | SNAP and NEWLEADER to each ──
 //	── ACK(e) from a quorum: established ──► UPTODATE to each, as it acknowledges ──
 //	──► PROPOSAL ── ACK from a quorum ──► COMMIT, in the order of zxids ──► …
 //
-// Whoever connects later goes through the same steps at its own pace.
+// A learner that connects later goes through the same steps at its own pace.
 type leader struct {
 	epoch        int64 // 0 until a quorum has reported
 	epochDurable bool  // acceptedEpoch = epoch is on disk: LEADERINFO may be sent
@@ -33,11 +33,11 @@ type leader struct {
 	byID     map[ServerID]*learnerHandler
 	order    []*learnerHandler
 
-	// Of the session before: what this server had when it was elected.
+	// The current epoch of this server when it was elected.
 	oldEpoch int64
 
 	ownAck   wire.Zxid     // the end of the own durable log, for this epoch's proposals
-	shrunk   bool          // learners were lost: is there still a quorum?
+	shrunk   bool          // learners were lost; whether a quorum is left is checked at the end of the Step
 	deadline time.Duration // for being established
 	pingAt   time.Duration
 	checkAt  time.Duration // when to look whether a quorum still follows
@@ -155,8 +155,8 @@ func (n *Node) register(link LinkID, p wire.QuorumPacket) *learnerHandler {
 		return nil
 	case l.epoch != 0 && h.acceptedEpoch > l.epoch && n.isVoter(h.id):
 		// It has promised a later epoch to a leader that never came to be
-		// and cannot go back. ZooKeeper leaves it outside until something
-		// else causes an election; a new epoch above its promise lets it in.
+		// and must keep its promise. ZooKeeper refuses it until something else
+		// causes an election; an epoch above its promise lets it in.
 		n.close(link)
 		n.look(fmt.Sprintf("server %d has promised epoch %d, above this one, %d", h.id, h.acceptedEpoch, l.epoch))
 		return nil
@@ -310,9 +310,8 @@ func (n *Node) learnerGone(h *learnerHandler, reason string) {
 }
 
 // stepDownAlone ends the leadership of a server that had gathered a quorum of
-// learners and has lost it, whatever it still waits for from them: to wait out
-// initLimit, as ZooKeeper does before broadcast, would keep others from electing a
-// leader that can serve. A follower that has connected anew in the same step counts,
+// learners and has lost it, in whichever phase. ZooKeeper's leader waits out initLimit
+// before broadcast, which keeps the others from electing a leader that can serve. A follower that has connected anew in the same step counts,
 // although it is not synchronized: it has a tick for that (leaderTick).
 func (n *Node) stepDownAlone() {
 	l := n.leader

@@ -88,8 +88,8 @@ func (n *Node) sendFollowerInfo() {
 func (n *Node) toLeader(p wire.QuorumPacket) { n.out.send(n.learner.link, p) }
 
 // leaderGone handles the loss of the link to the leader. Before the leader
-// has said anything it may just not be ready: it counts its votes by itself. It is
-// not waited for when its link on the election channel broke too.
+// has said anything it may not be ready yet, since it finishes the election by itself:
+// this server dials again, unless the leader's election link broke as well.
 func (n *Node) leaderGone() {
 	l := n.learner
 	l.link = 0
@@ -130,7 +130,7 @@ func (n *Node) fromLeader(p wire.QuorumPacket) {
 	l.heard = n.now
 	switch p.Type {
 	case wire.PacketPing:
-		// A Java leader pings whoever it sends its history to, and takes
+		// A Java leader pings learners while it sends its history, and takes
 		// anything but ACK(e) as the first answer for a broken learner
 		// (LearnerHandler.run).
 		if l.acked {
@@ -165,11 +165,11 @@ func (n *Node) distrust(format string, args ...any) {
 }
 
 // newEpoch answers LEADERINFO (CEPOCH answered by NEWEPOCH in the paper):
-// promise to follow nobody of an earlier epoch. The ACKEPOCH waits for the
+// promise to follow no leader of an earlier epoch. The ACKEPOCH waits for the
 // disk, and with it for every append before it, so that the history which it
 // claims is durable.
 //
-// Nobody counts an observer's promise, so it binds the observer to nothing:
+// An observer's promise counts for no quorum, so it does not bind the observer:
 // one that promised an epoch to a leader which never came to be may follow
 // the leader that did. (A voter may not; see Node.register.)
 func (n *Node) newEpoch(p wire.QuorumPacket) {
@@ -197,10 +197,10 @@ func (n *Node) newEpoch(p wire.QuorumPacket) {
 }
 
 // claim is the end of the history that ACKEPOCH claims. One that could not be
-// truncated as the leader asked claims none at all, and gets a SNAP. That is a
-// lie, and may be told only where nobody counts it: in an answer that makes no
-// promise. So a server first answers the leader of a new epoch truthfully; the
-// TRUNC that it then gets shows that this leader has its quorum.
+// truncated as the leader asked claims none at all, and gets a SNAP. That claim is
+// false, so it may stand only in an answer that makes no promise and is counted for
+// no quorum. A server therefore first answers the leader of a new epoch truthfully;
+// the TRUNC that it then gets shows that this leader has its quorum.
 func (n *Node) claim() wire.Zxid {
 	l := n.learner
 	l.nothing = n.needsSnapshot && l.answer == alreadyPromised
@@ -221,7 +221,7 @@ func (n *Node) synchronize(p wire.QuorumPacket) {
 		return
 	}
 	if p.Type != wire.PacketDiff && p.Zxid < n.committed {
-		// Never throw away what a client may have been told.
+		// A client may have been told that these are committed: keep them.
 		n.distrust("%v to %v, but %v is known to be committed", p.Type, p.Zxid, n.committed)
 		return
 	}

@@ -41,7 +41,7 @@ type Phase int
 const (
 	Election        Phase = iota // phase 0: who could lead?
 	Discovery                    // phase 1: a new epoch, and whose history is the newest
-	Synchronization              // phase 2: everybody to the leader's history
+	Synchronization              // phase 2: all learners get the leader's history
 	Broadcast                    // phase 3: transactions
 )
 
@@ -93,7 +93,7 @@ type Node struct {
 	// acceptedEpoch >= currentEpoch. Both are what was last handed to the
 	// log writer. What binds this server waits for Persisted: ACKEPOCH,
 	// ACK(e), and what a leader sends. Votes and FOLLOWERINFO do not wait, and
-	// need not: a vote only proposes whom discovery examines, and the epoch
+	// need not: discovery examines the candidate of a vote, and the epoch
 	// in FOLLOWERINFO is one that a leader must exceed, which cannot be too high.
 	acceptedEpoch, currentEpoch int64
 
@@ -350,7 +350,7 @@ func (n *Node) deliver(count int) {
 	n.out.Deliver = append(n.out.Deliver, n.log[:count]...)
 	n.log = n.log[count:]
 	if len(n.log) == 0 {
-		n.log = nil // let the delivered ones go
+		n.log = nil // free the delivered ones
 	}
 	n.committed = max(n.committed, n.applied)
 }

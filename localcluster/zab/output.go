@@ -82,10 +82,10 @@ type Install struct {
 
 // Rollback tells the shell to wait for the log writer, cut the log behind To,
 // rebuild the tree from disk and Step a RolledBack, or a RollbackFailed, before
-// anything else; if the disk fails, the server ends. So nobody sees memory ahead
-// of the log. Nor does what comes behind TRUNC change that, which is logged like
-// everything else (Node.accept): ZooKeeper has it in memory alone until NEWLEADER,
-// and may keep it there when NEWLEADER never comes (ZOOKEEPER-5094).
+// anything else; if the disk fails, the server ends. So the tree is never ahead of
+// the log. What comes after TRUNC is logged like everything else (Node.accept):
+// ZooKeeper has it in memory alone until NEWLEADER, and may keep it there when
+// NEWLEADER never comes (ZOOKEEPER-5094).
 type Rollback struct{ To wire.Zxid }
 
 // Output is what one Step asks of the shell, which carries it out in the
@@ -98,7 +98,7 @@ type Output struct {
 	// FastForward are transactions that are in the log but whose fate is
 	// not known. A server that leaves a role applies them, so that what it
 	// claims in an election, what its log holds and what its tree holds are
-	// one and the same (ZOOKEEPER-2845). Nobody is answered.
+	// one and the same (ZOOKEEPER-2845). No client is answered.
 	FastForward []wire.Proposal
 
 	// Deliver are transactions that are committed, in order, each once.

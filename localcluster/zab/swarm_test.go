@@ -40,7 +40,7 @@ func TestSwarm(t *testing.T) {
 type swarm struct {
 	*world
 	rng       *rand.Rand
-	committed []wire.Proposal    // the one history, as far as anybody delivered it
+	committed []wire.Proposal    // the one history, as far as any server delivered it
 	leaders   map[int64]ServerID // established, by epoch
 	known     map[ServerID]int   // how much of committed each server knows to be so
 	acked     map[wire.Zxid]bool // delivered by its leader: a client was told
@@ -190,8 +190,8 @@ func (s *swarm) invariants(srv *server, out Output) {
 	if st.Committed == 0 || out.Rollback != nil {
 		return
 	}
-	// Total order and agreement: what anybody knows to be committed is one
-	// sequence, of which everybody knows a prefix.
+	// Total order and agreement: what servers know to be committed is one
+	// sequence, of which each server knows a prefix.
 	upTo := 0
 	for upTo < len(srv.tree) && srv.tree[upTo].Zxid <= st.Committed {
 		upTo++
@@ -252,7 +252,7 @@ func (s *swarm) heal() error {
 		}
 	}
 	if leader == nil {
-		return fmt.Errorf("healed, but nobody leads")
+		return fmt.Errorf("healed, but no server leads")
 	}
 	s.step(leader, Proposed{wire.Proposal{Zxid: leader.node.Status().NextZxid, Data: []byte("last")}})
 	if err := cmp.Or(s.run(time.Second), s.err); err != nil {

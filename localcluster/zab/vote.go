@@ -6,8 +6,8 @@ import (
 	"zkctl/probe/wire"
 )
 
-// vote is a candidate and what its history was said to be, with the state of
-// whoever cast it.
+// vote is a candidate and the end of its history as the voter was told it, with the
+// state of the voter (ZooKeeper's Vote).
 type vote struct {
 	leader    ServerID
 	zxid      wire.Zxid
@@ -36,7 +36,7 @@ func (n *Node) better(v, w vote) bool {
 	return v.leader > w.leader
 }
 
-// agrees is ZooKeeper's Vote.equals. Between servers that have settled, the
+// agrees is ZooKeeper's Vote.equals. Between servers that have decided, the
 // zxid and round of the election are history, and only the leader and its
 // epoch count: a late joiner would find no two alike otherwise
 // (ZOOKEEPER-1818).

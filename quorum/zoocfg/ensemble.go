@@ -170,7 +170,7 @@ func (e *Ensemble) System() (*quorum.System, error) {
 	}
 	if len(voters) == 1 && len(e.Servers) > 1 && e.alone {
 		return nil, refuse(e.lines[fmt.Sprintf("server.%d", voters[0])], "server %d is the only participant, and there are observers: "+
-			"zookeeper runs one voter stand-alone, where nobody can observe (unless standaloneEnabled=false)", voters[0])
+			"zookeeper runs one voter stand-alone, which takes no observers (unless standaloneEnabled=false)", voters[0])
 	}
 	var system *quorum.System
 	var err error
