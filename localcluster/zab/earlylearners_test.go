@@ -61,7 +61,7 @@ func TestSecondPacketBeforeLeaderInfo(t *testing.T) {
 	}
 }
 
-// A server that has come to vote for another one does not keep learners waiting.
+// A server that votes for another server closes the links of early learners.
 func TestEarlyLearnersOfALoser(t *testing.T) {
 	n, link := lookingNode(t, 2), AcceptedLink(1)
 	n.Step(0, Received{Link: link, Packet: followerInfo(1)})
@@ -71,7 +71,8 @@ func TestEarlyLearnersOfALoser(t *testing.T) {
 	}
 }
 
-// A learner that cannot take a transaction hangs up without a word.
+// A learner that cannot take a transaction closes its connection and gives no reason. The
+// leader's event names jute.maxbuffer when the transaction was large and not acknowledged.
 func TestLostLearnerWithALargeTransaction(t *testing.T) {
 	for _, c := range []struct {
 		size  int

@@ -9,8 +9,8 @@ import (
 	"zkctl/probe/wire"
 )
 
-// A report that no learner sends, in the name of a follower that serves: the
-// connection ends, the reason is told, and the follower keeps its place.
+// A connection sends a FOLLOWERINFO that no learner sends, with the id of a follower that
+// serves. The leader closes the connection and reports why; the follower keeps its link.
 func TestForgedReports(t *testing.T) {
 	report := func(zxid wire.Zxid, info wire.LearnerInfo) wire.QuorumPacket {
 		return wire.QuorumPacket{Type: wire.PacketFollowerInfo, Zxid: zxid, Data: wire.Marshal(&info)}

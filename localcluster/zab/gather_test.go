@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// While a leader waits for a quorum to take its history in, which may last as long
-// as initLimit, those that are done have nothing to say: their silence is no reason
-// to let go of them, or the quorum never gathers.
+// A leader may wait as long as initLimit for a quorum to synchronize. Learners that have
+// synchronized send nothing meanwhile. The leader keeps them after syncLimit, or it would
+// never have a quorum.
 func TestReadyLearnersAreWaitedWith(t *testing.T) {
 	w := newWorld(5, 0)
 	established := false
