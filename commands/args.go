@@ -177,7 +177,7 @@ func (l *cmdline) find(app *cli.App, name string) (level int, flag cli.Flag) {
 }
 
 // globalFlags are those of every command. A command that is about no ensemble has no --name, as it
-// would not heed it.
+// would have no use for it.
 func globalFlags(app *cli.App, path []*cli.Command) []cli.Flag {
 	if len(path) == 0 || aboutEnsemble(path[0]) {
 		return app.Flags
@@ -191,7 +191,7 @@ func aboutEnsemble(c *cli.Command) bool {
 
 // readValue refuses values of the wrong type in words, before the flag package does it with a parse
 // error, and returns the others in a form that the flag package reads: it knows no days, and takes 010
-// for eight. An empty value is never meant: it comes of a variable that is not set.
+// for eight. An empty value is refused: it usually comes of a variable that is not set.
 func readValue(flag cli.Flag, name, value string) (canonical string, err error) {
 	if value == "" {
 		return "", usagef("--%s wants a value, and it is empty", name)

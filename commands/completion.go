@@ -15,8 +15,8 @@ import (
 // the shell complete file names.
 const completeCommand = "__complete"
 
-// candidates lists completions, live ones included; it must be quick and must
-// not fail loudly.
+// candidates lists completions, those of running ensembles included. It must be quick, and
+// it prints no errors.
 type candidates func(ctx context.Context) []string
 
 type completions struct {

@@ -110,7 +110,7 @@ func (p *program) app() *cli.App {
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress and no hints on stderr", Destination: &p.quiet},
 			&cli.BoolFlag{Name: "no-color", Usage: "no colour, even on a terminal (env NO_COLOR)", Destination: &p.noColor},
 		},
-		Before: func(*cli.Context) error { return p.settle(output) },
+		Before: func(*cli.Context) error { return p.readGlobals(output) },
 	}
 	p.completeFlag("output", constant("table", "json", "yaml"))
 	app.Commands = p.verbs()
@@ -129,8 +129,8 @@ func setOnUsageError(commands []*cli.Command) {
 	}
 }
 
-// settle decides what the global flags and the environment mean together.
-func (p *program) settle(output string) error {
+// readGlobals decides what the global flags and the environment mean together.
+func (p *program) readGlobals(output string) error {
 	var err error
 	if p.output, err = parseFormat(output); err != nil {
 		return err

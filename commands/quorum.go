@@ -40,7 +40,7 @@ func newQuorumCommand(p *program) *cli.Command {
 			"The rules are those by which zkctl's own engine counts votes." +
 			"\n\n" +
 			"Describe the ensemble by --nodes (with --observers, --groups, --weights), by --config or by --hosts; then ask. " +
-			"What ZooKeeper would refuse exits 3 with the reason; what it accepts although it hurts is a warning. What is too large " +
+			"What ZooKeeper would refuse exits 3 with the reason; what it accepts and what harms the ensemble is a warning. What is too large " +
 			"to answer exactly is refused, or left open with a note." +
 			"\n\n" +
 			"The file of --config may be a zoo.cfg, a part of one, or a dynamic configuration. What a zoo.cfg names as its dynamicConfigFile " +
@@ -120,7 +120,7 @@ func (o *quorumOptions) run(ctx context.Context) error {
 	return nil
 }
 
-// explained are the beliefs of those who are warned.
+// explained names the explanation that goes with a warning.
 var explained = map[quorum.Code]string{
 	quorum.TwoGroups: "two-groups", quorum.ZoneFatal: "two-data-centres", quorum.EvenEnsemble: "odd-required",
 }

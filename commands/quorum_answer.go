@@ -78,7 +78,7 @@ type recommendationDoc struct {
 	Availability *availabilityDoc `json:"availability"`
 }
 
-// answer is what was asked about one ensemble.
+// answer answers all questions about one ensemble.
 func (o *quorumOptions) answer(s *subject) (*ensembleDoc, error) {
 	d, err := o.describe(s)
 	if err != nil {
@@ -199,7 +199,7 @@ func countText(n *big.Int, what string) string {
 	}
 }
 
-// compared are the majorities of several sizes.
+// compared describes the majorities of several sizes.
 func (o *quorumOptions) compared() (docs []*ensembleDoc, err error) {
 	sizes, err := parseSizes("compare", o.compare)
 	if err != nil {
@@ -219,7 +219,7 @@ func (o *quorumOptions) compared() (docs []*ensembleDoc, err error) {
 	return docs, nil
 }
 
-// recommended is the smallest ensemble for a target.
+// recommended finds the smallest ensemble for a target.
 func (o *quorumOptions) recommended() (*recommendationDoc, error) {
 	target, err := quorum.ParseProbability(o.target)
 	if err != nil {
@@ -244,7 +244,7 @@ func (o *quorumOptions) recommended() (*recommendationDoc, error) {
 	return &recommendationDoc{n, target.Up(), n/2 + 1, (n - 1) / 2, newAvailabilityDoc(a, p.Up())}, err
 }
 
-// draw lays the document out for people: a design review is where it ends up.
+// draw lays the document out for people, to be read on a terminal or pasted into a review.
 func (doc *quorumDoc) draw(pg *page) {
 	var assumed []string
 	if d := doc.ensembleDoc; d != nil {

@@ -68,7 +68,7 @@ func newSuperviseCommand(p *program) *cli.Command {
 	}
 }
 
-// newGuardCommand is what the supervisor runs where the kernel does not look after orphans.
+// newGuardCommand is what the supervisor runs where the kernel does not end a child with its parent.
 func newGuardCommand(p *program) *cli.Command {
 	return &cli.Command{
 		Name: localcluster.GuardCommand, Hidden: true,

@@ -51,7 +51,7 @@ func suggestCommand(word string, known []string) string {
 }
 
 // closest returns the known word that is few edits away from word, or "" when
-// none is: a suggestion that is not meant is worse than none.
+// none is: a wrong suggestion is worse than none.
 func closest(word string, known []string) string {
 	best, limit := "", len(word)/6+2
 	for _, k := range known {

@@ -86,6 +86,8 @@ func humanSeconds(s float64) string {
 // million.
 func significant(x float64) string {
 	switch {
+	case x == 0:
+		return "0"
 	case x >= 1e6 || x < 1e-2:
 		return strconv.FormatFloat(x, 'e', 2, 64)
 	case x >= 100:
