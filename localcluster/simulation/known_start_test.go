@@ -6,6 +6,7 @@ import (
 
 	"zkctl/localcluster/storage"
 	"zkctl/localcluster/zab"
+	"zkctl/probe/wire"
 )
 
 // Servers that start together, that come late, or that lose what they had begun with,
@@ -163,6 +164,55 @@ func TestReadyLearnersAreKept(t *testing.T) {
 	if left != 0 {
 		t.Errorf("servers or learners left %d times while they waited", left)
 	}
+	s.end()
+}
+
+// A server that has promised an epoch to one leader answers another one of the same epoch that it
+// has promised it already. That answer counts for no quorum: with it, both leaders could have one.
+// (Zab paper, phase 1; ZooKeeper's Leader.waitForEpochAck.)
+func TestRepeatedPromiseDoesNotCount(t *testing.T) {
+	s := newScript(t, base(5, 0))
+	held := map[zab.ServerID]func(){}
+	hold := map[zab.ServerID]bool{2: true}
+	promised, chosen := map[zab.ServerID]bool{}, false
+	s.hooks = append(s.hooks, func(at *server, e zab.Event) {
+		switch {
+		case e.Kind == zab.EpochAccepted && hold[at.id] && held[at.id] == nil:
+			held[at.id] = s.hold(int(at.id))
+		case e.Kind == zab.HistoryChosen:
+			chosen = true
+		}
+	})
+	s.tap = func(from *server, p wire.QuorumPacket) {
+		if p.Type == wire.PacketAckEpoch {
+			promised[from.id] = true
+		}
+	}
+	// Server 5 begins epoch 1, which server 1 promises; server 2 does not get to it.
+	s.boot(1, 2, 5)
+	s.await("server 1 has promised, and server 2's disk holds up its promise", func() bool { return promised[1] && held[2] != nil })
+	for _, id := range []int{1, 2, 5} {
+		s.crash(id, storage.LosePower)
+	}
+	held[2]()
+	if chosen {
+		t.Fatal("server 5 has a quorum: the test does not test what it should")
+	}
+	// Server 4 begins epoch 1 as well: its followers have promised nothing.
+	hold, held = map[zab.ServerID]bool{2: true, 3: true}, map[zab.ServerID]func(){}
+	clear(promised)
+	s.boot(2, 3, 4)
+	s.await("the disks hold up both promises", func() bool { return held[2] != nil && held[3] != nil })
+	s.boot(1)
+	s.await("server 1 answers that it has promised already", func() bool { return promised[1] })
+	held[3]()
+	s.await("server 3 promises", func() bool { return promised[3] })
+	s.run(10 * time.Millisecond)
+	if chosen {
+		t.Error("the leader has counted a promise that was made to another leader")
+	}
+	held[2]()
+	s.leads(4)
 	s.end()
 }
 

@@ -12,7 +12,7 @@ var worldMutants = []mutant{
 	},
 	{
 		name: "client-reads-out-of-order",
-		file: "simulation/client.go", runs: 500,
+		file: "simulation/client.go", runs: 2500,
 		tests: []string{"TestCorpus/client-reads-out-of-order"},
 		old:   `	if c.w.now < c.awake || len(c.deferred) > 0 {`,
 		new:   `	if c.w.now < c.awake {`,

@@ -137,10 +137,11 @@ var zabMutants = []mutant{
 		new: `	l.epoch = max(highest, 1)`,
 	},
 	{
-		name: "repeated-promise-counts",
-		file: "zab/leader.go", runs: 3000,
-		old: "return h != nil && !h.observer && h.stage >= acknowledged && h.promised",
-		new: "return h != nil && !h.observer && h.stage >= acknowledged",
+		name:  "repeated-promise-counts",
+		file:  "zab/leader.go",
+		tests: []string{"TestRepeatedPromiseDoesNotCount"},
+		old:   "return h != nil && !h.observer && h.stage >= acknowledged && h.promised",
+		new:   "return h != nil && !h.observer && h.stage >= acknowledged",
 	},
 	{
 		name: "diff-for-strangers",
