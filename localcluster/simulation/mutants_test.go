@@ -87,6 +87,9 @@ func (m *mutant) chosen(i int) bool {
 }
 
 func (m *mutant) hunt(t *testing.T) {
+	if m.runs == 0 && len(m.tests) == 0 {
+		t.Fatal("nothing is expected to find it")
+	}
 	program := filepath.Join(t.TempDir(), "hunt.test")
 	m.build(t, "test", "-c", "-vet=off", "-o", program, ".")
 	for _, test := range m.tests {
