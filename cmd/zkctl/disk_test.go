@@ -121,8 +121,8 @@ func damages(seed uint64) []damage {
 			return log(v, func(text []byte) []byte { return append(text[:len(text)-20], make([]byte, 20)...) })
 		}, "the last write was interrupted", false},
 		{"half a log", func(v *victim) []string { return log(v, cutInHalf) }, "the last write was interrupted", false},
-		{"half a snapshot", func(v *victim) []string { return snapshot(v, cutInHalf) }, "the snapshot before it and the log make up for it", false},
-		{"a flipped bit in a snapshot", func(v *victim) []string { return snapshot(v, flipMiddle) }, "the snapshot before it and the log make up for it", false},
+		{"half a snapshot", func(v *victim) []string { return snapshot(v, cutInHalf) }, "used the snapshot before it and the log", false},
+		{"a flipped bit in a snapshot", func(v *victim) []string { return snapshot(v, flipMiddle) }, "used the snapshot before it and the log", false},
 		{"a flipped bit in a log", func(v *victim) []string { return log(v, flipMiddle) }, ": offset ", true},
 		{"a flipped bit in every snapshot", func(v *victim) []string {
 			all := v.files("snapshot")
