@@ -117,12 +117,15 @@ func choose(ctx context.Context, selector inject.Selector, folder localcluster.F
 	for _, m := range spec.Members {
 		members = append(members, inject.Member{ID: m.ID, Observer: m.Observer})
 	}
-	if selector.NeedsRoles() && folder.Running() {
+	if selector.NeedsRoles() {
+		// The supervisor is asked first, and not its lock: a lock that was removed is back in a moment.
 		client, err := localcluster.Dial(folder)
-		if err != nil {
-			return nil, err
-		}
-		if members, err = client.Members(ctx); err != nil {
+		switch {
+		case err == nil:
+			if members, err = client.Members(ctx); err != nil {
+				return nil, err
+			}
+		case localcluster.CodeOf(err) != localcluster.CodeMissing || folder.Running():
 			return nil, err
 		}
 	}
