@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -94,11 +95,13 @@ func (s *stream) Read(b []byte) (int, error) {
 	}
 }
 
-// memConn is one end of a connection.
+// memConn is one end of a connection. As of a net.TCPConn, several goroutines may use
+// it, and nothing that is done after Close has an effect.
 type memConn struct {
 	net.Conn // nil: what a link does not use must not be called
 	in, out  *stream
-	abort    bool
+	abort    atomic.Bool // Close sends a reset
+	closed   atomic.Bool
 }
 
 func memPair() (*memConn, *memConn) {
@@ -108,7 +111,14 @@ func memPair() (*memConn, *memConn) {
 
 func (c *memConn) Read(b []byte) (int, error)  { return c.in.Read(b) }
 func (c *memConn) Write(b []byte) (int, error) { return c.out.Write(b) }
-func (c *memConn) SetLinger(int) error         { c.abort = true; return nil }
+
+func (c *memConn) SetLinger(int) error {
+	if c.closed.Load() {
+		return net.ErrClosed
+	}
+	c.abort.Store(true)
+	return nil
+}
 
 func (c *memConn) CloseWrite() error {
 	c.out.set(func() { c.out.eof = true })
@@ -121,9 +131,12 @@ func (c *memConn) SetWriteDeadline(t time.Time) error {
 }
 
 func (c *memConn) Close() error {
+	if c.closed.Swap(true) {
+		return net.ErrClosed
+	}
 	c.in.set(func() { c.in.deaf = true })
 	c.out.set(func() {
-		c.out.broken = c.out.broken || c.abort
+		c.out.broken = c.out.broken || c.abort.Load()
 		c.out.eof = true
 	})
 	return nil
@@ -131,7 +144,7 @@ func (c *memConn) Close() error {
 
 // kill is what the kernel does for a process that ended with data unread.
 func (c *memConn) kill() {
-	c.abort = true
+	c.abort.Store(true)
 	_ = c.Close()
 }
 
