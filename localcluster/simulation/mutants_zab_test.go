@@ -243,14 +243,14 @@ var zabMutants = []mutant{
 	{
 		name:  "loser-goes-on-leading",
 		file:  "zab/reconsider.go",
-		tests: []string{"TestLateVoter/the_one_who_leads_is_outvoted"},
+		tests: []string{"TestLateVoter/the_leader_is_outvoted"},
 		old:   "case n.role == Leading && v.state == wire.Looking && n.outvoted(v) && !n.quorumOf(sentFollowerInfo):",
 		new:   "case false:",
 	},
 	{
 		name:  "follower-of-a-loser-waits",
 		file:  "zab/reconsider.go",
-		tests: []string{"TestLateVoter/the_one_who_is_followed_goes_on"},
+		tests: []string{"TestLateVoter/the_followed_server_goes_on"},
 		old:   "case n.learner != nil && from == n.learner.leader && n.disclaims(v):",
 		new:   "case false:",
 	},
