@@ -105,7 +105,7 @@ func (f *printedFailure) replays(t *testing.T, zkctl string) {
 		t.Errorf("run again, the schedule ends in\n%s\nexpected %s", page, last)
 	}
 	lines := strings.Split(story, "\n")
-	if !slices.Contains(lines, v.Events[0]) || !strings.Contains(lines[0], "0.000000") {
+	if !slices.Contains(lines, v.Events[0]) || !strings.Contains(lines[0], ": starts, zxid 0x0") {
 		t.Errorf("--trace tells %d lines, from %q", len(lines), lines[0])
 	}
 }
