@@ -23,7 +23,7 @@ const mostMemory = 350 << 10
 // writing, and the greedy ones are gone when their sessions are.
 func TestGreedyClients(t *testing.T) {
 	// Greed must not cause an election, and a busy machine is not looked for here.
-	e := up(t, "--set", "syncLimit=60")
+	e := up(t, "--set", "syncLimit=20")
 	before := e.status()
 	logs := e.logs()
 	var scribes []*scribe

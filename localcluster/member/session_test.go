@@ -264,7 +264,7 @@ func TestUnknownSessionIsRefused(t *testing.T) {
 }
 
 // A client that is told that its session is over finds the reason in the log of the
-// server that says so, whoever it is.
+// server that says so, whichever server it is.
 func TestTheLogSaysWhyASessionIsRefused(t *testing.T) {
 	eachRole(t, func(t *testing.T, m, other *running) {
 		again := func(old *rawClient, password []byte) string {

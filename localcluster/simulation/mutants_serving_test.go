@@ -105,7 +105,7 @@ var servingMutants = []mutant{
 		new: `				_ = t`,
 	},
 	{
-		name: "used-up-epoch-has-a-transaction-more", // the core refuses it, and it comes to nobody's turn
+		name: "used-up-epoch-has-a-transaction-more", // the core refuses it, and no request is answered
 		file: "replica/pipeline.go", runs: 300,
 		old: `	if zxid == 0 {
 		return
