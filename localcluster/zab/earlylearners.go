@@ -20,6 +20,7 @@ type earlyLearners struct {
 // pendingLearner is a learner whose first packet has come.
 type pendingLearner struct {
 	link     LinkID
+	id       ServerID
 	info     wire.QuorumPacket // FOLLOWERINFO or OBSERVERINFO
 	deadline time.Duration     // for this server to become a leader
 }
@@ -42,9 +43,42 @@ func (n *Node) firstPacket(link LinkID, p wire.QuorumPacket) {
 	case n.role == Leading && !n.cfg.Standalone:
 		n.admit(link, p)
 	case n.role == Looking && n.election.proposal.leader == n.cfg.ID && len(n.early.pending) < earlyLearnersLimit:
-		n.early.pending = append(n.early.pending, pendingLearner{link, p, n.now + n.ticks(n.cfg.InitLimit)})
+		n.holdEarly(link, p)
 	default:
 		n.close(link)
+	}
+}
+
+// holdEarly keeps a learner until this server leads, and asks it for its vote: only the
+// vote tells whether the learner has decided in this round, or follows this server
+// because of an earlier one.
+func (n *Node) holdEarly(link LinkID, p wire.QuorumPacket) {
+	info, problem := readLearnerInfo(p)
+	if problem != "" {
+		n.out.event(Event{Kind: PeerMisbehaved, Reason: problem})
+		n.close(link)
+		return
+	}
+	id := ServerID(info.ServerID)
+	n.early.pending = append(n.early.pending, pendingLearner{link, id, p, n.now + n.ticks(n.cfg.InitLimit)})
+	if n.isVoter(id) || slices.Contains(n.cfg.Observers, id) {
+		n.notify(id)
+	}
+}
+
+// dropEarlyOfOtherRound closes the links of an early learner that has decided for this
+// server in another round than the present one. This server has stopped leading since,
+// or was started anew: the learner's vote elects it no more (leaderKnown), and a
+// ZooKeeper server would wait for LEADERINFO until its initLimit is over.
+func (n *Node) dropEarlyOfOtherRound(from ServerID, v vote) {
+	if n.role != Looking || v.state == wire.Looking || v.leader != n.cfg.ID || v.round == n.election.round {
+		return
+	}
+	for _, p := range slices.Clone(n.early.pending) {
+		if p.id == from {
+			n.early.remove(p.link)
+			n.close(p.link)
+		}
 	}
 }
 

@@ -71,6 +71,39 @@ func TestEarlyLearnersOfALoser(t *testing.T) {
 	}
 }
 
+// A ZooKeeper server may decide for a leader of which it has heard, and connect to it just
+// after it has stepped down. It waits for LEADERINFO until its initLimit is over, and asks
+// for no votes meanwhile. So the server that looks asks an early learner for its vote, and
+// closes the link of one that has decided in another round; it keeps one that has decided
+// in this round, which it may be about to win.
+func TestEarlyLearnerOfAnEarlierRound(t *testing.T) {
+	for _, c := range []struct {
+		state wire.ServerState
+		round int64
+		kept  bool
+	}{
+		{wire.Following, 1, false}, {wire.Following, 2, true}, {wire.Following, 3, false},
+		{wire.Observing, 1, false}, {wire.Looking, 1, true},
+	} {
+		n, link := lookingNode(t, 3), AcceptedLink(1)
+		electThree(n)
+		n.Step(0, Resign{Reason: "test"}) // round 2
+		out := n.Step(0, Received{Link: link, Packet: followerInfo(1)})
+		if len(out.Notify) != 1 || out.Notify[0].To != 1 {
+			t.Errorf("%+v: asks %+v for their votes, expected server 1", c, out.Notify)
+		}
+		n.Step(0, Received{Link: AcceptedLink(2), Packet: followerInfo(2)})
+		out = n.Step(0, Notified{From: 1, Notification: wire.Notification{State: c.state, Leader: 3, ElectionEpoch: c.round}})
+		var want []LinkID
+		if !c.kept {
+			want = []LinkID{link}
+		}
+		if !slices.Equal(out.Close, want) {
+			t.Errorf("%+v: closes %v, expected %v", c, out.Close, want)
+		}
+	}
+}
+
 // A learner that cannot take a transaction closes its connection and gives no reason. The
 // leader's event names jute.maxbuffer when the transaction was large and not acknowledged.
 func TestLostLearnerWithALargeTransaction(t *testing.T) {

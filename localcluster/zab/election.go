@@ -156,6 +156,7 @@ func (n *Node) notified(from ServerID, x wire.Notification) {
 	if n.cfg.Standalone || from == n.cfg.ID {
 		return
 	}
+	n.dropEarlyOfOtherRound(from, voteOf(x))
 	if n.isVoter(from) {
 		n.reach[from] = reach{linked: n.reach[from].linked, heard: true}
 		if n.reconsider(from, voteOf(x)) {
