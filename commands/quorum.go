@@ -13,24 +13,19 @@ type quorumOptions struct {
 	*program
 	source sourceOptions
 
-	next               string // a reconfiguration in flight
-	zones, place       string // a=1,2;b=3,4 and a,b
-	availability       []string
-	zoneUp             []string
-	mttf, mttr, repair string
-	failed             string
-	rtt                string
-	reads              float64
-	hasReads           bool
-	compare            string
-	target             string
-	profile            bool
+	zones, place string // a=1,2;b=3,4 and a,b
+	availability []string
+	zoneUp       []string
+	mttf, mttr   string
+	failed       string
+	rtt          string
+	compare      string
+	target       string
 }
 
 func newQuorumCommand(p *program) *cli.Command {
 	o := &quorumOptions{program: p}
 	var availability, zoneUp cli.StringSlice
-	p.completeFlag("repair", constant("parallel", "one-crew"))
 	return &cli.Command{
 		Name:     "quorum",
 		Category: categorySizing,
@@ -60,7 +55,6 @@ func newQuorumCommand(p *program) *cli.Command {
 			&cli.StringFlag{Name: "weights", Usage: "`1=2,4=0` weights other than 1; needs --groups, as in ZooKeeper", Destination: &o.source.weights},
 			&cli.StringFlag{Name: "config", Usage: "`FILE` a zoo.cfg or dynamic configuration, - for standard input", Destination: &o.source.config},
 			&cli.StringFlag{Name: "hosts", Usage: "`H:P,…` ask a running ensemble for its configuration", Destination: &o.source.hosts},
-			&cli.StringFlag{Name: "next", Usage: "`N|FILE` a quorum of this is needed, too: a reconfiguration in flight", Destination: &o.next},
 			&cli.StringFlag{Name: "compare", Usage: "`3,4,5,7` majorities of these sizes side by side", Destination: &o.compare},
 			&cli.StringFlag{Name: "failed", Usage: "`1,4` what if these servers are down", Destination: &o.failed},
 			&cli.StringSliceFlag{Name: "availability", Usage: "`P` probability that a server is up: 0.99, 99%; again as 1=0.999 for single ones", Destination: &availability},
@@ -70,14 +64,11 @@ func newQuorumCommand(p *program) *cli.Command {
 			&cli.StringFlag{Name: "place", Usage: "`a,b,c` rank the ways to place the voters on these zones", Destination: &o.place},
 			&cli.StringFlag{Name: "mttf", Usage: "`D` mean time to failure of a server: 1000h, 90d", Destination: &o.mttf},
 			&cli.StringFlag{Name: "mttr", Usage: "`D` mean time to repair it: 4h", Destination: &o.mttr},
-			&cli.StringFlag{Name: "repair", Value: "parallel", Usage: "failed servers are repaired in parallel, or by one-crew", Destination: &o.repair},
 			&cli.StringFlag{Name: "rtt", Usage: "`FILE` commit latency from a table of round trips and fsync times", Destination: &o.rtt},
-			&cli.Float64Flag{Name: "reads", Usage: "`R` estimate throughput for this share of reads, 0 to 1", Destination: &o.reads},
-			&cli.BoolFlag{Name: "profile", Usage: "how many of all sets of 1, 2, … servers are fatal", Destination: &o.profile},
 		},
 		Subcommands: []*cli.Command{newQuorumPlanCommand(p), newQuorumRecoveryCommand(p), newQuorumExplainCommand(p)},
 		Action: func(c *cli.Context) error {
-			o.source.hasNodes, o.hasReads = c.IsSet("nodes"), c.IsSet("reads")
+			o.source.hasNodes = c.IsSet("nodes")
 			o.availability, o.zoneUp = availability.Value(), zoneUp.Value()
 			return o.run(c.Context)
 		},

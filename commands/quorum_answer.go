@@ -43,9 +43,7 @@ type ensembleDoc struct {
 	Zones        *zonesDoc              `json:"zones,omitempty"`
 	WhatIf       *whatIfDoc             `json:"what_if,omitempty"`
 	Latency      []quorum.LeaderLatency `json:"latency,omitempty"`
-	Throughput   *throughputDoc         `json:"throughput,omitempty"`
 	Placements   []placementDoc         `json:"placements,omitempty"`
-	Profile      []quorum.Fatal         `json:"failure_profile,omitempty"`
 
 	subject *subject
 	up      func(id int64) quorum.Probability // nil: not given
@@ -93,7 +91,6 @@ func (o *quorumOptions) answer(s *subject) (*ensembleDoc, error) {
 		{o.place != "", o.addPlacements},
 		{o.zones == "" && o.place == "" && len(o.zoneUp) > 0, func(*ensembleDoc) error { return usagef("--zone-availability needs --zones or --place") }},
 		{o.rtt != "", o.addLatency},
-		{o.profile, o.addProfile},
 	} {
 		if question.asked {
 			if err := question.answer(d); err != nil {
@@ -132,7 +129,7 @@ func (o *quorumOptions) describe(s *subject) (*ensembleDoc, error) {
 		return nil, err
 	}
 	d.addRows()
-	for _, add := range []func(*ensembleDoc) error{o.addAvailability, o.addRepair, o.addThroughput} {
+	for _, add := range []func(*ensembleDoc) error{o.addAvailability, o.addRepair} {
 		if err := add(d); err != nil {
 			return nil, err
 		}
@@ -229,7 +226,7 @@ func (o *quorumOptions) recommended() (*recommendationDoc, error) {
 	switch {
 	case len(o.availability) == 1 && !strings.Contains(o.availability[0], "="):
 		p, err = quorum.ParseProbability(o.availability[0])
-	case len(o.availability) == 0 && o.repair == "parallel" && (o.mttf != "" || o.mttr != ""):
+	case len(o.availability) == 0 && (o.mttf != "" || o.mttr != ""):
 		p, err = o.fromRepair()
 	default:
 		err = usagef("--target needs one --availability for all servers, or --mttf and --mttr")
@@ -301,9 +298,6 @@ func drawCompare(pg *page, docs []*ensembleDoc) {
 	if docs[0].Repair != nil {
 		columns = append(columns, right("lasts"))
 	}
-	if docs[0].Throughput != nil {
-		columns = append(columns, right("ops/s"))
-	}
 	var rows [][]string
 	var even, odd, none, notes []string
 	for _, d := range docs {
@@ -313,9 +307,6 @@ func drawCompare(pg *page, docs []*ensembleDoc) {
 		}
 		if d.Repair != nil {
 			row = append(row, d.Repair.lasts)
-		}
-		if d.Throughput != nil {
-			row = append(row, kilo(d.Throughput.Ops))
 		}
 		rows = append(rows, row)
 		if d.Tolerates == 0 {

@@ -76,21 +76,7 @@ func (o *quorumOptions) described(ctx context.Context) (*subject, error) {
 		}
 		o.source.hasNodes = true
 	}
-	s, err := o.subject(ctx, o.source)
-	if err != nil || o.next == "" {
-		return s, err
-	}
-	next, err := o.planEnd("next", o.next)
-	if err != nil {
-		return nil, err
-	}
-	joint := &subject{system: quorum.NewJoint(s.system, next.system), membership: s.membership, notes: s.notes, warnings: s.warnings}
-	joint.name = fmt.Sprintf("in flight from %s to %s", s.name, next.name)
-	joint.membership.Voters = joint.system.Voters()
-	joint.membership.Observers = slices.DeleteFunc(joint.membership.Observers, func(id int64) bool {
-		return slices.Contains(joint.membership.Voters, id)
-	})
-	return joint, nil
+	return o.subject(ctx, o.source)
 }
 
 // planEnd reads N or a file: one end of a change.

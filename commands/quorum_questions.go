@@ -3,7 +3,6 @@ package commands
 import (
 	"cmp"
 	"fmt"
-	"math/big"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,12 +10,7 @@ import (
 	"zkctl/quorum"
 )
 
-const (
-	independent = "servers fail independently of each other, which servers in one rack do not; elections take no time"
-	// throughputModel names the model that every estimate comes from.
-	throughputModel = "ZooKeeper as measured at USENIX ATC 2010 (1 KB operations, 250 clients, hardware of that time); " +
-		"reads and writes mixed by the share of time they take; good for comparing sizes, not for capacity"
-)
+const independent = "servers fail independently of each other, which servers in one rack do not; elections take no time"
 
 type availabilityDoc struct {
 	PerNode        any      `json:"per_node"` // a number, or one by server
@@ -72,7 +66,7 @@ func (o *quorumOptions) addAvailability(d *ensembleDoc) error {
 			}
 		}
 		d.up = func(id int64) quorum.Probability { p, _ := ps.of(strconv.FormatInt(id, 10)); return p }
-	case o.mttf != "" && o.mttr != "" && o.repair == "parallel":
+	case o.mttf != "" && o.mttr != "":
 		p, err := o.fromRepair()
 		if err != nil {
 			return err
@@ -102,8 +96,7 @@ func (o *quorumOptions) needsAvailability(d *ensembleDoc, flag string) error {
 type repairDoc struct {
 	MTTF       float64  `json:"mttf_seconds"`
 	MTTR       float64  `json:"mttr_seconds"`
-	Crew       string   `json:"crew"`
-	Losses     *float64 `json:"quorum_losses_per_year"` // in the long run; null with one crew
+	Losses     float64  `json:"quorum_losses_per_year"` // in the long run
 	MeanOutage *float64 `json:"mean_outage_seconds"`
 
 	lasts string
@@ -132,9 +125,6 @@ func (o *quorumOptions) fromRepair() (quorum.Probability, error) {
 }
 
 func (o *quorumOptions) addRepair(d *ensembleDoc) error {
-	if o.repair != "parallel" && o.repair != "one-crew" {
-		return usagef("--repair %q is neither parallel nor one-crew", o.repair)
-	}
 	if o.mttf == "" && o.mttr == "" {
 		return nil
 	}
@@ -142,8 +132,12 @@ func (o *quorumOptions) addRepair(d *ensembleDoc) error {
 	if err != nil {
 		return err
 	}
-	d.Repair = &repairDoc{MTTF: mttf, MTTR: mttr, Crew: o.repair, lasts: "-"}
-	first, err := quorum.MeanTimeToLoss(d.subject.system, mttf, mttr, o.repair == "one-crew")
+	r, err := quorum.Repairable(d.subject.system, mttf, mttr)
+	if err != nil {
+		return err
+	}
+	d.Repair = &repairDoc{mttf, mttr, digits(r.LossesPerTime * quorum.SecondsPerYear), finite(digits(r.MeanOutage)), "-"}
+	first, err := quorum.MeanTimeToLoss(d.subject.system, mttf, mttr)
 	if err := d.noteIfTooLarge(err, "how long a quorum lasts from the start"); err != nil {
 		return err
 	}
@@ -154,42 +148,10 @@ func (o *quorumOptions) addRepair(d *ensembleDoc) error {
 		d.Repair.lasts = humanSeconds(first)
 		d.row("lasts", "%s until the quorum is first lost", d.Repair.lasts)
 	}
-	if o.repair == "one-crew" {
-		d.assumed = append(d.assumed, "one crew repairs one failed server at a time, any of them as likely as the others")
-	} else {
-		r, err := quorum.Repairable(d.subject.system, mttf, mttr)
-		if err != nil {
-			return err
-		}
-		losses := digits(r.LossesPerTime * quorum.SecondsPerYear)
-		d.Repair.Losses, d.Repair.MeanOutage = &losses, finite(digits(r.MeanOutage))
-		d.row("lost", "%s times a year, for %s", significant(losses), humanSeconds(r.MeanOutage))
-	}
+	d.row("lost", "%s times a year, for %s", significant(d.Repair.Losses), humanSeconds(r.MeanOutage))
 	d.assumed = append(d.assumed, "times to failure and repair are exponential; servers go on failing while there is no quorum")
 	return nil
 }
-
-type throughputDoc struct {
-	Model string  `json:"model"`
-	Reads float64 `json:"read_ratio"`
-	quorum.Throughput
-}
-
-func (o *quorumOptions) addThroughput(d *ensembleDoc) error {
-	if !o.hasReads {
-		return nil
-	}
-	t, err := quorum.EstimateThroughput(d.Voters, o.reads)
-	if err != nil {
-		return usagef("--reads: %w", err)
-	}
-	d.Throughput = &throughputDoc{throughputModel, o.reads, t}
-	d.row("throughput", "%s ops/s at %s reads; reads only %s, writes only %s (%s)", kilo(t.Ops), percentOf(o.reads), kilo(t.Reads), kilo(t.Writes), t.Basis)
-	d.assumed = append(d.assumed, throughputModel)
-	return nil
-}
-
-func kilo(x float64) string { return significant(x/1000) + "k" }
 
 // percentOf writes a probability as people say it: 99.999 %.
 func percentOf(p float64) string { return niceNumber(float64(int64(100*p*1e12+0.5))/1e12) + " %" }
@@ -265,26 +227,5 @@ func (o *quorumOptions) addLatency(d *ensembleDoc) error {
 	}
 	d.table([]column{right("leader"), right("commit"), left("acks of"), left("a client's write")}, rows, "")
 	d.assumed = append(d.assumed, "round trip plus fsync for each acknowledgement, the leader's own fsync for its own; nothing queues")
-	return nil
-}
-
-// addProfile draws the sizes that are fatal for some sets only, with the last size that never is
-// and the first that always is.
-func (o *quorumOptions) addProfile(d *ensembleDoc) (err error) {
-	if d.Profile, err = quorum.FailureProfile(d.subject.system); err != nil {
-		return err
-	}
-	var rows [][]string
-	for i, r := range d.Profile {
-		if i+1 < len(d.Profile) && d.Profile[i+1].Fatal.Sign() == 0 {
-			continue
-		}
-		share, _ := new(big.Rat).SetFrac(r.Fatal, r.Total).Float64()
-		rows = append(rows, []string{fmt.Sprint(r.Failures), countText(r.Fatal, "set"), countText(r.Total, "set"), fmt.Sprintf("%.2f %%", 100*share)})
-		if r.Fatal.Cmp(r.Total) == 0 {
-			break
-		}
-	}
-	d.table([]column{right("failures"), right("fatal"), right("of"), right("share")}, rows, "")
 	return nil
 }

@@ -48,11 +48,11 @@ func everyPage(t *testing.T, width int) map[string]string {
 		t.Fatal(err)
 	}
 	for _, line := range []string{
-		"quorum --nodes 5 --availability 0.99 --availability 1=0.9 --profile",
+		"quorum --nodes 5 --availability 0.99 --availability 1=0.9",
 		"quorum --nodes 6 --zones amsterdam-1=1,2;frankfurt-2=3,4;paris-3=5,6 --availability 0.99 --zone-availability 0.999",
 		"quorum --nodes 7 --place amsterdam-1,frankfurt-2,paris-3 --availability 0.99 --zone-availability 0.999",
 		"quorum --nodes 3 --rtt RTT",
-		"quorum --compare 3,4,5,7,9 --availability 0.99 --mttf 90d --mttr 1h --rtt RTT --reads 0.9",
+		"quorum --compare 3,4,5,7,9 --availability 0.99 --mttf 90d --mttr 1h --rtt RTT",
 		"quorum plan --from 3 --to 7",
 		"quorum recovery",
 	} {

@@ -32,7 +32,7 @@
 // group in which all weigh the same. Without is what is left when servers have failed.
 //
 //	system.go        NewMajority, NewHierarchical, NewJoint, Without; IsQuorum, CanLead
-//	tolerance.go     Tolerance, SinglePoints, ShapeOf, FailureProfile      what can fail
+//	tolerance.go     Tolerance, SinglePoints, ShapeOf                       what can fail
 //	availability.go  Available, Importance, SmallestFor                    probabilities
 //	zones.go         Zones, AvailableWithZones                             common causes
 //	placement.go     Place                                                 where

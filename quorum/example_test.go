@@ -50,7 +50,7 @@ func ExampleNewHierarchical() {
 	t := must(quorum.Tolerance(s))
 	fmt.Println("smallest quorum", t.Quorum)
 	fmt.Println("tolerates any", t.Guaranteed, "and at best", t.AtBest)
-	fmt.Println("fatal sets of four:", must(quorum.FailureProfile(s))[4].Fatal, "of", must(quorum.FailureProfile(s))[4].Total)
+	fmt.Println("fatal sets of four:", must(quorum.ShapeOf(s)).Fatal[4], "of 126")
 	// Output:
 	// smallest quorum 4
 	// tolerates any 3 and at best 5
@@ -156,7 +156,7 @@ func ExamplePlace() {
 // A quorum of three lasts 19 years, of four only half as long.
 func ExampleMeanTimeToLoss() {
 	for n := 3; n <= 5; n++ {
-		t := must(quorum.MeanTimeToLoss(must(quorum.MajorityOf(n)), 1000, 1, false)) // hours
+		t := must(quorum.MeanTimeToLoss(must(quorum.MajorityOf(n)), 1000, 1)) // hours
 		fmt.Printf("%d servers: %.0f h\n", n, t)
 	}
 	// Output:
@@ -228,20 +228,6 @@ func ExampleLint() {
 	// 4 voters tolerate 1, exactly what 3 do, and are less available: there is one more server to fail. Use 3 or 5.
 }
 
-// Of nine servers in three groups, any three may fail; of the sets of four, 27 of 126 are
-// fatal: two servers in each of two groups.
-func ExampleFailureProfile() {
-	groups := []quorum.Group{{ID: 1, Members: []int64{1, 2, 3}}, {ID: 2, Members: []int64{4, 5, 6}}, {ID: 3, Members: []int64{7, 8, 9}}}
-	s := must(quorum.NewHierarchical([]int64{1, 2, 3, 4, 5, 6, 7, 8, 9}, groups, nil))
-	for _, row := range must(quorum.FailureProfile(s))[3:6] {
-		fmt.Printf("%d failures: %v of %v sets are fatal\n", row.Failures, row.Fatal, row.Total)
-	}
-	// Output:
-	// 3 failures: 0 of 84 sets are fatal
-	// 4 failures: 27 of 126 sets are fatal
-	// 5 failures: 99 of 126 sets are fatal
-}
-
 // A server that weighs as much as all others together decides alone, and the
 // others never matter.
 func ExampleShapeOf() {
@@ -281,9 +267,9 @@ func ExampleAvailableWithZones() {
 func ExampleEstimateThroughput() {
 	for _, n := range []int{3, 5} {
 		t := must(quorum.EstimateThroughput(n, 0.7))
-		fmt.Printf("%d servers: %.0f ops/s at 70 %% reads (%s)\n", n, t.Ops, t.Basis)
+		fmt.Printf("%d servers: %.0f ops/s at 70 %% reads\n", n, t)
 	}
 	// Output:
-	// 3 servers: 44779 ops/s at 70 % reads (measured)
-	// 5 servers: 47826 ops/s at 70 % reads (measured)
+	// 3 servers: 44779 ops/s at 70 % reads
+	// 5 servers: 47826 ops/s at 70 % reads
 }

@@ -186,7 +186,7 @@ func TestGoldenRepair(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		first, err := MeanTimeToLoss(m, g.MTTF, g.MTTR, false)
+		first, err := MeanTimeToLoss(m, g.MTTF, g.MTTR)
 		losses := r.LossesPerTime * SecondsPerYear / 3600
 		if err != nil || !near(first, g.MTTQL, 1e-9) || !near(losses, g.Losses, 1e-9) ||
 			!near(r.MeanOutage, g.Outage, 1e-9) || !near(r.Availability.Up(), g.A, 1e-12) {
@@ -200,12 +200,8 @@ func TestGoldenRepair(t *testing.T) {
 			t.Errorf("n=%d: chain %v, availability %v (%v)", g.N, r.Availability.Down(), a.Down(), err)
 		}
 	}
-	m, _ := MajorityOf(5)
-	if first, err := MeanTimeToLoss(m, 1000, 1, true); err != nil || !near(first, 16_800_783.333333333, 1e-9) {
-		t.Errorf("one crew: %v (%v)", first, err)
-	}
 	four, _ := MajorityOf(4)
-	if first, err := MeanTimeToLoss(four, 1000, 1, false); err != nil || !near(first, 83_916.666666666, 1e-9) {
+	if first, err := MeanTimeToLoss(four, 1000, 1); err != nil || !near(first, 83_916.666666666, 1e-9) {
 		t.Errorf("n=4: %v (%v)", first, err)
 	}
 }
@@ -232,7 +228,7 @@ func TestGoldenThroughput(t *testing.T) {
 	}
 	for text, want := range g.At70 {
 		n, _ := strconv.Atoi(text)
-		if got, err := EstimateThroughput(n, 0.7); err != nil || !near(got.Ops, want, 1e-12) || got.Basis != "measured" {
+		if got, err := EstimateThroughput(n, 0.7); err != nil || !near(got, want, 1e-12) {
 			t.Errorf("n=%d: %+v (%v), want %v", n, got, err, want)
 		}
 	}
@@ -245,17 +241,17 @@ func TestGoldenThroughput(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if y, err := EstimateThroughput(b, want); err != nil || !near(x.Ops, y.Ops, 1e-12) {
-			t.Errorf("%s at %v reads: %v and %v (%v)", text, want, x.Ops, y.Ops, err)
+		if y, err := EstimateThroughput(b, want); err != nil || !near(x, y, 1e-12) {
+			t.Errorf("%s at %v reads: %v and %v (%v)", text, want, x, y, err)
 		}
 	}
-	for n, want := range map[int]string{1: "fitted", 2: "fitted", 4: "interpolated", 11: "interpolated", 14: "fitted", 255: "fitted"} {
+	for n := 1; n < MaxVoters; n++ {
 		less, err := EstimateThroughput(n, 0)
-		if err != nil || less.Basis != want {
-			t.Errorf("n=%d: %+v (%v), want %v", n, less, err, want)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if more, err := EstimateThroughput(n+1, 0); err != nil || more.Writes > less.Writes*1.05 {
-			t.Errorf("writes get faster from %d to %d voters: %v to %v (%v)", n, n+1, less.Writes, more.Writes, err)
+		if more, err := EstimateThroughput(n+1, 0); err != nil || more > less {
+			t.Errorf("writes get faster from %d to %d voters: %v to %v (%v)", n, n+1, less, more, err)
 		}
 	}
 }

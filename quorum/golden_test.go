@@ -97,17 +97,14 @@ func TestGoldenHierarchical(t *testing.T) {
 		if points := SinglePoints(s); !slices.Equal(points, g.Points) {
 			t.Errorf("%s: single points %v, want %v", name, points, g.Points)
 		}
-		profile, err := FailureProfile(s)
-		if err != nil || len(profile) != len(g.Profile) {
-			t.Fatalf("%s: profile of %d rows (%v), want %d", name, len(profile), err, len(g.Profile))
-		}
-		for i, row := range g.Profile {
-			if p := profile[i]; int64(p.Failures) != row[0] || p.Fatal.Int64() != row[1] || p.Total.Int64() != row[2] {
-				t.Errorf("%s: profile %v, want %v", name, p, row)
+		for _, row := range g.Profile {
+			failures, fatal, total := row[0], shape.Fatal[row[0]].Int64(), binomial(len(s.Voters()), int(row[0])).Int64()
+			if fatal != row[1] || total != row[2] {
+				t.Errorf("%s: of %d sets of %d, %d are fatal, want %v", name, total, failures, fatal, row)
 			}
 		}
-		if n := profile[g.MinBlocking].Fatal.Int64(); n != g.Smallest {
-			t.Errorf("%s: %d smallest blocking sets, want %d", name, n, g.Smallest)
+		if n := shape.Fatal[g.MinBlocking].Int64(); n != g.Smallest || len(g.Profile) != len(shape.Fatal) {
+			t.Errorf("%s: %d smallest blocking sets of %d sizes, want %d of %d", name, n, len(shape.Fatal), g.Smallest, len(g.Profile))
 		}
 		for text, want := range g.Availability {
 			a, err := Available(s, Uniform(prob(t, text)))

@@ -126,12 +126,12 @@ func MessagesPerWrite(voters, observers int) (Messages, error) {
 	return m, nil
 }
 
-// The throughput model: measurements of Hunt, Konar, Junqueira and Reed,
-// "ZooKeeper: Wait-free coordination for Internet-scale systems" (USENIX ATC
-// 2010), table 1; 1 KB operations, 250 clients, hardware of 2010.
+// The throughput model: measurements of Hunt, Konar, Junqueira and Reed, "ZooKeeper: Wait-free
+// coordination for Internet-scale systems" (USENIX ATC 2010), table 1; 1 KB operations, 250
+// clients, hardware of 2010.
 const (
-	// A write costs the leader writeBase + writeEach·(n-1) milliseconds: least
-	// relative error over the five measured sizes, 12.7 % at most.
+	// A write costs the leader writeBase + writeEach·(n-1) milliseconds: least relative error
+	// over the five measured sizes, 12.7 % at most.
 	writeBase = 0.02665165165165164
 	writeEach = 0.007802445302445302
 	// A server answers this many reads a second, the mean of the five.
@@ -139,41 +139,22 @@ const (
 )
 
 // measured are the paper's operations a second by number of servers.
-var measured = []struct {
-	n             int
-	reads, writes float64
-}{{3, 87_000, 21_000}, {5, 165_000, 18_000}, {7, 257_000, 14_000}, {9, 296_000, 12_000}, {13, 460_000, 8_000}}
-
-// Throughput is an estimate in operations a second. It is for comparing sizes
-// with each other: the absolute numbers are those of the paper's machines.
-type Throughput struct {
-	Ops    float64 `json:"operations_per_second"` // of the mix
-	Reads  float64 `json:"reads_per_second"`      // with reads only
-	Writes float64 `json:"writes_per_second"`     // with writes only
-	Basis  string  `json:"basis"`                 // of Reads and Writes: measured, interpolated or fitted
+var measured = map[int]struct{ reads, writes float64 }{
+	3: {87_000, 21_000}, 5: {165_000, 18_000}, 7: {257_000, 14_000}, 9: {296_000, 12_000}, 13: {460_000, 8_000},
 }
 
-// EstimateThroughput mixes reads and writes for an ensemble of n voters: 1/ops = r/reads +
-// (1-r)/writes, as if each operation used up its share of time. Reads and writes are the paper's
-// for 3, 5, 7, 9 and 13 voters; between these, interpolated (reads a second, and milliseconds a
-// write); outside, from the fit. Observers are not in the model. Errors wrap ErrInvalid for n
-// below 1 and a ratio outside [0,1].
-func EstimateThroughput(n int, readRatio float64) (Throughput, error) {
+// EstimateThroughput is the operations a second of an ensemble of n voters: measured for the
+// paper's five sizes, else from the fit. Reads and writes are mixed as if each operation used up
+// its share of time. It is for comparing sizes: the absolute numbers are those of the paper's
+// machines. Observers are not in the model. Errors wrap ErrInvalid for n below 1 and a ratio
+// outside [0,1].
+func EstimateThroughput(n int, readRatio float64) (float64, error) {
 	if n < 1 || !(readRatio >= 0 && readRatio <= 1) {
-		return Throughput{}, invalidf("read ratio %v of %d voters is not between 0 and 1", readRatio, n)
+		return 0, invalidf("read ratio %v of %d voters is not between 0 and 1", readRatio, n)
 	}
-	t := Throughput{Reads: readsEach * float64(n), Writes: 1000 / (writeBase + writeEach*float64(n-1)), Basis: "fitted"}
-	for i, m := range measured {
-		if m.n == n {
-			t.Reads, t.Writes, t.Basis = m.reads, m.writes, "measured"
-		}
-		if i > 0 && measured[i-1].n < n && n < m.n {
-			below := measured[i-1]
-			x := float64(n-below.n) / float64(m.n-below.n)
-			t.Reads = below.reads + x*(m.reads-below.reads)
-			t.Writes, t.Basis = 1/((1-x)/below.writes+x/m.writes), "interpolated"
-		}
+	m, ok := measured[n]
+	if !ok {
+		m.reads, m.writes = readsEach*float64(n), 1000/(writeBase+writeEach*float64(n-1))
 	}
-	t.Ops = 1 / (readRatio/t.Reads + (1-readRatio)/t.Writes)
-	return t, nil
+	return 1 / (readRatio/m.reads + (1-readRatio)/m.writes), nil
 }

@@ -120,7 +120,7 @@ func TestWideSystems(t *testing.T) {
 		step = (1 + float64(j)/5*step) / (float64(255-j) / 10)
 		want += step
 	}
-	if first, err := MeanTimeToLoss(m, 10, 5, false); err != nil || !near(first, want, 1e-12) {
+	if first, err := MeanTimeToLoss(m, 10, 5); err != nil || !near(first, want, 1e-12) {
 		t.Errorf("255 lose their quorum after %v (%v), want %v", first, err, want)
 	}
 	if p, err := PlanChange(upTo(1), upTo(MaxVoters)); err != nil || len(p.Steps) != 254 || p.Refused != "" {
@@ -147,11 +147,10 @@ func TestTooLargeIsSaid(t *testing.T) {
 	for name, err := range map[string]error{
 		"availability":  second(Available(spread, half)),
 		"shape":         second(ShapeOf(spread)),
-		"profile":       second(FailureProfile(spread)),
 		"joint":         second(Available(joint, half)),
 		"joint quorums": second(Tolerance(joint)),
 		"repair":        second(Repairable(spread, 10, 1)),
-		"first loss":    second(MeanTimeToLoss(spread, 10, 1, false)),
+		"first loss":    second(MeanTimeToLoss(spread, 10, 1)),
 		"zones":         second(Zones(m, make([]Zone, 17))),
 		"placement":     second(Place(255, make3(t), prob(t, "0.9"))),
 	} {

@@ -269,7 +269,7 @@ func (p *planner) judge(c change, to Membership) (Step, error) {
 	if c.action == Move {
 		away = []int64{c.id}
 	}
-	step.TolerateDuring = min(p.tolerance(p.old, away...), p.tolerance(s, away...))
+	step.TolerateDuring = p.tolerance(NewJoint(p.old, s), away...)
 	return step, nil
 }
 

@@ -55,13 +55,13 @@ const maxChain = 1 << 10
 
 // MeanTimeToLoss computes how long it takes, on average, from all servers up to the first moment
 // without a quorum, in the unit of mttf and mttr; servers fail and are repaired as for
-// Repairable, or by one crew, which repairs one at a time, any of the failed ones. Positive infinity when it exceeds floating point.
+// Repairable. Positive infinity when it exceeds floating point.
 //
 // The states with a quorum, voters that are alike counted, are a Markov chain. One state after
 // the other is eliminated, those with the most failures first, and no term is subtracted
 // (Grassmann, Taksar, Heyman 1985). Errors as Repairable, and ErrTooLarge beyond maxChain.
 // Source: first passage times; lumping of Markov chains (Kemeny and Snell 1960).
-func MeanTimeToLoss(s *System, mttf, mttr float64, oneCrew bool) (float64, error) {
+func MeanTimeToLoss(s *System, mttf, mttr float64) (float64, error) {
 	if _, err := checkRepair(s, mttf, mttr); err != nil {
 		return 0, err
 	}
@@ -107,11 +107,8 @@ func MeanTimeToLoss(s *System, mttf, mttr float64, oneCrew bool) (float64, error
 				}
 				rate[i][to] += float64(up) / mttf
 			}
-			if down := float64(a.down[k]); down > 0 {
-				if oneCrew {
-					down /= float64(a.failed)
-				}
-				rate[i][at[a.state+e.stride[k]]] = down / mttr
+			if down := a.down[k]; down > 0 {
+				rate[i][at[a.state+e.stride[k]]] = float64(down) / mttr
 			}
 		}
 	}

@@ -108,9 +108,10 @@ func SinglePoints(s *System) []int64 {
 
 // Shape is what enumeration tells of a system.
 type Shape struct {
-	MinimalQuorums  *big.Int // how many quorums there are of which no member can be spared
-	MinimalBlocking *big.Int // sets whose failure is fatal, likewise; 1, the empty one, when there is no quorum anyway
-	Dummies         []int64  // voters that never matter, whatever the others do; none when there is no quorum
+	MinimalQuorums  *big.Int   // how many quorums there are of which no member can be spared
+	MinimalBlocking *big.Int   // sets whose failure is fatal, likewise; 1, the empty one, when there is no quorum anyway
+	Fatal           []*big.Int // by how many fail, from none to all: how many sets of that size are fatal
+	Dummies         []int64    // voters that never matter, whatever the others do; none when there is no quorum
 }
 
 // ShapeOf enumerates a system's states. Counts are exact, of any size. ErrTooLarge beyond what
@@ -121,9 +122,14 @@ func ShapeOf(s *System) (Shape, error) {
 		return Shape{}, err
 	}
 	shape := Shape{MinimalQuorums: new(big.Int), MinimalBlocking: new(big.Int)}
+	for range len(s.voters) + 1 {
+		shape.Fatal = append(shape.Fatal, new(big.Int))
+	}
 	matters := make([]bool, len(e.classes))
 	e.each(func(state int, up []int) {
 		if !e.quorum[state] {
+			fatal := shape.Fatal[len(s.voters)-sum(up)]
+			fatal.Add(fatal, e.ways(up))
 			if e.minimalBlocking(state, up) {
 				shape.MinimalBlocking.Add(shape.MinimalBlocking, e.ways(up))
 			}
@@ -148,31 +154,6 @@ func ShapeOf(s *System) (Shape, error) {
 	}
 	slices.Sort(shape.Dummies)
 	return shape, nil
-}
-
-// Fatal says how many of the sets of so many servers leave no quorum when they fail.
-type Fatal struct {
-	Failures int      `json:"failures"`
-	Fatal    *big.Int `json:"fatal"`
-	Total    *big.Int `json:"total"`
-}
-
-// FailureProfile counts the fatal sets by their size, from none to all voters. Errors as ShapeOf.
-func FailureProfile(s *System) ([]Fatal, error) {
-	e, err := enumerate(s)
-	if err != nil {
-		return nil, err
-	}
-	var profile []Fatal
-	for f := range len(s.voters) + 1 {
-		profile = append(profile, Fatal{f, new(big.Int), binomial(len(s.voters), f)})
-	}
-	e.each(func(state int, up []int) {
-		if f := profile[len(s.voters)-sum(up)].Fatal; !e.quorum[state] {
-			f.Add(f, e.ways(up))
-		}
-	})
-	return profile, nil
 }
 
 func sum(xs []int) int {
