@@ -49,7 +49,8 @@
 // it as a page for people: page.table, page.fields, page.para. The document is a
 // struct with the field names of the command-line contract; print adds "version": 1 in front.
 // A table never wraps: on a narrow terminal the columns with the highest rank, as in
-// right("up").ranked(7), are left out first, and then cells are shortened.
+// right("up").ranked(7), are left out first; what a row is about has no rank. The cells of a list,
+// as in left("links").cut(), are shortened before another column is left out.
 // Streams use printLine. progress and hint go to stderr, and -q
 // silences them. Colour comes from page.good, page.warn and page.bad and
 // appears on a terminal only.

@@ -322,8 +322,8 @@ func drawFaults(pg *page, faults []localcluster.ActiveFault) {
 		}
 		rows = append(rows, []string{f.ID, f.Kind.String(), idList(f.Members), strings.Join(f.Links.Strings(), " "), left, detail})
 	}
-	pg.table([]column{left("id"), left("kind"), left("members").ranked(3), left("links"), left("left").ranked(1),
-		left("detail").ranked(2)}, rows)
+	pg.table([]column{left("id"), left("kind"), left("members").cut(), left("links").cut(), left("left").ranked(1),
+		left("detail").ranked(2).cut()}, rows)
 	for _, f := range faults {
 		if text := overriddenText(f); text != "" {
 			pg.line("- %s%s", f.ID, text)

@@ -291,12 +291,12 @@ func drawList(pg *page, what string, texts []string) {
 // drawCompare puts sizes side by side; columns that were not asked for are left out. What the
 // rows' warnings say in sentences is said in a line.
 func drawCompare(pg *page, docs []*ensembleDoc) {
-	columns := []column{right("voters"), right("quorum"), right("tolerates"), right("msgs")}
+	columns := []column{right("voters"), right("quorum").ranked(6), right("tolerates"), right("msgs").ranked(5)}
 	if docs[0].Availability != nil {
-		columns = append(columns, right("available %"), right("down/year"))
+		columns = append(columns, right("available %").ranked(1), right("down/year").ranked(2))
 	}
 	if docs[0].Repair != nil {
-		columns = append(columns, right("lasts"))
+		columns = append(columns, right("lasts").ranked(3))
 	}
 	var rows [][]string
 	var even, odd, none, notes []string

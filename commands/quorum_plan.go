@@ -219,7 +219,7 @@ func (d planDoc) draw(pg *page) {
 		rows = append(rows, []string{fmt.Sprint(s.Step), s.Text, fmt.Sprintf("%d of %d", s.Quorum, len(s.Voters)), tolerance(s.ToleratesDuring), tolerance(s.Tolerates)})
 	}
 	if len(rows) > 0 {
-		pg.table([]column{right("step"), left("do"), right("quorum"), right("during"), right("after")}, rows)
+		pg.table([]column{right("step"), left("do"), right("quorum").ranked(3), right("during").ranked(1), right("after").ranked(2)}, rows)
 		pg.line("(during and after: further failures tolerated; the lowest on the way is %d)", d.Lowest)
 	}
 	if r := d.Refused; r != nil && r.Step != nil {

@@ -225,7 +225,7 @@ func (o *quorumOptions) addLatency(d *ensembleDoc) error {
 		rows = append(rows, []string{fmt.Sprint(l.Leader), humanSeconds(*l.Commit), quorum.IDList(l.Acks),
 			fmt.Sprintf("%s via %d .. %s via %d", humanSeconds(least.Seconds), least.Via, humanSeconds(most.Seconds), most.Via)})
 	}
-	d.table([]column{right("leader"), right("commit"), left("acks of"), left("a client's write")}, rows, "")
+	d.table([]column{right("leader"), right("commit").ranked(1), left("acks of").ranked(3).cut(), left("a client's write").ranked(2)}, rows, "")
 	d.assumed = append(d.assumed, "round trip plus fsync for each acknowledgement, the leader's own fsync for its own; nothing queues")
 	return nil
 }

@@ -116,7 +116,7 @@ func (doc recoveryDoc) draw(pg *page) {
 	for i, b := range []quorum.Budget{doc.Crash, doc.Hang, doc.Partition} {
 		rows = append(rows, []string{[]string{"crashes", "hangs, host dies", "is cut off"}[i], spanText(b.Detect), spanText(b.Sync), spanText(b.Total)})
 	}
-	pg.table([]column{left("the leader"), right("detect"), right("sync"), right("no writes for")}, rows)
+	pg.table([]column{left("the leader"), right("detect").ranked(2), right("sync").ranked(3), right("no writes for").ranked(1)}, rows)
 	pg.para("A leader that is cut off serves reads, and believes in itself, for %s.", spanText(doc.Partition.StepDown))
 	drawList(pg, "assumes: ", []string{
 		"a follower gives its leader up syncLimit ticks after the last word, and hears from it every half tick",

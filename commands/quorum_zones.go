@@ -74,7 +74,7 @@ func (o *quorumOptions) addZones(d *ensembleDoc) error {
 		below = "Available, zones failing too: " + d.Zones.Availability.text() + "."
 		d.assumed = append(d.assumed, "zones fail independently of each other and of their servers")
 	}
-	d.table([]column{left("zone"), left("servers"), left("without it"), right("then tolerates")}, rows, below)
+	d.table([]column{left("zone"), left("servers").ranked(2).cut(), left("without it"), right("then tolerates").ranked(1)}, rows, below)
 	return nil
 }
 
@@ -136,7 +136,7 @@ func (o *quorumOptions) addPlacements(d *ensembleDoc) error {
 	if hidden := len(ranked) - len(rows); hidden > 0 {
 		below += fmt.Sprintf(" (and %d worse ones)", hidden)
 	}
-	d.table(append(columns, left("survives any"), right("then"), right("available %"), right("down/year")), rows, below)
+	d.table(append(columns, left("survives any").ranked(1), right("then").ranked(3), right("available %").ranked(2), right("down/year").ranked(4)), rows, below)
 	d.assumed = append(d.assumed, "zones fail independently of each other and of their servers")
 	return nil
 }

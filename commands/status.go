@@ -166,6 +166,6 @@ func drawSummaries(pg *page, list []localcluster.Summary) {
 		}
 		rows = append(rows, []string{s.Name, s.State, health, strconv.Itoa(s.Members), s.Connect})
 	}
-	pg.table([]column{left("name"), left("state").ranked(2), left("health"), right("members").ranked(3),
+	pg.table([]column{left("name").uncut(), left("state").ranked(2), left("health"), right("members").ranked(3),
 		left("connect").ranked(1).uncut()}, rows)
 }

@@ -19,6 +19,9 @@ type column struct {
 	rank int
 	// whole is a column that is copied from, such as an address: its cells are never shortened.
 	whole bool
+	// elastic is a column whose cells still say something without their ends, such as a list of
+	// links: it is shortened before another column is left out.
+	elastic bool
 }
 
 func left(title string) column  { return column{title: title} }
@@ -33,6 +36,12 @@ func (c column) ranked(rank int) column {
 // uncut is a column whose cells are shown whole or not at all.
 func (c column) uncut() column {
 	c.whole = true
+	return c
+}
+
+// cut is a column whose cells end in … before another column is left out.
+func (c column) cut() column {
+	c.elastic = true
 	return c
 }
 
@@ -87,12 +96,15 @@ const shortest = 12
 
 // fit makes the table as narrow as the edge asks for:
 //
-//	all columns of rank 0, and of the others the lowest ranks, as many as fit
-//	  --still too wide-->  cells of the widest column end in …, down to 12 characters
+//	all columns of rank 0, and of the others the lowest ranks, as many as fit (elastic ones in 12 characters)
+//	  --still too wide-->  cells of the widest elastic column end in …, down to 12 characters
+//	  --still too wide-->  cells of other columns do
 //	  --still too wide-->  the last columns go, too; the first always stays
 func (g *grid) fit(edge int) {
 	g.choose(edge)
-	for span(g.widths()) > edge && g.shorten(span(g.widths())-edge) {
+	for _, elastic := range []bool{true, false} {
+		for span(g.widths()) > edge && g.shorten(span(g.widths())-edge, elastic) {
+		}
 	}
 	for len(g.columns) > 1 && span(g.widths()) > edge {
 		g.keep(func(i int) bool { return i < len(g.columns)-1 })
@@ -109,7 +121,11 @@ func (g *grid) choose(edge int) {
 	var taken []int
 	room := edge + gap
 	for _, i := range order {
-		if need := widths[i] + gap; g.columns[i].rank == 0 || need <= room {
+		need := widths[i] + gap
+		if g.columns[i].elastic {
+			need = min(need, shortest+gap)
+		}
+		if g.columns[i].rank == 0 || need <= room {
 			taken, room = append(taken, i), room-need
 		}
 	}
@@ -132,12 +148,12 @@ func (g *grid) keep(wanted func(column int) bool) {
 	g.columns, g.rows = columns, rows
 }
 
-// shorten takes up to excess characters from the widest column that may be cut; it reports whether
-// there was one.
-func (g *grid) shorten(excess int) bool {
+// shorten takes up to excess characters from the widest column that may be cut, elastic or not; it
+// reports whether there was one.
+func (g *grid) shorten(excess int, elastic bool) bool {
 	widest, widths := -1, g.widths()
 	for i, c := range g.columns {
-		if !c.whole && widths[i] > shortest && (widest < 0 || widths[i] > widths[widest]) {
+		if c.elastic == elastic && !c.whole && widths[i] > shortest && (widest < 0 || widths[i] > widths[widest]) {
 			widest = i
 		}
 	}

@@ -178,23 +178,42 @@ func TestEveryColumnIsTested(t *testing.T) {
 	}
 }
 
-// TestStatusLeavesOutColumns names the columns that a terminal of each width has room for.
-func TestStatusLeavesOutColumns(t *testing.T) {
-	for width, want := range map[int]string{
-		0:   "ID ROLE ENGINE ZXID EPOCH CONNS CLIENT PID UP",
-		120: "ID ROLE ENGINE ZXID EPOCH CONNS CLIENT PID UP",
-		80:  "ID ROLE ZXID EPOCH CONNS CLIENT PID",
-		60:  "ID ROLE ZXID EPOCH CLIENT",
-		40:  "ID ROLE EPOCH CLIENT",
+// TestColumnsLeftOut names the columns that a terminal of each width has room for: what a row is about
+// stays, and of the others those that tell the most.
+func TestColumnsLeftOut(t *testing.T) {
+	const (
+		zones   = "quorum --nodes 6 --zones amsterdam-1=1,2;frankfurt-2=3,4;paris-3=5,6 --availability 0.99 --zone-availability 0.999"
+		places  = "quorum --nodes 7 --place amsterdam-1,frankfurt-2,paris-3 --availability 0.99 --zone-availability 0.999"
+		rtt     = "quorum --nodes 3 --rtt RTT"
+		compare = "quorum --compare 3,4,5,7,9 --availability 0.99 --mttf 90d --mttr 1h --rtt RTT"
+		plan    = "quorum plan --from 3 --to 7"
+	)
+	pages := map[int]map[string]string{}
+	for _, width := range []int{0, 60, 40} {
+		pages[width] = everyPage(t, width)
+	}
+	for _, c := range []struct{ page, wide, at60, at40 string }{
+		{"status", "ID ROLE ENGINE ZXID EPOCH CONNS CLIENT PID UP", "ID ROLE ZXID EPOCH CLIENT", "ID ROLE EPOCH CLIENT"},
+		{"ls", "NAME STATE HEALTH MEMBERS CONNECT", "NAME STATE HEALTH MEMBERS", "NAME HEALTH"},
+		{"faults", "ID KIND MEMBERS LINKS LEFT DETAIL", "ID KIND MEMBERS LINKS LEFT", "ID KIND MEMBERS LINKS"},
+		{zones, "ZONE SERVERS WITHOUT IT THEN TOLERATES", "ZONE SERVERS WITHOUT IT THEN TOLERATES", "ZONE WITHOUT IT THEN TOLERATES"},
+		{places, "AMSTERDAM-1 FRANKFURT-2 PARIS-3 SURVIVES ANY THEN AVAILABLE % DOWN/YEAR",
+			"AMSTERDAM-1 FRANKFURT-2 PARIS-3 SURVIVES ANY AVAILABLE %", "AMSTERDAM-1 FRANKFURT-2 PARIS-3 THEN"},
+		{rtt, "LEADER COMMIT ACKS OF A CLIENT'S WRITE", "LEADER COMMIT ACKS OF A CLIENT'S WRITE", "LEADER COMMIT ACKS OF"},
+		{compare, "VOTERS QUORUM TOLERATES MSGS AVAILABLE % DOWN/YEAR LASTS", "VOTERS TOLERATES AVAILABLE % DOWN/YEAR LASTS", "VOTERS TOLERATES MSGS AVAILABLE %"},
+		{plan, "STEP DO QUORUM DURING AFTER", "STEP DO QUORUM DURING AFTER", "STEP DO"},
+		{"quorum recovery", "THE LEADER DETECT SYNC NO WRITES FOR", "THE LEADER DETECT SYNC NO WRITES FOR", "THE LEADER NO WRITES FOR"},
 	} {
-		head := ""
-		for line := range strings.Lines(everyPage(t, width)["status"]) {
-			if strings.HasPrefix(line, "ID ") {
-				head = strings.Join(strings.Fields(line), " ")
+		for width, want := range map[int]string{0: c.wide, 60: c.at60, 40: c.at40} {
+			head := ""
+			for line := range strings.Lines(pages[width][c.page]) {
+				if head == "" && line == strings.ToUpper(line) && line != strings.ToLower(line) {
+					head = strings.Join(strings.Fields(line), " ")
+				}
 			}
-		}
-		if head != want {
-			t.Errorf("in %d columns: %s, want %s", width, head, want)
+			if head != want {
+				t.Errorf("%s in %d columns: %s, want %s", c.page, width, head, want)
+			}
 		}
 	}
 }
