@@ -17,40 +17,10 @@ type planOptions struct {
 
 // planDoc is the document of "zkctl quorum plan".
 type planDoc struct {
-	From    endDoc      `json:"from"`
-	To      endDoc      `json:"to"`
-	Failed  []int64     `json:"failed"`
-	Steps   []stepDoc   `json:"steps"`
-	Lowest  int         `json:"lowest_tolerance"`
-	Refused *refusedDoc `json:"refused"` // null: the plan is complete
-	Notes   []string    `json:"notes"`
-}
+	quorum.Plan
+	Notes []string `json:"notes"`
 
-type endDoc struct {
-	System    quorum.Kind `json:"system"`
-	Voters    []int64     `json:"voters"`
-	Observers []int64     `json:"observers"`
-	Quorum    *int        `json:"quorum"`
-	Tolerates int         `json:"tolerates"` // with the failed servers down
-
-	name string
-}
-
-type stepDoc struct {
-	Step            int           `json:"step"`
-	Action          quorum.Action `json:"action"`
-	Server          *int64        `json:"server"` // null: all of them
-	Voters          []int64       `json:"voters"` // afterwards
-	Observers       []int64       `json:"observers"`
-	Quorum          int           `json:"quorum"`
-	ToleratesDuring int           `json:"tolerates_during"`
-	Tolerates       int           `json:"tolerates"`
-	Text            string        `json:"text"`
-}
-
-type refusedDoc struct {
-	Step   *stepDoc `json:"step"` // null: no step could be taken at all
-	Reason string   `json:"reason"`
+	from, to string // names
 }
 
 func newQuorumPlanCommand(p *program) *cli.Command {
@@ -85,34 +55,17 @@ func (o *planOptions) run() error {
 	if err != nil {
 		return err
 	}
-	doc := planDoc{Failed: []int64{}, Steps: []stepDoc{}}
+	var failed []int64
 	if o.failed != "" {
-		if doc.Failed, err = parseIDs("failed", o.failed); err != nil {
+		if failed, err = parseIDs("failed", o.failed); err != nil {
 			return err
 		}
 	}
-	plan, err := quorum.PlanChange(from.membership, to.membership, doc.Failed...)
+	plan, err := quorum.PlanChange(from.membership, to.membership, failed...)
 	if err != nil {
 		return err
 	}
-	if doc.From, err = newEndDoc(from, doc.Failed); err != nil {
-		return err
-	}
-	if doc.To, err = newEndDoc(to, doc.Failed); err != nil {
-		return err
-	}
-	doc.Lowest = plan.Lowest
-	for i, s := range plan.Steps {
-		doc.Steps = append(doc.Steps, newStepDoc(i+1, s))
-	}
-	if plan.Refused != "" {
-		doc.Refused = &refusedDoc{Reason: plan.Refused}
-		if plan.Next != nil {
-			next := newStepDoc(len(plan.Steps)+1, *plan.Next)
-			doc.Refused.Step = &next
-		}
-	}
-	doc.Notes = orEmpty(planNotes(from, to, plan))
+	doc := planDoc{plan, orEmpty(planNotes(plan)), from.name, to.name}
 	if err := o.print(doc, doc.draw); err != nil {
 		return err
 	}
@@ -122,56 +75,22 @@ func (o *planOptions) run() error {
 	return nil
 }
 
-func newEndDoc(s *subject, failed []int64) (endDoc, error) {
-	d := endDoc{System: s.system.Kind(), Voters: s.membership.Voters, Observers: orEmpty(s.membership.Observers), name: s.name}
-	t, err := quorum.Tolerance(s.system)
-	if err != nil {
-		return d, err
-	}
-	if t.Quorum > 0 {
-		d.Quorum = &t.Quorum
-	}
-	d.Tolerates, err = toleranceWithout(s, failed)
-	return d, err
-}
-
-func newStepDoc(number int, s quorum.Step) stepDoc {
-	d := stepDoc{Step: number, Action: s.Action, Voters: s.After.Voters, Observers: orEmpty(s.After.Observers),
-		Quorum: s.Quorum, ToleratesDuring: s.TolerateDuring, Tolerates: s.TolerateAfter, Text: stepTexts[s.Action]}
-	if s.Action != quorum.Replace {
-		d.Server, d.Text = &s.Server, fmt.Sprintf(stepTexts[s.Action], s.Server)
-	}
-	return d
-}
-
-// stepTexts say what to do.
-var stepTexts = map[quorum.Action]string{
-	quorum.AddVoter:       "start server %d, give it a vote",
-	quorum.Promote:        "give observer %d a vote",
-	quorum.Demote:         "make voter %d an observer",
-	quorum.RemoveVoter:    "take server %d out, then stop it",
-	quorum.AddObserver:    "start server %d as an observer",
-	quorum.RemoveObserver: "remove observer %d, then stop it",
-	quorum.Move:           "restart server %d elsewhere",
-	quorum.Replace:        "replace everything at once",
-}
-
 // planNotes say what ZooKeeper adds to the arithmetic. Without reconfig, servers of the old and
 // of the new configuration decide side by side while they are being restarted, each by its own
 // rule, and that is safe only while any two of their quorums share a server. One vote more or
 // less under a majority always is.
-func planNotes(from, to *subject, plan quorum.Plan) []string {
-	if len(plan.Steps) == 0 && plan.Refused == "" {
+func planNotes(plan quorum.Plan) []string {
+	if len(plan.Steps) == 0 && plan.Refused == nil {
 		return []string{"nothing to do: the two are the same"}
 	}
 	var notes []string
-	voters := len(from.membership.Voters)
+	voters := len(plan.From.Voters)
 	smallest := voters
 	has := func(actions ...quorum.Action) bool {
 		return slices.ContainsFunc(plan.Steps, func(s quorum.Step) bool { return slices.Contains(actions, s.Action) })
 	}
 	for _, s := range plan.Steps {
-		smallest = min(smallest, len(s.After.Voters))
+		smallest = min(smallest, len(s.Voters))
 	}
 	if has(quorum.AddVoter, quorum.Promote) {
 		notes = append(notes, "a server catches up first, then it gets its vote")
@@ -181,7 +100,7 @@ func planNotes(from, to *subject, plan quorum.Plan) []string {
 	} else if smallest < 2 {
 		notes = append(notes, "zookeeper refuses to reconfigure below two voters unless standaloneEnabled=false")
 	}
-	if from.system.Kind() != quorum.Majority || to.system.Kind() != quorum.Majority {
+	if plan.From.Kind != quorum.Majority || plan.To.Kind != quorum.Majority {
 		notes = append(notes, "with groups or weights zookeeper takes the full list of members at each step (reconfig -file), not single changes")
 	}
 	switch {
@@ -194,15 +113,14 @@ func planNotes(from, to *subject, plan quorum.Plan) []string {
 }
 
 func (d planDoc) draw(pg *page) {
-	end := func(e endDoc) string {
-		text := e.name
-		if len(e.Observers) > 0 {
-			text += ", " + count(len(e.Observers), "observer")
+	end := func(name string, s quorum.Stage) string {
+		if len(s.Observers) > 0 {
+			name += ", " + count(len(s.Observers), "observer")
 		}
-		if e.Tolerates < 0 {
-			return text + ": " + pg.bad("no quorum")
+		if s.Tolerates < 0 {
+			return name + ": " + pg.bad("no quorum")
 		}
-		return fmt.Sprintf("%s: tolerates %d", text, e.Tolerates)
+		return fmt.Sprintf("%s: tolerates %d", name, s.Tolerates)
 	}
 	tolerance := func(n int) string {
 		switch {
@@ -213,17 +131,17 @@ func (d planDoc) draw(pg *page) {
 		}
 		return fmt.Sprint(n)
 	}
-	pg.fields([2]string{"from", end(d.From)}, [2]string{"to", end(d.To)}, [2]string{"down", quorum.IDList(d.Failed)})
+	pg.fields([2]string{"from", end(d.from, d.From)}, [2]string{"to", end(d.to, d.To)}, [2]string{"down", quorum.IDList(d.Failed)})
 	var rows [][]string
 	for _, s := range d.Steps {
-		rows = append(rows, []string{fmt.Sprint(s.Step), s.Text, fmt.Sprintf("%d of %d", s.Quorum, len(s.Voters)), tolerance(s.ToleratesDuring), tolerance(s.Tolerates)})
+		rows = append(rows, []string{fmt.Sprint(s.Number), s.Text, fmt.Sprintf("%d of %d", *s.Quorum, len(s.Voters)), tolerance(s.ToleratesDuring), tolerance(s.Tolerates)})
 	}
 	if len(rows) > 0 {
 		pg.table([]column{right("step"), left("do"), right("quorum").ranked(3), right("during").ranked(1), right("after").ranked(2)}, rows)
 		pg.line("(during and after: further failures tolerated; the lowest on the way is %d)", d.Lowest)
 	}
 	if r := d.Refused; r != nil && r.Step != nil {
-		pg.para("%s step %d, %s: %s.", pg.bad("refused:"), r.Step.Step, r.Step.Text, r.Reason)
+		pg.para("%s step %d, %s: %s.", pg.bad("refused:"), r.Step.Number, r.Step.Text, r.Reason)
 	} else if r != nil {
 		pg.para("%s %s.", pg.bad("refused:"), r.Reason)
 	}

@@ -172,10 +172,7 @@ func (o *quorumOptions) addWhatIf(d *ensembleDoc) error {
 			return usagef("--failed %d: there is no server %d", id, id)
 		}
 	}
-	further, err := toleranceWithout(d.subject, failed)
-	if err != nil {
-		return err
-	}
+	further := quorum.GuaranteedTolerance(quorum.Without(d.subject.system, failed...))
 	d.WhatIf = &whatIfDoc{Failed: failed, HasQuorum: further >= 0, Further: further}
 	effect := d.ink.good("a quorum") + ", and tolerates " + count(further, "further failure")
 	switch {
@@ -186,16 +183,6 @@ func (o *quorumOptions) addWhatIf(d *ensembleDoc) error {
 	}
 	d.row("what if", "%s down: %s", quorum.IDList(failed), effect)
 	return nil
-}
-
-// toleranceWithout is what is tolerated once some servers have failed; only voters matter.
-func toleranceWithout(s *subject, failed []int64) (int, error) {
-	down := slices.DeleteFunc(slices.Clone(failed), func(id int64) bool { return !slices.Contains(s.membership.Voters, id) })
-	left, err := quorum.Without(s.system, down...)
-	if err != nil {
-		return 0, err
-	}
-	return quorum.GuaranteedTolerance(left), nil
 }
 
 func (o *quorumOptions) addLatency(d *ensembleDoc) error {

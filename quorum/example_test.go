@@ -68,9 +68,9 @@ func ExampleNewHierarchical_refused() {
 // A failed server is still a member: thresholds stay where they were.
 func ExampleWithout() {
 	five := must(quorum.MajorityOf(5))
-	left := must(quorum.Without(five, 1, 4))
+	left := quorum.Without(five, 1, 4)
 	fmt.Println(quorum.GuaranteedTolerance(left))
-	left = must(quorum.Without(five, 1, 4, 5))
+	left = quorum.Without(five, 1, 4, 5)
 	fmt.Println(quorum.GuaranteedTolerance(left))
 	// Output:
 	// 0
@@ -193,10 +193,10 @@ func ExampleMessagesPerWrite() {
 func ExamplePlanChange() {
 	p := must(quorum.PlanChange(quorum.Membership{Voters: []int64{1, 2, 3}}, quorum.Membership{Voters: []int64{4, 5, 6}}))
 	for _, s := range p.Steps {
-		fmt.Printf("%-6s %d: during %d, after %d\n", s.Action, s.Server, s.TolerateDuring, s.TolerateAfter)
+		fmt.Printf("%-6s %d: during %d, after %d\n", s.Action, *s.Server, s.ToleratesDuring, s.Tolerates)
 	}
 	p = must(quorum.PlanChange(quorum.Membership{Voters: []int64{1, 2, 3}}, quorum.Membership{Voters: []int64{1, 2, 4}}, 2, 3))
-	fmt.Println("refused:", p.Refused)
+	fmt.Println("refused:", p.Refused.Reason)
 	// Output:
 	// add    4: during 1, after 1
 	// add    5: during 1, after 2

@@ -81,10 +81,7 @@ func (s *System) lintGroups(warn func(c Code, format string, args ...any)) {
 		var nonVoters, light []int64
 		for _, id := range g.Members {
 			grouped[id] = true
-			w, given := c.weights[id]
-			if !given {
-				w = 1
-			}
+			w := weightOf(c.weights, id)
 			total += w
 			if !slices.Contains(s.voters, id) {
 				nonVoterWeight, nonVoters = nonVoterWeight+w, append(nonVoters, id)

@@ -17,10 +17,10 @@ func TestPlansWithGroups(t *testing.T) {
 		from, to Membership
 		want     string
 	}{
-		{"more voters, other weights", weighted(nil, 1, 2, 3), weighted(map[int64]int64{1: 2, 2: 2}, 1, 2, 3, 4, 5), "replace 0 (1/1)"},
-		{"the weights change, and no server comes or goes", weighted(nil, 1, 2, 3), weighted(map[int64]int64{1: 2}, 1, 2, 3), "replace 0 (0/0)"},
-		{"from weights to a majority that is larger", weighted(map[int64]int64{1: 2}, 1, 2, 3), upTo(5), "replace 0 (0/2)"},
-		{"to groups, without those who leave", upTo(4), weighted(nil, 1, 2, 3), "replace 0 (1/1)"},
+		{"more voters, other weights", weighted(nil, 1, 2, 3), weighted(map[int64]int64{1: 2, 2: 2}, 1, 2, 3, 4, 5), "replace (1/1)"},
+		{"the weights change, and no server comes or goes", weighted(nil, 1, 2, 3), weighted(map[int64]int64{1: 2}, 1, 2, 3), "replace (0/0)"},
+		{"from weights to a majority that is larger", weighted(map[int64]int64{1: 2}, 1, 2, 3), upTo(5), "replace (0/2)"},
+		{"to groups, without those who leave", upTo(4), weighted(nil, 1, 2, 3), "replace (1/1)"},
 		{"the same groups, another observer", weighted(nil, 1, 2, 3), func() Membership {
 			m := weighted(nil, 1, 2, 3)
 			m.Observers = []int64{4}
@@ -124,17 +124,17 @@ func TestGroupedPlansAreWhatTheyClaim(t *testing.T) {
 		}
 		now := from
 		for _, s := range p.Steps {
-			for k, systems := range [][]Membership{{now, s.After}, {s.After}} {
+			for k, systems := range [][]Membership{{now, s.Membership}, {s.Membership}} {
 				want := bruteFurther(systems, failed)
-				if got := []int{s.TolerateDuring, s.TolerateAfter}[k]; got != want || got < 0 {
-					t.Fatalf("%+v -> %+v failed %v: %s %d tolerates %d, brute force says %d", from, to, failed, s.Action, s.Server, got, want)
+				if got := []int{s.ToleratesDuring, s.Tolerates}[k]; got != want || got < 0 {
+					t.Fatalf("%+v -> %+v failed %v: %+v tolerates %d, brute force says %d", from, to, failed, s, got, want)
 				}
 			}
-			now = s.After
+			now = s.Membership
 		}
 		atOnce := bruteFurther([]Membership{from, to}, failed)
-		if p.Refused != "" {
-			if atOnce >= 0 && p.Next != nil && p.Next.Action != Replace && p.Next.Action != AddVoter {
+		if p.Refused != nil {
+			if atOnce >= 0 && p.Refused.Step != nil && p.Refused.Step.Action != Replace && p.Refused.Step.Action != AddVoter {
 				t.Fatalf("%+v -> %+v failed %v: %s, though everything at once tolerates %d", from, to, failed, describe(p), atOnce)
 			}
 			continue

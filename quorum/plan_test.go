@@ -19,10 +19,14 @@ func upTo(n int) Membership {
 func describe(p Plan) string {
 	var parts []string
 	for _, s := range p.Steps {
-		parts = append(parts, fmt.Sprintf("%s %d (%d/%d)", s.Action, s.Server, s.TolerateDuring, s.TolerateAfter))
+		what := string(s.Action)
+		if s.Server != nil {
+			what += fmt.Sprint(" ", *s.Server)
+		}
+		parts = append(parts, fmt.Sprintf("%s (%d/%d)", what, s.ToleratesDuring, s.Tolerates))
 	}
-	if p.Refused != "" {
-		parts = append(parts, "refused: "+p.Refused)
+	if p.Refused != nil {
+		parts = append(parts, "refused: "+p.Refused.Reason)
 	}
 	return strings.Join(parts, ", ")
 }
@@ -60,13 +64,13 @@ func TestPlans(t *testing.T) {
 			Membership{Voters: []int64{1, 2, 3, 5}, Observers: []int64{4, 7}}, nil,
 			"promote 5 (1/2), demote 4 (1/1), add-observer 7 (1/1), remove-observer 6 (1/1)", 1},
 		{"a hierarchical system is replaced", grouped([]int64{1, 2, 3}, []int64{4, 5, 6}, []int64{7, 8}),
-			grouped([]int64{1, 2, 3}, []int64{4, 5, 6}, []int64{7, 8, 9}), nil, "replace 0 (2/3)", 2},
+			grouped([]int64{1, 2, 3}, []int64{4, 5, 6}, []int64{7, 8, 9}), nil, "replace (2/3)", 2},
 		{"from majority to groups in one step", upTo(9),
-			grouped([]int64{1, 2, 3}, []int64{4, 5, 6}, []int64{7, 8, 9}), nil, "replace 0 (3/3)", 3},
+			grouped([]int64{1, 2, 3}, []int64{4, 5, 6}, []int64{7, 8, 9}), nil, "replace (3/3)", 3},
 		{"voteless members go with everything at once", Membership{Voters: []int64{1, 2, 3}, Groups: []Group{{1, []int64{1, 2, 3, 4}}}, Weights: map[int64]int64{4: 1}},
-			grouped([]int64{1, 2, 3}), nil, "replace 0 (0/1)", 0},
+			grouped([]int64{1, 2, 3}), nil, "replace (0/1)", 0},
 		{"a target without tolerance is the operator's choice, a detour is not", grouped([]int64{1, 2, 3}, []int64{4, 5, 6}, []int64{7, 8, 9}),
-			grouped([]int64{1, 4, 7}, []int64{2, 5, 8}, []int64{3, 6, 9}), nil, "replace 0 (3/3)", 3},
+			grouped([]int64{1, 4, 7}, []int64{2, 5, 8}, []int64{3, 6, 9}), nil, "replace (3/3)", 3},
 	} {
 		p, err := PlanChange(c.from, c.to, c.failed...)
 		if err != nil {
@@ -135,18 +139,18 @@ func TestPlansAreWhatTheyClaim(t *testing.T) {
 		}
 		now := from
 		for _, s := range p.Steps {
-			if d := difference(now.Voters, s.After.Voters); d != 1 {
+			if d := difference(now.Voters, s.Voters); d != 1 {
 				t.Fatalf("%v -> %v: step %+v changes %d servers", from.Voters, to.Voters, s, d)
 			}
-			for k, systems := range [][]Membership{{now, s.After}, {s.After}} {
+			for k, systems := range [][]Membership{{now, s.Membership}, {s.Membership}} {
 				want := bruteTolerance(systems, failed)
-				if got := []int{s.TolerateDuring, s.TolerateAfter}[k]; got != want || got < 0 {
+				if got := []int{s.ToleratesDuring, s.Tolerates}[k]; got != want || got < 0 {
 					t.Fatalf("%v -> %v failed %v: step %+v tolerates %d, brute force says %d", from.Voters, to.Voters, failed, s, got, want)
 				}
 			}
-			now = s.After
+			now = s.Membership
 		}
-		if p.Refused == "" {
+		if p.Refused == nil {
 			complete++
 			if !slices.Equal(now.Voters, to.Voters) {
 				t.Fatalf("%v -> %v ends at %v", from.Voters, to.Voters, now.Voters)

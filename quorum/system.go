@@ -201,12 +201,10 @@ func newGroup(declared Group, voters []int64, weights, groupOf map[int64]int64) 
 			return g, 0, refused(groupKey(declared.ID), "server %d is in multiple groups (%d and %d)", id, other, declared.ID)
 		}
 		groupOf[id] = declared.ID
-		w, given := weights[id]
+		_, given := weights[id]
 		_, voter := slices.BinarySearch(voters, id)
-		switch {
-		case !given && voter:
-			w = 1
-		case !given:
+		w := weightOf(weights, id)
+		if !given && !voter {
 			return g, 0, refused(groupKey(declared.ID), "group %d lists server %d, which is no voter and has no weight "+
 				"(zookeeper fails with a NullPointerException at start): take it out of the group", declared.ID, id)
 		}
@@ -235,13 +233,8 @@ func NewJoint(old, next *System) *System {
 // Without returns what is left of a system when some of its voters have failed: the others are
 // its voters, and the thresholds stay where they were, because a failed server is still a
 // member. It answers "and then?": GuaranteedTolerance(Without(s, 1)) is what s tolerates once
-// server 1 is gone. Errors wrap ErrInvalid for an id that is no voter of s.
-func Without(s *System, failed ...int64) (*System, error) {
-	for _, id := range failed {
-		if _, voter := slices.BinarySearch(s.voters, id); !voter {
-			return nil, invalidf("server %d is not a voter", id)
-		}
-	}
+// server 1 is gone. Ids that are no voters change nothing.
+func Without(s *System, failed ...int64) *System {
 	left := &System{kind: s.kind, configs: slices.Clone(s.configs)}
 	down := func(id int64) bool { return slices.Contains(failed, id) }
 	left.voters = slices.DeleteFunc(slices.Clone(s.voters), down)
@@ -251,7 +244,7 @@ func Without(s *System, failed ...int64) (*System, error) {
 			left.configs[i].groups[k].members = slices.DeleteFunc(slices.Clone(g.members), func(m member) bool { return down(m.id) })
 		}
 	}
-	return left, nil
+	return left
 }
 
 // Kind returns the shape of the system.
@@ -337,6 +330,14 @@ func voterSet(ids []int64) ([]int64, error) {
 		}
 	}
 	return sorted, nil
+}
+
+// weightOf is the weight that is given, or 1.
+func weightOf(weights map[int64]int64, id int64) int64 {
+	if w, given := weights[id]; given {
+		return w
+	}
+	return 1
 }
 
 func groupKey(id int64) string  { return fmt.Sprintf("group.%d", id) }

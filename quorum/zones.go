@@ -34,12 +34,8 @@ func Zones(s *System, zones []Zone) (ZoneReport, error) {
 	if err != nil {
 		return r, err
 	}
-	for z, zone := range zones {
-		left, err := Without(s, slices.DeleteFunc(s.Voters(), func(id int64) bool { return lostWith[id]>>z&1 == 0 })...)
-		if err != nil {
-			return r, err
-		}
-		further := GuaranteedTolerance(left)
+	for _, zone := range zones {
+		further := GuaranteedTolerance(Without(s, zone.Members...))
 		r.Survives[zone.Name], r.Further[zone.Name] = further >= 0, further
 		r.SurvivesAny, r.Worst = r.SurvivesAny && further >= 0, min(r.Worst, further)
 	}

@@ -11,7 +11,7 @@ import (
 // host, which fail together, and servers that claim one port of a host. system is that of the
 // ensemble. A server counts for the host of its first address, and names are compared as they
 // are written: the package resolves none.
-func (e *Ensemble) Lint(system *quorum.System) ([]quorum.Warning, error) {
+func (e *Ensemble) Lint(system *quorum.System) []quorum.Warning {
 	var warnings []quorum.Warning
 	voters := map[string][]int64{}
 	owner := map[string]int64{} // host:port -> the first server that claims it
@@ -34,18 +34,14 @@ func (e *Ensemble) Lint(system *quorum.System) ([]quorum.Warning, error) {
 		if len(ids) < 2 || ids[0] != s.ID {
 			continue
 		}
-		left, err := quorum.Without(system, ids...)
-		if err != nil {
-			return nil, err
-		}
 		effect := "the loss of that host is the loss of the quorum"
-		if further := quorum.GuaranteedTolerance(left); further >= 0 {
+		if further := quorum.GuaranteedTolerance(quorum.Without(system, ids...)); further >= 0 {
 			effect = fmt.Sprintf("without that host a quorum is left, and %d further failures are tolerated", further)
 		}
 		warnings = append(warnings, quorum.Warning{Code: quorum.SharedHost, Text: fmt.Sprintf(
 			"Servers %s share the host %q and fail with it: %s.", quorum.IDList(ids), s.Host(), effect)})
 	}
-	return warnings, nil
+	return warnings
 }
 
 // claims are the addresses on which a server listens.
