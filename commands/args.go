@@ -71,7 +71,25 @@ func parseArgs(app *cli.App, args []string) (*cmdline, error) {
 		return nil, withHint(usagef("%s needs a command: one of %s", pathName(l.path), strings.Join(names(c.Subcommands), ", ")),
 			"%s --help explains them", pathName(l.path))
 	}
+	if !l.help {
+		if err := l.checkArgs(); err != nil {
+			return nil, err
+		}
+	}
 	return l, l.checkName()
+}
+
+// checkArgs refuses empty arguments, as empty values of flags are refused. Behind a command that is to be
+// run they are the command's own.
+func (l *cmdline) checkArgs() error {
+	args := l.args
+	if len(args) > 1 && strings.HasPrefix(l.command().ArgsUsage, "-- ") {
+		args = args[:1]
+	}
+	if i := slices.Index(args, ""); i >= 0 {
+		return withHint(usagef("%s: argument %d is empty", pathName(l.path), i+1), "a variable that is not set is empty, too; %s --help shows what is wanted", pathName(l.path))
+	}
+	return nil
 }
 
 // checkName refuses a --name that stands in front of a command that is about no ensemble.

@@ -208,7 +208,7 @@ func (p *program) readConfig(path string) (config *zoocfg.Config, members string
 	if err != nil {
 		return nil, "", fmt.Errorf("read the configuration: %w", err)
 	}
-	if config, err = zoocfg.Parse(text); err == nil {
+	if config, err = zoocfg.ParseFile(text); err == nil {
 		err = config.Check()
 	}
 	if err != nil {
@@ -256,12 +256,18 @@ func (p *program) readInput(path string) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
+// inputName is what readInput's path is called in messages.
+func inputName(path string) string {
+	if path == "-" {
+		return "standard input"
+	}
+	return path
+}
+
 // refusal turns what is wrong with a configuration into exit 3, and names the file and the line.
 // What is only too large keeps its own code.
 func refusal(err error, path string) error {
-	if path == "-" {
-		path = "standard input"
-	}
+	path = inputName(path)
 	separator := ": "
 	if line := (*zoocfg.Error)(nil); errors.As(err, &line) && line.Line > 0 {
 		separator = ", "

@@ -3,9 +3,7 @@ package commands
 import (
 	"context"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"os"
 	"strings"
 	"time"
 
@@ -145,19 +143,13 @@ func (o *simulateOptions) campaign(ctx context.Context) error {
 
 // replay runs one schedule from a file.
 func (o *simulateOptions) replay() error {
-	name, text, err := o.schedule, []byte(nil), error(nil)
-	if name == "-" {
-		name = "standard input"
-		text, err = io.ReadAll(o.In)
-	} else {
-		text, err = os.ReadFile(name)
-	}
+	text, err := o.readInput(o.schedule)
 	if err != nil {
 		return fmt.Errorf("read the schedule: %w", err)
 	}
 	schedule, err := simulation.ParseSchedule(string(text))
 	if err != nil {
-		return withHint(usagef("%s, %w", name, err), "a schedule is the lines that a failure prints, from seed to the last fault")
+		return withHint(usagef("%s, %w", inputName(o.schedule), err), "a schedule is the lines that a failure prints, from seed to the last fault")
 	}
 	return o.one(schedule)
 }

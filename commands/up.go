@@ -3,8 +3,6 @@ package commands
 import (
 	"context"
 	"fmt"
-	"io"
-	"os"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -65,7 +63,7 @@ func newUpCommand(p *program) *cli.Command {
 // request turns the flags into what the ensemble is asked to be.
 func (o *upOptions) request() (localcluster.Request, error) {
 	r := localcluster.Request{
-		Nodes: o.nodes, Observers: o.observers, BasePort: o.basePort, Tick: o.tick, Settings: o.settings.Value(), ConfigAs: o.config,
+		Nodes: o.nodes, Observers: o.observers, BasePort: o.basePort, Tick: o.tick, Settings: o.settings.Value(), ConfigAs: inputName(o.config),
 	}
 	var err error
 	if o.engine != "" {
@@ -73,12 +71,8 @@ func (o *upOptions) request() (localcluster.Request, error) {
 			return r, err
 		}
 	}
-	switch o.config {
-	case "":
-	case "-":
-		r.Config, err = io.ReadAll(o.In)
-	default:
-		r.Config, err = os.ReadFile(o.config)
+	if o.config != "" {
+		r.Config, err = o.readInput(o.config)
 	}
 	if err != nil {
 		return r, fmt.Errorf("--config: %w", err) // the words are right, the file is not there: a failure, as in quorum

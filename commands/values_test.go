@@ -3,6 +3,8 @@ package commands
 import (
 	"bytes"
 	"context"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -131,6 +133,7 @@ func TestContradictionsExitTwo(t *testing.T) {
 		"simulate --runs 0 --for 0s", "simulate --nodes 0", "simulate --nodes 8", "simulate --trace", "simulate --schedule x --seed 1",
 		"completion", "completion tcsh", "completion bash -o json", "logs 1 -o json", "logs 1 -o yaml", "events -o yaml", "events -o table",
 		"exec -o json -- true", "serve -o yaml x", "version x",
+		"serve ''", "exec -- ''", "exec ''", "start ''", "logs ''", "heal ''", "partition ''", "slow '' --latency 1ms", "completion ''", "quorum explain ''",
 	} {
 		var args []string
 		for _, word := range strings.Fields(line) {
@@ -159,6 +162,39 @@ func TestFilesThatAreMissingExitOne(t *testing.T) {
 	} {
 		if out, errs, code := wrongRun(t, strings.Fields(line)); code != exitFailed || out != "" || !strings.Contains(errs, "absent") {
 			t.Errorf("zkctl %s: exit %d\n%s%s", line, code, out, errs)
+		}
+	}
+}
+
+// TestEmptyConfigurations: a text without a key describes no ensemble, whether it is a file or standard input.
+// Each command refuses it with the code that it has for a configuration that means nothing.
+func TestEmptyConfigurations(t *testing.T) {
+	empty, comment := filepath.Join(t.TempDir(), "empty.cfg"), filepath.Join(t.TempDir(), "comment.cfg")
+	for name, text := range map[string]string{empty: "", comment: "# tickTime=2000\n\n"} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		line string
+		code int
+	}{
+		{"up --config", exitUsage},
+		{"quorum --config", exitUnhealthy},
+		{"quorum plan --to 3 --from", exitUnhealthy},
+		{"quorum plan --from 3 --to", exitUnhealthy},
+		{"quorum recovery --config", exitUnhealthy},
+		{"serve", exitFailed},
+	} {
+		for _, file := range []string{empty, comment, "-"} {
+			if file == "-" && c.line == "serve" {
+				continue // it reads files only
+			}
+			says := strings.ReplaceAll(file, "-", "standard input") + ": the configuration is empty"
+			out, errs, code := wrongRun(t, append(strings.Fields(c.line), file))
+			if code != c.code || out != "" || !strings.Contains(errs, says) {
+				t.Errorf("zkctl %s %s: exit %d, want %d and %q\n%s%s", c.line, file, code, c.code, says, out, errs)
+			}
 		}
 	}
 }

@@ -87,7 +87,7 @@ func (s *Spec) takeConfig(r Request) error {
 	bad := func(err error) error {
 		return fail(CodeUsage, "", "%s: %w", r.ConfigAs, err)
 	}
-	config, err := zoocfg.Parse(r.Config)
+	config, err := zoocfg.ParseFile(r.Config)
 	if err != nil {
 		return bad(err)
 	}

@@ -107,7 +107,7 @@ func LoadConfig(path string) (Config, error) {
 		return Config{}, fmt.Errorf("read the configuration: %w", err)
 	}
 	l := loader{path: path}
-	if l.static, err = zoocfg.Parse(text); err != nil {
+	if l.static, err = zoocfg.ParseFile(text); err != nil {
 		return Config{}, l.wrap(err)
 	}
 	c, err := l.load()

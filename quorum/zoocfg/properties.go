@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf16"
+
+	"zkctl/quorum"
 )
 
 // Entry is one key=value of the text.
@@ -72,6 +74,16 @@ func Parse(text []byte) (*Config, error) {
 		c.entries = append(c.entries, Entry{key, value, first + 1})
 	}
 	return c, nil
+}
+
+// ParseFile is Parse for a whole zoo.cfg: a text without a key is refused. It usually comes of a
+// program that failed in front of a pipe, and ZooKeeper does not start with it either.
+func ParseFile(text []byte) (*Config, error) {
+	c, err := Parse(text)
+	if err == nil && len(c.entries) == 0 {
+		return nil, &Error{Text: "the configuration is empty: it sets no key", Err: quorum.ErrRefused}
+	}
+	return c, err
 }
 
 // Get returns the value that ZooKeeper would see for key, white space around it
