@@ -7,28 +7,53 @@ import (
 	"strings"
 )
 
-// Keys whose values ZooKeeper reads as numbers of 32 bits, of 64 bits, and as
-// booleans.
-var (
-	numbers = []string{
-		"clientPort", "secureClientPort", "observerMasterPort", "clientPortListenBacklog", "tickTime",
-		"maxClientCnxns", "minSessionTimeout", "maxSessionTimeout", "initLimit", "syncLimit",
-		"connectToLearnerMasterLimit", "electionAlg", "autopurge.snapRetainCount", "autopurge.purgeInterval",
-		"quorum.cnxn.threads.size", "multiAddress.reachabilityCheckTimeoutMs",
+// forms are what QuorumPeerConfig reads values as. Keys are separated by blanks; what is wrong is
+// said after the key and the value.
+var forms = []struct {
+	keys  string
+	right func(value string) bool
+	wrong string
+}{
+	{"clientPort secureClientPort", whole(32, func(n int64) bool { return n >= 0 && n <= 65535 }), " is not a port from 0 to 65535"},
+	{"tickTime", whole(32, func(n int64) bool { return n != 0 }), " is not a whole number of 32 bits other than 0"},
+	{"electionAlg", whole(32, func(n int64) bool { return n == 3 }), ": only 3 is left"},
+	{"observerMasterPort clientPortListenBacklog maxClientCnxns minSessionTimeout maxSessionTimeout initLimit syncLimit " +
+		"connectToLearnerMasterLimit autopurge.snapRetainCount autopurge.purgeInterval quorum.cnxn.threads.size " +
+		"multiAddress.reachabilityCheckTimeoutMs", whole(32, nil), " is not a whole number of 32 bits"},
+	{"jvm.pause.info-threshold.ms jvm.pause.warn-threshold.ms jvm.pause.sleep.time.ms", whole(64, nil), " is not a whole number of 64 bits"},
+	{"localSessionsEnabled localSessionsUpgradingEnabled quorumListenOnAllIPs syncEnabled standaloneEnabled reconfigEnabled " +
+		"sslQuorum portUnification sslQuorumReloadCertFiles quorum.auth.enableSasl quorum.auth.serverRequireSasl " +
+		"quorum.auth.learnerRequireSasl multiAddress.enabled multiAddress.reachabilityCheckEnabled jvm.pause.monitor",
+		either("true", "false"), " is neither true nor false"},
+	{"peerType", either("participant", "observer"), " is neither participant nor observer"},
+	// VerifyingFileFactory looks at the first two characters of a relative path.
+	{"dataDir dataLogDir", func(value string) bool { return len(value) >= 2 || path.IsAbs(value) },
+		": a relative path of less than two characters stops zookeeper with a StringIndexOutOfBoundsException"},
+}
+
+func whole(bits int, right func(n int64) bool) func(string) bool {
+	return func(value string) bool {
+		n, err := strconv.ParseInt(value, 10, bits)
+		return err == nil && (right == nil || right(n))
 	}
-	longNumbers = []string{"jvm.pause.info-threshold.ms", "jvm.pause.warn-threshold.ms", "jvm.pause.sleep.time.ms"}
-	booleans    = []string{
-		"localSessionsEnabled", "localSessionsUpgradingEnabled", "quorumListenOnAllIPs", "syncEnabled",
-		"standaloneEnabled", "reconfigEnabled", "sslQuorum", "portUnification", "sslQuorumReloadCertFiles",
-		"quorum.auth.enableSasl", "quorum.auth.serverRequireSasl", "quorum.auth.learnerRequireSasl",
-		"multiAddress.enabled", "multiAddress.reachabilityCheckEnabled", "jvm.pause.monitor",
-	}
-)
+}
+
+func either(a, b string) func(string) bool {
+	return func(value string) bool { return strings.EqualFold(value, a) || strings.EqualFold(value, b) }
+}
+
+// needs are keys that QuorumPeerConfig takes only beside another one.
+var needs = [][2]string{
+	{"clientPortAddress", "clientPort"},
+	{"secureClientPortAddress", "secureClientPort"},
+	{"quorum.auth.serverRequireSasl", "quorum.auth.enableSasl"},
+	{"quorum.auth.learnerRequireSasl", "quorum.auth.enableSasl"},
+	{"quorum.auth.serverRequireSasl", "quorum.auth.learnerRequireSasl"},
+}
 
 // Check refuses the values that ZooKeeper's QuorumPeerConfig refuses, whichever servers there
-// are: numbers and booleans that are none, ports that are none, an election algorithm
-// other than 3, an unknown peerType, and values that exclude each other. Keys that are
-// absent are fine (see CheckStart), and so are keys it does not know. The first offending
+// are: those that are not in the form of their key, and those that exclude each other. Keys that
+// are absent are fine (see CheckStart), and so are keys it does not know. The first offending
 // line is named; errors wrap quorum.ErrRefused.
 //
 // What depends on the machine is not looked at: whether names resolve, folders
@@ -38,56 +63,25 @@ func (c *Config) Check() error {
 		return err
 	}
 	for _, e := range c.All() {
-		if err := e.check(); err != nil {
-			return err
+		value := strings.TrimSpace(e.Value)
+		for _, form := range forms {
+			if slices.Contains(strings.Fields(form.keys), e.Key) && !form.right(value) {
+				return refuse(e.Line, "%s=%s%s", e.Key, value, form.wrong)
+			}
 		}
 	}
-	for _, check := range []func() error{c.checkSessions, c.checkAddresses, c.checkSasl} {
-		if err := check(); err != nil {
-			return err
-		}
+	if err := c.checkSessions(); err != nil {
+		return err
 	}
-	return nil
-}
-
-func (e Entry) check() error {
-	value := strings.TrimSpace(e.Value)
-	switch {
-	case slices.Contains(numbers, e.Key):
-		return e.checkNumber(value)
-	case slices.Contains(longNumbers, e.Key):
-		if _, err := strconv.ParseInt(value, 10, 64); err != nil {
-			return refuse(e.Line, "%s=%s is not a whole number of 64 bits", e.Key, value)
-		}
-	case slices.Contains(booleans, e.Key):
-		if !strings.EqualFold(value, "true") && !strings.EqualFold(value, "false") {
-			return refuse(e.Line, "%s=%s is neither true nor false", e.Key, value)
-		}
-	case e.Key == "peerType":
-		if !strings.EqualFold(value, "observer") && !strings.EqualFold(value, "participant") {
-			return refuse(e.Line, "peerType=%s is neither participant nor observer", value)
-		}
-	case e.Key == "dataDir" || e.Key == "dataLogDir":
-		// VerifyingFileFactory looks at the first two characters of a relative path.
-		if len(value) < 2 && !path.IsAbs(value) {
-			return refuse(e.Line, "%s=%s: a relative path of less than two characters stops zookeeper with a StringIndexOutOfBoundsException",
-				e.Key, value)
-		}
+	on := func(key string) bool { // given, and not switched off
+		value, given := c.Get(key)
+		return given && !strings.EqualFold(value, "false")
 	}
-	return nil
-}
-
-func (e Entry) checkNumber(value string) error {
-	n, err := strconv.ParseInt(value, 10, 32)
-	switch {
-	case err != nil:
-		return refuse(e.Line, "%s=%s is not a whole number of 32 bits", e.Key, value)
-	case e.Key == "electionAlg" && n != 3:
-		return refuse(e.Line, "electionAlg=%s: only 3 is left", value)
-	case e.Key == "tickTime" && n == 0:
-		return refuse(e.Line, "tickTime=0: a tick takes time")
-	case (e.Key == "clientPort" || e.Key == "secureClientPort") && (n < 0 || n > 65535):
-		return refuse(e.Line, "%s=%s is not a port from 0 to 65535", e.Key, value)
+	for _, rule := range needs {
+		if on(rule[0]) && (!on(rule[1]) || c.numberOr(rule[1], 1) == 0) {
+			e, _ := c.Lookup(rule[0])
+			return refuse(e.Line, "%s is set, and needs %s to be set, too", e.Key, rule[1])
+		}
 	}
 	return nil
 }
@@ -106,51 +100,22 @@ func (c *Config) checkSessions() error {
 	if low <= high {
 		return nil
 	}
-	for _, key := range []string{"minSessionTimeout", "maxSessionTimeout", "tickTime"} {
+	line := 0
+	for _, key := range []string{"tickTime", "maxSessionTimeout", "minSessionTimeout"} {
 		if e, ok := c.Lookup(key); ok {
-			return refuse(e.Line, "minSessionTimeout %d is larger than maxSessionTimeout %d", low, high)
+			line = e.Line
 		}
 	}
-	return nil
-}
-
-// checkAddresses: an address without its port.
-func (c *Config) checkAddresses() error {
-	for _, key := range []string{"clientPort", "secureClientPort"} {
-		if e, ok := c.Lookup(key + "Address"); ok && c.numberOr(key, 0) == 0 {
-			return refuse(e.Line, "%s is set but %s is not", e.Key, key)
-		}
-	}
-	return nil
-}
-
-// checkSasl: what requires SASL of others needs it on this side, too.
-func (c *Config) checkSasl() error {
-	on := func(key string) bool {
-		value, _ := c.Get(key)
-		return strings.EqualFold(value, "true")
-	}
-	const enabled, server, learner = "quorum.auth.enableSasl", "quorum.auth.serverRequireSasl", "quorum.auth.learnerRequireSasl"
-	for _, rule := range [][2]string{{server, enabled}, {learner, enabled}, {server, learner}} {
-		if on(rule[0]) && !on(rule[1]) {
-			e, _ := c.Lookup(rule[0])
-			return refuse(e.Line, "%s needs %s=true, too", rule[0], rule[1])
-		}
-	}
-	return nil
+	return refuse(line, "minSessionTimeout %d is larger than maxSessionTimeout %d", low, high)
 }
 
 // numberOr is a key's value, or what it is when the key is absent or no number.
 func (c *Config) numberOr(key string, absent int64) int64 {
-	text, ok := c.Get(key)
-	if !ok {
-		return absent
+	text, _ := c.Get(key)
+	if n, err := strconv.ParseInt(text, 10, 32); err == nil {
+		return n
 	}
-	n, err := strconv.ParseInt(text, 10, 32)
-	if err != nil {
-		return absent
-	}
-	return n
+	return absent
 }
 
 // Complete reports whether the text is a whole zoo.cfg and not a part of one, such
@@ -163,9 +128,7 @@ func (c *Config) Complete() bool {
 // OnlyMembers reports whether the text holds nothing but membership, as a dynamic
 // configuration does.
 func (c *Config) OnlyMembers() bool {
-	return !slices.ContainsFunc(c.entries, func(e Entry) bool {
-		return !isServerKey(e.Key) && !isGroupKey(e.Key) && e.Key != "version"
-	})
+	return !slices.ContainsFunc(c.entries, func(e Entry) bool { return !isMember(e.Key) && e.Key != "version" })
 }
 
 // CheckStart refuses what ZooKeeper refuses of a complete zoo.cfg whose values Check
@@ -181,13 +144,9 @@ func (c *Config) CheckStart(e *Ensemble) error {
 		}
 	}
 	port := c.numberOr("clientPort", 0)
-	if port == 0 || len(e.Servers) == 0 {
+	agrees := func(s Server) bool { return s.Client == nil || int64(s.Client.Port) == port }
+	if port == 0 || len(e.Servers) == 0 || slices.ContainsFunc(e.Servers, agrees) {
 		return nil
-	}
-	for _, s := range e.Servers {
-		if s.Client == nil || int64(s.Client.Port) == port {
-			return nil
-		}
 	}
 	entry, _ := c.Lookup("clientPort")
 	return refuse(entry.Line, "clientPort=%d contradicts the client port in every server's line, such as %d in line %d",

@@ -19,7 +19,7 @@ func (c *Config) WithDynamic(dynamic *Config, filename string) (*Config, error) 
 		if e.Key == "version" {
 			return nil, refuse(e.Line, "version=%s does not belong in the dynamic file %s: its name carries the version", e.Value, filename)
 		}
-		if !isServerKey(e.Key) && !isGroupKey(e.Key) {
+		if !isMember(e.Key) {
 			return nil, refuse(e.Line, "unrecognised parameter %s in the dynamic file %s", e.Key, filename)
 		}
 	}
@@ -41,7 +41,7 @@ func (c *Config) checkStatic() error {
 		return nil
 	}
 	for _, e := range c.entries {
-		if isServerKey(e.Key) || isGroupKey(e.Key) {
+		if isMember(e.Key) {
 			return refuse(e.Line, "parameter %s must be in the separate dynamic config file", e.Key)
 		}
 	}

@@ -42,7 +42,7 @@ func (c *Config) ensemble(live bool) (*Ensemble, error) {
 		return nil, fmt.Errorf("the servers are in the dynamic file %s: read it too", path)
 	}
 	for _, e := range c.Contradictions() {
-		if key, _, _ := strings.Cut(e.Text, "="); isServerKey(key) || isGroupKey(key) || key == "version" {
+		if key, _, _ := strings.Cut(e.Text, "="); isMember(key) || key == "version" {
 			return nil, e
 		}
 	}
@@ -55,8 +55,13 @@ func (c *Config) ensemble(live bool) (*Ensemble, error) {
 			return nil, err
 		}
 	}
-	if err := c.checkServers(e.Servers); err != nil && !live {
-		return nil, err
+	// ZooKeeper takes multiAddress.enabled from its command line alone, as
+	// -Dzookeeper.multiAddress.enabled=true. Here the key in the file stands for it.
+	multi, _ := c.Get("multiAddress.enabled")
+	for _, s := range e.Servers {
+		if len(s.Addresses) > 1 && !live && !strings.EqualFold(multi, "true") {
+			return nil, refuse(s.Line, "server.%d has %d addresses, but multiAddress.enabled is not true", s.ID, len(s.Addresses))
+		}
 	}
 	slices.SortFunc(e.Servers, func(a, b Server) int { return cmp.Compare(a.ID, b.ID) })
 	slices.SortFunc(e.Groups, func(a, b quorum.Group) int { return cmp.Compare(a.ID, b.ID) })
@@ -80,54 +85,59 @@ func ParseEnsemble(text []byte) (*Ensemble, error) {
 }
 
 func (e *Ensemble) add(entry Entry) error {
-	switch {
-	case entry.Key == "version":
+	if entry.Key == "version" {
 		v, err := strconv.ParseInt(entry.Value, 16, 64)
 		if err != nil {
 			return refuse(entry.Line, "version=%s is not a hexadecimal number", entry.Value)
 		}
 		e.Version = v
-		return nil
-	case isGroupKey(entry.Key) && e.Oracle != "": // QuorumOracleMaj does not look at them
-		return nil
-	case !isServerKey(entry.Key) && !isGroupKey(entry.Key):
+	}
+	isServer := strings.HasPrefix(entry.Key, "server.")
+	if !isMember(entry.Key) || !isServer && e.Oracle != "" { // QuorumOracleMaj does not look at groups and weights
 		return nil
 	}
-	id, err := idOf(entry)
+	bad := func(format string, args ...any) *Error {
+		return refuse(entry.Line, "%s=%s: %s", entry.Key, entry.Value, fmt.Sprintf(format, args...))
+	}
+	text := entry.Key[strings.IndexByte(entry.Key, '.')+1:] // the whole key when there is no dot, as in Java
+	id, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return err
+		return bad("%q is not a number", text)
 	}
+	e.hierarchical = e.hierarchical || !isServer
+	kind := "weight"
 	switch {
-	case isServerKey(entry.Key):
-		if id < 0 {
-			return &Error{Line: entry.Line, Text: fmt.Sprintf("%s=%s: server ids are zero or more", entry.Key, entry.Value)}
-		}
-		s, err := ParseServer(id, entry.Value)
+	case isServer && id < 0:
+		return &Error{Line: entry.Line, Text: fmt.Sprintf("%s=%s: server ids are zero or more", entry.Key, entry.Value)}
+	case isServer:
+		kind = "server"
+		s, err := parseServer(entry.Value)
 		if err != nil {
-			return &Error{Line: entry.Line, Text: err.Error(), Err: err}
+			refusal := bad("%v", err)
+			if errors.Is(err, errUnusable) {
+				refusal.Err = err
+			}
+			return refusal
 		}
-		s.Line = entry.Line
-		e.lines[fmt.Sprintf("server.%d", id)] = entry.Line
+		s.ID, s.Line = id, entry.Line
 		e.Servers = append(e.Servers, s)
 	case strings.HasPrefix(entry.Key, "group"):
-		e.hierarchical = true
+		kind = "group"
 		g := quorum.Group{ID: id}
 		for _, text := range javaSplit(entry.Value, ":") {
-			sid, err := strconv.ParseInt(text, 10, 64)
+			member, err := strconv.ParseInt(text, 10, 64)
 			if err != nil {
-				return refuse(entry.Line, "%s=%s: %q is not a server id%s", entry.Key, entry.Value, text, blankHint(text))
+				return bad("%q is not a server id%s", text, blankHint(text))
 			}
-			g.Members = append(g.Members, sid)
+			g.Members = append(g.Members, member)
 		}
-		e.lines[fmt.Sprintf("group.%d", id)] = entry.Line
 		e.Groups = append(e.Groups, g)
 	default:
-		e.hierarchical = true
 		if e.Weights[id], err = strconv.ParseInt(entry.Value, 10, 64); err != nil {
-			return refuse(entry.Line, "%s=%s: the weight is not a whole number of 64 bits%s", entry.Key, entry.Value, blankHint(entry.Value))
+			return bad("the weight is not a whole number of 64 bits%s", blankHint(entry.Value))
 		}
-		e.lines[fmt.Sprintf("weight.%d", id)] = entry.Line
 	}
+	e.lines[fmt.Sprintf("%s.%d", kind, id)] = entry.Line
 	return nil
 }
 
@@ -172,21 +182,14 @@ func (e *Ensemble) System() (*quorum.System, error) {
 		return nil, refuse(e.lines[fmt.Sprintf("server.%d", voters[0])], "server %d is the only participant, and there are observers: "+
 			"zookeeper runs one voter stand-alone, which takes no observers (unless standaloneEnabled=false)", voters[0])
 	}
-	var system *quorum.System
-	var err error
+	system, err := quorum.NewMajority(voters...)
 	if e.hierarchical {
 		system, err = quorum.NewHierarchical(voters, e.Groups, e.Weights)
-	} else {
-		system, err = quorum.NewMajority(voters...)
 	}
-	if err != nil {
-		var bad *quorum.ConfigError
-		if errors.As(err, &bad) {
-			return nil, &Error{Line: e.lineOf(bad.Key), Text: bad.Text, Err: err}
-		}
-		return nil, err
+	if bad := (*quorum.ConfigError)(nil); errors.As(err, &bad) {
+		return nil, &Error{Line: e.lineOf(bad.Key), Text: bad.Text, Err: err}
 	}
-	return system, nil
+	return system, err
 }
 
 // lineOf is the line to blame for a key: its own, or for a weight that is not
@@ -197,10 +200,8 @@ func (e *Ensemble) lineOf(key string) int {
 	}
 	id, isWeight := strings.CutPrefix(key, "weight.")
 	for _, g := range e.Groups {
-		for _, member := range g.Members {
-			if isWeight && strconv.FormatInt(member, 10) == id {
-				return e.lines[fmt.Sprintf("group.%d", g.ID)]
-			}
+		if isWeight && slices.ContainsFunc(g.Members, func(member int64) bool { return strconv.FormatInt(member, 10) == id }) {
+			return e.lines[fmt.Sprintf("group.%d", g.ID)]
 		}
 	}
 	return 0
@@ -227,22 +228,11 @@ func (e *Ensemble) Text() string {
 	return b.String()
 }
 
-// idOf reads the number after the dot of server.N, group.N or weight.N.
-func idOf(entry Entry) (int64, error) {
-	text := entry.Key[strings.IndexByte(entry.Key, '.')+1:] // the whole key when there is no dot, as in Java
-	id, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		return 0, refuse(entry.Line, "%s=%s: %q is not a number", entry.Key, entry.Value, text)
-	}
-	return id, nil
-}
-
-func isServerKey(key string) bool { return strings.HasPrefix(key, "server.") }
-
-// isGroupKey follows ZooKeeper, which tests the bare prefix: a line such as
-// "groupsize=3" makes it read the configuration as hierarchical, and fail.
-func isGroupKey(key string) bool {
-	return strings.HasPrefix(key, "group") || strings.HasPrefix(key, "weight")
+// isMember reports whether a key declares membership. ZooKeeper tests the bare prefix of groups
+// and weights: a line such as "groupsize=3" makes it read the configuration as hierarchical, and
+// fail.
+func isMember(key string) bool {
+	return strings.HasPrefix(key, "server.") || strings.HasPrefix(key, "group") || strings.HasPrefix(key, "weight")
 }
 
 func refuse(line int, format string, args ...any) *Error {

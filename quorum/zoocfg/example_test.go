@@ -51,5 +51,5 @@ func ExampleConfig_Ensemble() {
 	_, err = config.Ensemble()
 	fmt.Println(err)
 	// Output:
-	// line 2: refused by zookeeper: server.2=two:2888:2888: quorum and election port are both 2888: they must be different
+	// line 2: server.2=two:2888:2888: quorum and election port are both 2888: they must be different
 }

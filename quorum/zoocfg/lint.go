@@ -51,14 +51,12 @@ func (s Server) claims() []string {
 		host := machine(a.Host)
 		claims = append(claims, HostPort{host, a.QuorumPort}.String(), HostPort{host, a.ElectionPort}.String())
 	}
-	for _, c := range []*HostPort{s.Client, s.Secure} {
-		switch {
-		case c == nil:
-		case c.Host == "0.0.0.0" || c.Host == "::":
-			claims = append(claims, HostPort{machine(s.Host()), c.Port}.String())
-		default:
-			claims = append(claims, HostPort{machine(c.Host), c.Port}.String())
+	if c := s.Client; c != nil {
+		host := c.Host
+		if host == "0.0.0.0" || host == "::" {
+			host = s.Host()
 		}
+		claims = append(claims, HostPort{machine(host), c.Port}.String())
 	}
 	return claims
 }

@@ -1,7 +1,9 @@
 package zoocfg
 
 import (
+	"cmp"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -38,6 +40,10 @@ type Config struct {
 	last    map[string]int // key -> index of its last entry, the one that Java keeps
 }
 
+// pair is a logical line: a key, then white space, '=' or ':' (which may have white space around
+// it), and the value. An escaped separator belongs to the key.
+var pair = regexp.MustCompile(`(?s)^((?:\\.|[^\\=: \t\f])*)[ \t\f]*[=:]?[ \t\f]*(.*)$`)
+
 // Parse reads a properties text: key=value, key:value or "key value"; # and !
 // start comments; a backslash at the end of a line continues it; \t \n \r \f
 // \uXXXX are escapes and any other escaped character stands for itself. That is
@@ -47,27 +53,24 @@ type Config struct {
 // The only unreadable thing in this syntax is a malformed \uXXXX.
 func Parse(text []byte) (*Config, error) {
 	c := &Config{last: map[string]int{}}
-	lines := splitLines(string(text))
+	lines := strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(string(text)), "\n")
 	for i := 0; i < len(lines); i++ {
 		first := i
 		line := strings.TrimLeft(lines[i], " \t\f")
 		if line == "" || line[0] == '#' || line[0] == '!' {
 			continue
 		}
-		for continues(line) && i+1 < len(lines) {
-			i++
-			line = line[:len(line)-1] + strings.TrimLeft(lines[i], " \t\f")
-		}
-		if continues(line) { // a backslash at the very end of the text
+		for continues(line) {
 			line = line[:len(line)-1]
+			if i+1 < len(lines) {
+				i++
+				line += strings.TrimLeft(lines[i], " \t\f")
+			}
 		}
-		rawKey, rawValue := splitPair(line)
-		key, err := unescape(rawKey)
-		if err != nil {
-			return nil, &Error{Line: first + 1, Text: err.Error()}
-		}
-		value, err := unescape(rawValue)
-		if err != nil {
+		parts := pair.FindStringSubmatch(line)
+		key, err := unescape(parts[1])
+		value, err2 := unescape(parts[2])
+		if err = cmp.Or(err, err2); err != nil {
 			return nil, &Error{Line: first + 1, Text: err.Error()}
 		}
 		c.last[key] = len(c.entries)
@@ -133,81 +136,34 @@ func (c *Config) Contradictions() []*Error {
 // servers then stand in that file, see WithDynamic.
 func (c *Config) DynamicFile() (string, bool) { return c.Get("dynamicConfigFile") }
 
-// splitLines cuts at \n, \r and \r\n.
-func splitLines(s string) []string {
-	s = strings.ReplaceAll(s, "\r\n", "\n")
-	return strings.Split(strings.ReplaceAll(s, "\r", "\n"), "\n")
-}
-
 // continues reports whether a line ends in an odd number of backslashes.
 func continues(line string) bool {
 	n := len(line) - len(strings.TrimRight(line, `\`))
 	return n%2 == 1
 }
 
-// splitPair cuts a logical line at the first unescaped separator: white space,
-// '=' or ':', where one '=' or ':' may have white space around it.
-func splitPair(line string) (key, value string) {
-	end := len(line)
-	for i := 0; i < len(line); i++ {
-		if line[i] == '\\' {
-			i++
-			continue
-		}
-		if strings.IndexByte("=: \t\f", line[i]) >= 0 {
-			end = i
-			break
-		}
-	}
-	key, value = line[:end], strings.TrimLeft(line[end:], " \t\f")
-	if value != "" && (value[0] == '=' || value[0] == ':') {
-		value = strings.TrimLeft(value[1:], " \t\f")
-	}
-	return key, value
-}
+// escape is a backslash and what belongs to it: all of a run of \uXXXX, so that surrogate pairs
+// meet.
+var escape = regexp.MustCompile(`(?s)(?:\\u[[:xdigit:]]{4})+|\\u.{0,4}|\\.?`)
 
-func unescape(s string) (string, error) {
-	if !strings.Contains(s, `\`) {
-		return s, nil
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] != '\\' {
-			b.WriteByte(s[i])
-			continue
+func unescape(s string) (text string, err error) {
+	text = escape.ReplaceAllStringFunc(s, func(found string) string {
+		found = found[1:]
+		if at := strings.Index("tnrf", found); at >= 0 && found != "" {
+			return "\t\n\r\f"[at : at+1]
 		}
-		if i++; i == len(s) {
-			break
+		if !strings.HasPrefix(found, "u") {
+			return found
 		}
-		if at := strings.IndexByte("tnrf", s[i]); at >= 0 {
-			b.WriteByte("\t\n\r\f"[at])
-			continue
+		var units []uint16
+		for digits := range strings.SplitSeq(found[1:], `\u`) {
+			v, bad := strconv.ParseUint(digits, 16, 16)
+			if bad != nil || len(digits) < 4 {
+				err = fmt.Errorf(`malformed escape \u%s: four hexadecimal digits must follow \u`, digits)
+			}
+			units = append(units, uint16(v))
 		}
-		if s[i] != 'u' {
-			b.WriteByte(s[i])
-			continue
-		}
-		units, width, err := unicodeEscapes(s[i-1:])
-		if err != nil {
-			return "", err
-		}
-		b.WriteString(string(utf16.Decode(units)))
-		i += width - 2
-	}
-	return b.String(), nil
-}
-
-// unicodeEscapes reads a run of \uXXXX, so that surrogate pairs meet.
-func unicodeEscapes(s string) (units []uint16, width int, err error) {
-	for strings.HasPrefix(s[width:], `\u`) {
-		digits := s[width+2:]
-		digits = digits[:min(4, len(digits))]
-		v, err := strconv.ParseUint(digits, 16, 16)
-		if err != nil || len(digits) < 4 {
-			return nil, 0, fmt.Errorf(`malformed escape \u%s: four hexadecimal digits must follow \u`, digits)
-		}
-		units = append(units, uint16(v))
-		width += 6
-	}
-	return units, width, nil
+		return string(utf16.Decode(units))
+	})
+	return text, err
 }

@@ -3,10 +3,9 @@ package zoocfg
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
-
-	"zkctl/quorum"
 )
 
 // Role says whether a server votes.
@@ -45,14 +44,13 @@ func (h HostPort) String() string { return bracket(h.Host) + ":" + strconv.Itoa(
 
 // Server is one server.N line:
 //
-//	host:quorumPort:electionPort[:role][|host2:…][;[clientHost:]clientPort[;[secureHost:]securePort]]
+//	host:quorumPort:electionPort[:role][|host2:…][;[clientHost:]clientPort]
 type Server struct {
 	ID        int64
 	Addresses []Address // at least one; several only with ZooKeeper's multiAddress.enabled
 	Role      Role
 	Client    *HostPort // nil when the line names no client address
-	Secure    *HostPort // nil likewise
-	Line      int       // where it stands; 0 when it came from elsewhere
+	Line      int       // where it stands
 }
 
 // Host returns the first address's host, the one by which people call a server.
@@ -61,99 +59,63 @@ func (s Server) Host() string { return s.Addresses[0].Host }
 // String renders the value of a server.N line in ZooKeeper's canonical form,
 // the one that /zookeeper/config and the election notifications carry.
 func (s Server) String() string {
-	var b strings.Builder
-	for i, a := range s.Addresses {
-		if i > 0 {
-			b.WriteByte('|')
-		}
-		fmt.Fprintf(&b, "%s:%d:%d", bracket(a.Host), a.QuorumPort, a.ElectionPort)
+	var addresses []string
+	for _, a := range s.Addresses {
+		addresses = append(addresses, fmt.Sprintf("%s:%d:%d", bracket(a.Host), a.QuorumPort, a.ElectionPort))
 	}
-	fmt.Fprintf(&b, ":%s", s.Role)
+	text := strings.Join(addresses, "|") + ":" + s.Role.String()
 	if s.Client != nil {
-		fmt.Fprintf(&b, ";%s", *s.Client)
+		text += ";" + s.Client.String()
 	}
-	if s.Secure != nil {
-		if s.Client == nil {
-			b.WriteByte(';')
-		}
-		fmt.Fprintf(&b, ";%s", *s.Secure)
-	}
-	return b.String()
+	return text
 }
 
-// ParseServer reads the value of a server.N line. It is as strict as ZooKeeper, blanks
-// included; errors wrap quorum.ErrRefused. Two things it refuses that ZooKeeper only
-// stumbles over later, with an error that wraps nothing: a line without any address, and
-// host names that cannot exist. It reads a second client address, for TLS, which servers
-// after 3.9 have.
-func ParseServer(id int64, value string) (Server, error) {
-	s, err := parseServer(id, value)
-	switch {
-	case errors.Is(err, errUnusable):
-		return Server{}, fmt.Errorf("server.%d=%s: %w", id, value, err)
-	case err != nil:
-		return Server{}, fmt.Errorf("%w: server.%d=%s: %w", quorum.ErrRefused, id, value, err)
-	}
-	return s, nil
-}
-
-// errUnusable is wrapped by what ZooKeeper accepts and cannot use.
+// errUnusable is wrapped by what ZooKeeper only stumbles over later: a line without any address,
+// and host names that cannot exist.
 var errUnusable = errors.New("zookeeper takes it, and finds no server there")
 
-func parseServer(id int64, value string) (Server, error) {
-	s := Server{ID: id, Role: Participant}
+// parseServer reads the value of a server.N line, as strictly as ZooKeeper, blanks included.
+// Other errors than errUnusable are refusals.
+func parseServer(value string) (s Server, err error) {
+	const want = "want host:port:port[:role][;[host:]clientPort]"
 	parts := javaSplit(value, ";")
-	if len(parts) == 0 || parts[0] == "" {
-		return s, errors.New("no address: want host:port:port[:role]")
-	}
-	if strings.Trim(parts[0], "|") == "" {
-		return s, fmt.Errorf("%w: no address, want host:port:port[:role]", errUnusable)
-	}
-	if len(parts) > 3 {
-		return s, errors.New("more than two ';': want host:port:port[:role][;[host:]clientPort[;[host:]securePort]]")
-	}
-	var err error
-	if len(parts) > 1 && parts[1] != "" {
-		if s.Client, err = parseHostPort("client", parts[1]); err != nil {
+	switch {
+	case len(parts) == 0 || parts[0] == "":
+		return s, errors.New("no address: " + want)
+	case strings.Trim(parts[0], "|") == "":
+		return s, fmt.Errorf("%w: no address, %s", errUnusable, want)
+	case len(parts) > 2:
+		return s, errors.New("more than one ';': " + want + ", and secureClientPort in a line of its own")
+	case len(parts) == 2:
+		if s.Client, err = parseClient(parts[1]); err != nil {
 			return s, err
 		}
 	}
-	if len(parts) > 2 && parts[2] != "" {
-		if s.Secure, err = parseHostPort("secure client", parts[2]); err != nil {
-			return s, err
-		}
-	}
-	var role Role
 	for _, text := range javaSplit(parts[0], "|") {
-		a, r, err := parseAddress(text)
+		a, role, err := parseAddress(text)
 		if err != nil {
 			return s, err
 		}
-		if role != 0 && r != 0 && r != role {
-			return s, fmt.Errorf("addresses with different roles, %s and %s", role, r)
+		if s.Role != 0 && role != 0 && role != s.Role {
+			return s, fmt.Errorf("addresses with different roles, %s and %s", s.Role, role)
 		}
-		if r != 0 {
-			role = r
-		}
-		s.Addresses = append(s.Addresses, a)
+		s.Role, s.Addresses = max(s.Role, role), append(s.Addresses, a)
 	}
-	if role != 0 {
-		s.Role = role
-	}
+	s.Role = max(s.Role, Participant)
 	return s, nil
 }
 
 // parseAddress reads host:quorumPort:electionPort[:role]. A zero role means that
 // the text gives none.
-func parseAddress(text string) (Address, Role, error) {
+func parseAddress(text string) (a Address, role Role, err error) {
 	fields, err := splitHost(text)
 	if err != nil {
-		return Address{}, 0, err
+		return a, 0, err
 	}
 	if len(fields) < 3 || len(fields) > 4 {
-		return Address{}, 0, fmt.Errorf("%q is not host:quorumPort:electionPort or host:quorumPort:electionPort:role", text)
+		return a, 0, fmt.Errorf("%q is not host:quorumPort:electionPort or host:quorumPort:electionPort:role", text)
 	}
-	a := Address{Host: fields[0]}
+	a.Host = fields[0]
 	if strings.ContainsAny(a.Host, " \t\r\n\f\\") {
 		return a, 0, fmt.Errorf("%w: host %q holds white space or a backslash", errUnusable, a.Host)
 	}
@@ -169,31 +131,28 @@ func parseAddress(text string) (Address, Role, error) {
 	if len(fields) == 3 {
 		return a, 0, nil
 	}
-	switch strings.ToLower(strings.TrimSpace(fields[3])) {
-	case "participant":
-		return a, Participant, nil
-	case "observer":
-		return a, Observer, nil
+	for _, role := range []Role{Participant, Observer} {
+		if strings.EqualFold(strings.TrimSpace(fields[3]), role.String()) {
+			return a, role, nil
+		}
 	}
 	return a, 0, fmt.Errorf("role %q is neither participant nor observer", fields[3])
 }
 
-// parseHostPort reads port or host:port.
-func parseHostPort(what, text string) (*HostPort, error) {
+// parseClient reads port or host:port.
+func parseClient(text string) (*HostPort, error) {
 	fields, err := splitHost(text)
 	if err != nil {
 		return nil, err
 	}
-	hp := &HostPort{Host: "0.0.0.0"}
-	switch len(fields) {
-	case 1:
-	case 2:
-		hp.Host = fields[0]
-	default:
-		return nil, fmt.Errorf("%s address %q is neither port nor host:port", what, text)
+	if len(fields) == 1 {
+		fields = slices.Insert(fields, 0, "0.0.0.0")
 	}
-	hp.Port, err = parsePort(what, fields[len(fields)-1])
-	return hp, err
+	if len(fields) != 2 {
+		return nil, fmt.Errorf("client address %q is neither port nor host:port", text)
+	}
+	port, err := parsePort("client", fields[1])
+	return &HostPort{fields[0], port}, err
 }
 
 // splitHost cuts at colons, but not inside the brackets of an IPv6 literal.
@@ -201,15 +160,14 @@ func splitHost(s string) ([]string, error) {
 	if !strings.HasPrefix(s, "[") {
 		return javaSplit(s, ":"), nil
 	}
-	end := strings.IndexByte(s, ']')
-	if end < 0 {
+	host, rest, closed := strings.Cut(s[1:], "]")
+	if !closed {
 		return nil, fmt.Errorf("%q opens a bracket and does not close it", s)
 	}
-	rest := s[end+1:]
 	if !strings.HasPrefix(rest, ":") || rest == ":" {
 		return nil, fmt.Errorf("%q has no port after the bracket", s)
 	}
-	return append([]string{s[1:end]}, javaSplit(rest[1:], ":")...), nil
+	return append([]string{host}, javaSplit(rest[1:], ":")...), nil
 }
 
 func parsePort(what, text string) (int, error) {
@@ -232,33 +190,8 @@ func bracket(host string) string {
 // all; but "" is one empty part.
 func javaSplit(s, sep string) []string {
 	parts := strings.Split(s, sep)
-	if s == "" {
-		return parts
-	}
-	for len(parts) > 0 && parts[len(parts)-1] == "" {
+	for s != "" && len(parts) > 0 && parts[len(parts)-1] == "" {
 		parts = parts[:len(parts)-1]
 	}
 	return parts
-}
-
-// checkServers refuses in a file what only running servers of another version, or with
-// other switches, can tell of themselves: a second client address, for TLS, which
-// ZooKeeper 3.8 and 3.9 refuse; and several addresses for one server, unless the feature
-// is on.
-//
-// (ZooKeeper takes multiAddress.enabled for that from its command line alone, as
-// -Dzookeeper.multiAddress.enabled=true. Here, where there is no such line, the key in the
-// file stands for it.)
-func (c *Config) checkServers(servers []Server) error {
-	on, _ := c.Get("multiAddress.enabled")
-	for _, s := range servers {
-		if s.Secure != nil {
-			return refuse(s.Line, "server.%d has a client address behind a second ';', port %d: zookeeper 3.8 and 3.9 take one, "+
-				"as in host:port:port;2181, and secureClientPort in a line of its own", s.ID, s.Secure.Port)
-		}
-		if len(s.Addresses) > 1 && !strings.EqualFold(on, "true") {
-			return refuse(s.Line, "server.%d has %d addresses, but multiAddress.enabled is not true", s.ID, len(s.Addresses))
-		}
-	}
-	return nil
 }
