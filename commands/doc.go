@@ -51,8 +51,8 @@
 // A table never wraps: on a narrow terminal the columns with the highest rank, as in
 // right("up").ranked(7), are left out first; what a row is about has no rank. The cells of a list,
 // as in left("links").cut(), are shortened before another column is left out.
-// Streams use printLine. progress and hint go to stderr, and -q
-// silences them. Colour comes from page.good, page.warn and page.bad and
+// Streams use printLine. progress and hint go to stderr, wrapped at the terminal's width,
+// and -q silences them. Colour comes from page.good, page.warn and page.bad and
 // appears on a terminal only.
 //
 // # Errors

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"strings"
 
 	"zkctl/localcluster"
 	"zkctl/quorum"
@@ -87,7 +87,7 @@ var ensembleCodes = map[localcluster.Code]int{
 }
 
 // reportError prints an error and its hints.
-func reportError(w io.Writer, err error) {
+func (p *program) reportError(err error) {
 	var hints []string
 	for e := err; e != nil; e = errors.Unwrap(e) {
 		if x, ok := e.(*exitError); ok {
@@ -102,8 +102,19 @@ func reportError(w io.Writer, err error) {
 	if hint := localcluster.HintOf(err); hint != "" {
 		hints = append(hints, hint)
 	}
-	fmt.Fprintf(w, "zkctl: %v\n", err)
+	p.say("zkctl: " + err.Error())
 	for _, h := range hints {
-		fmt.Fprintf(w, "hint: %s\n", h)
+		p.say("hint: " + h)
+	}
+}
+
+// say writes a message on stderr. Lines that are wider than the terminal are wrapped, so that words stay whole.
+func (p *program) say(text string) {
+	for _, line := range strings.Split(text, "\n") {
+		if p.errEdge > 0 && visible(line) > p.errEdge {
+			wrap(p.Err, line, p.errEdge, "  ")
+		} else {
+			fmt.Fprintln(p.Err, line)
+		}
 	}
 }

@@ -36,7 +36,8 @@ type program struct {
 	color   bool
 	width   int  // where text is wrapped
 	edge    int  // where tables must end; 0, off a terminal, is nowhere
-	noColor bool // as given, color is the verdict
+	errEdge int  // where lines on stderr are wrapped; 0, off a terminal, is nowhere
+	noColor bool // as given; color is what holds
 
 	completions completions
 }
@@ -68,7 +69,7 @@ func Run(ctx context.Context, args []string, streams Streams, getenv func(string
 	p := &program{Streams: streams, getenv: getenv}
 	err := p.run(ctx, args)
 	if err != nil {
-		reportError(p.Err, err)
+		p.reportError(err)
 	}
 	return exitCode(err)
 }
@@ -90,8 +91,8 @@ func (p *program) run(ctx context.Context, args []string) error {
 }
 
 // app builds the command tree. urfave/cli routes to the verb and fills the flags;
-// parsing in any order, help, suggestions and exit codes are ours, because its
-// own end flag parsing at the first argument, and exit by themselves.
+// parsing in any order, help, suggestions and exit codes are ours, because its own
+// parser ends at the first argument, and its own handlers exit the process.
 func (p *program) app() *cli.App {
 	var output string
 	app := &cli.App{
@@ -149,16 +150,23 @@ const textWidth = 80
 
 // measure finds out how wide a page may be: COLUMNS, where it is set, or what the terminal
 // says. Off a terminal a table has all its columns, since what is pasted into a review should not
-// depend on a window.
+// depend on a window. For the same reason a message is one line there, so that a program can search it.
 func (p *program) measure() {
+	p.edge, p.errEdge = p.columns(p.Out), p.columns(p.Err)
+	p.width = cmp.Or(p.edge, textWidth)
+}
+
+// columns is the width of a stream; 0 off a terminal.
+func (p *program) columns(stream io.Writer) int {
 	if w, err := strconv.Atoi(p.getenv("COLUMNS")); err == nil && w > 0 {
-		p.edge = w
-	} else if f, ok := p.Out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return w
+	}
+	if f, ok := stream.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		if w, _, err := term.GetSize(int(f.Fd())); err == nil {
-			p.edge = w
+			return w
 		}
 	}
-	p.width = cmp.Or(p.edge, textWidth)
+	return 0
 }
 
 // only refuses an --output other than the one form that a verb prints.

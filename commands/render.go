@@ -116,7 +116,7 @@ func wrapOutput(err error) error {
 // progress tells the human on stderr what is going on.
 func (p *program) progress(format string, args ...any) {
 	if !p.quiet {
-		fmt.Fprintf(p.Err, format+"\n", args...)
+		p.say(fmt.Sprintf(format, args...))
 	}
 }
 

@@ -35,6 +35,7 @@ func newServeCommand(p *program) *cli.Command {
 			if err := o.only(c, "a log", formatTable); err != nil {
 				return err
 			}
+			o.errEdge = 0 // stderr is a log, whose lines stay whole
 			return o.run(c.Context)
 		},
 	}
@@ -53,7 +54,7 @@ func (o *serveOptions) run(ctx context.Context) error {
 	return err
 }
 
-// newSuperviseCommand is what "zkctl up" runs in the background; it is not for people.
+// newSuperviseCommand is what "zkctl up" runs in the background; people do not call it.
 func newSuperviseCommand(p *program) *cli.Command {
 	return &cli.Command{
 		Name: localcluster.SuperviseCommand, Hidden: true, ArgsUsage: "FOLDER",
@@ -63,6 +64,7 @@ func newSuperviseCommand(p *program) *cli.Command {
 			if err := oneArg(c, "FOLDER", &folder); err != nil {
 				return err
 			}
+			p.errEdge = 0 // stderr is a log, whose lines stay whole
 			return localcluster.Detached(c.Context, localcluster.Folder(filepath.Clean(folder)), programName())
 		},
 	}

@@ -7,6 +7,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -243,6 +244,41 @@ func TestHelpFitsTheTerminal(t *testing.T) {
 	}
 }
 
+// TestMessagesFitTheTerminal: no line on stderr is wider than the terminal, but for a single word, and
+// wrapping loses no word. Off a terminal each message is one line.
+func TestMessagesFitTheTerminal(t *testing.T) {
+	for _, args := range [][]string{
+		{"frobnicate"}, {"exec", "grep", "-q", "x"}, {"status", "--verbose"}, {"kill", ""}, {"kill", "zebra"}, {"status"},
+		{"quorum", "--nodes", "3", "--weights", "1=2"}, {"simulate", "--schedule", "-"}, {"up", "--config", "-"},
+		{"up", "--engine", "steam"}, {"partition", "1|1"}, {"quorum", "--nodes", "4"}, {"simulate", "--trace"},
+	} {
+		_, whole := stderrOf(t, "", args)
+		for _, columns := range []int{40, 60} {
+			lines, text := stderrOf(t, strconv.Itoa(columns), args)
+			for _, line := range lines {
+				if visible(line) > columns && len(strings.Fields(line)) > 1 {
+					t.Errorf("zkctl %s in %d columns has a line of %d:\n%s", strings.Join(args, " "), columns, visible(line), line)
+				}
+			}
+			if text != whole {
+				t.Errorf("zkctl %s in %d columns says\n%s\nand without a terminal\n%s", strings.Join(args, " "), columns, text, whole)
+			}
+		}
+	}
+}
+
+// stderrOf runs a command with COLUMNS set. It returns the lines on stderr, and their words.
+func stderrOf(t *testing.T, columns string, args []string) (lines []string, words string) {
+	t.Helper()
+	var errs bytes.Buffer
+	getenv := func(name string) string { return map[string]string{"COLUMNS": columns, "ZKCTL_HOME": "absent"}[name] }
+	Run(context.Background(), args, Streams{In: strings.NewReader(""), Out: io.Discard, Err: &errs}, getenv)
+	if errs.Len() == 0 {
+		t.Fatalf("zkctl %s says nothing on stderr", strings.Join(args, " "))
+	}
+	return strings.Split(strings.TrimSuffix(errs.String(), "\n"), "\n"), strings.Join(strings.Fields(errs.String()), " ")
+}
+
 func TestShortened(t *testing.T) {
 	for _, c := range []struct {
 		text  string
@@ -262,8 +298,8 @@ func TestShortened(t *testing.T) {
 	}
 }
 
-// TestExamplesAreUnderstood reads every example of every help as a command line. What it does is up to
-// the scripts; a flag or a verb that is no more is found here.
+// TestExamplesAreUnderstood reads every example of every help as a command line. The scripts test what
+// it does; this test finds flags and verbs that no longer exist.
 func TestExamplesAreUnderstood(t *testing.T) {
 	app, read := (&program{}).app(), 0
 	var walk func(commands []*cli.Command)
