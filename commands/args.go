@@ -32,8 +32,8 @@ func (l *cmdline) canonical(program string) []string {
 }
 
 // parseArgs takes a command line apart. Flags may stand anywhere, the global
-// ones before and after the verb, until "--". Everything wrong is a usage
-// error that names the offender and, when something similar exists, that.
+// ones before and after the verb, until "--". Every mistake is a usage error that names
+// the word and, if there is one, a similar word that is known.
 func parseArgs(app *cli.App, args []string) (*cmdline, error) {
 	l := &cmdline{flags: [][]string{nil}}
 	for len(args) > 0 {

@@ -96,7 +96,7 @@ func TestClosest(t *testing.T) {
 	}
 }
 
-// TestSuggestions has words that people type who know other tools, or that describe what they want.
+// TestSuggestions tries words of other tools, and words that describe what a command does.
 func TestSuggestions(t *testing.T) {
 	known := names((&program{}).app().Commands)
 	for word, want := range map[string]string{

@@ -11,8 +11,8 @@ import (
 
 // completeCommand is the hidden verb that the shells' scripts call with the
 // words typed so far, the unfinished one last. It answers with a candidate a
-// line, a tab and an explanation behind it where there is one. No answer lets
-// the shell complete file names.
+// line, a tab and an explanation behind it where there is one. Without an answer the
+// shell completes file names.
 const completeCommand = "__complete"
 
 // candidates lists completions, those of running ensembles included. It must be quick, and
@@ -128,7 +128,7 @@ func walk(app *cli.App, words []string) (l *cmdline, pending cli.Flag) {
 	return l, nil
 }
 
-// values are what a flag can be given, or for a duration what it often is.
+// values are what a flag can be given; for a duration, common values.
 func (p *program) values(ctx context.Context, l *cmdline, f cli.Flag) []string {
 	name := f.Names()[0]
 	for _, key := range []string{l.commandName() + " --" + name, name} {
@@ -164,7 +164,7 @@ func flagNames(app *cli.App, l *cmdline) []string {
 	return append(ns, "--help\tshow flags and examples")
 }
 
-// words are verbs and arguments. Where none is due, flags are.
+// words are the verbs or arguments that can come next, or the flags if neither can.
 func (p *program) words(ctx context.Context, app *cli.App, l *cmdline, prefix string) []string {
 	subs := app.Commands
 	var found []string
@@ -173,7 +173,7 @@ func (p *program) words(ctx context.Context, app *cli.App, l *cmdline, prefix st
 		args, full := p.completions.args[l.commandName()], len(l.args) > 0 && !strings.Contains(c.ArgsUsage, "…")
 		switch {
 		case l.dashed && args == nil:
-			return nil // another program's
+			return nil // the arguments are another program's
 		case len(subs) == 0 && (c.ArgsUsage == "" || full):
 			return flagNames(app, l)
 		case args != nil:
@@ -191,8 +191,8 @@ func (p *program) words(ctx context.Context, app *cli.App, l *cmdline, prefix st
 	return found
 }
 
-// inList makes of the words that a selector can begin with those that can go on a list: behind "1,"
-// and "!" come ids and roles that are not in it yet, because a size stands alone.
+// inList turns the words that can begin a selector into those that can continue a list: behind "1,"
+// and "!" only the ids and roles that are not in it yet, because a size stands alone.
 func inList(words []string, typed, separators string) []string {
 	at := strings.LastIndexAny(typed, separators)
 	if at < 0 || separators == "" {

@@ -33,13 +33,13 @@ func (p *program) pick() (localcluster.Home, string, error) {
 	}
 	name := p.name
 	if name == "" {
-		name = p.getenv("ZKCTL_NAME") // not settled yet while completing
+		name = p.getenv("ZKCTL_NAME") // readGlobals does not run for a completion
 	}
 	name, err = home.Pick(name)
 	return home, name, err
 }
 
-// folder is the directory of the ensemble that is meant; that there is none is an error.
+// folder is the directory of the ensemble that is meant. It is an error if there is none.
 func (p *program) folder() (localcluster.Folder, *localcluster.Spec, error) {
 	home, name, err := p.pick()
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"zkctl/localcluster"
 )
 
-// environment is what clients are told about an ensemble. ZOOKEEPER_CONNECT and ZK_HOSTS are the names
-// that most of them know; ZKCTL_NAME makes a zkctl inside mean the same ensemble.
+// environment has the variables that describe an ensemble to clients. Most of them read
+// ZOOKEEPER_CONNECT or ZK_HOSTS; ZKCTL_NAME makes a zkctl inside use the same ensemble.
 func environment(spec *localcluster.Spec) [][2]string {
 	return [][2]string{{"ZOOKEEPER_CONNECT", spec.Connect()}, {"ZK_HOSTS", spec.Connect()}, {"ZKCTL_NAME", spec.Name}}
 }
@@ -41,7 +41,8 @@ func newEnvCommand(p *program) *cli.Command {
 }
 
 // exports are the lines that set a variable, by shell. Names and values need no quoting: a connect
-// string is made of digits, dots, colons and commas, and an ensemble's name of little more.
+// string is made of digits, dots, colons and commas, and an ensemble's name has no character that
+// a shell treats specially.
 var exports = map[string]string{
 	"sh":         "export NAME=VALUE\n",
 	"fish":       "set -gx NAME VALUE;\n",

@@ -76,7 +76,7 @@ func (o *partitionOptions) run(ctx context.Context) error {
 	return o.reportFault(report)
 }
 
-// reportFault shows a fault that began, or would.
+// reportFault shows a fault that began, or that would begin without --dry-run.
 func (p *program) reportFault(r localcluster.FaultReport) error {
 	p.tellSeed(r.Seed)
 	return p.print(r, func(pg *page) {
@@ -92,7 +92,7 @@ func (p *program) reportFault(r localcluster.FaultReport) error {
 	})
 }
 
-// drawSides says who ends up where.
+// drawSides shows which members are on which side of a partition.
 func drawSides(pg *page, sides []localcluster.Side) {
 	var words, notes []string
 	named := 0

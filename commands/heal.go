@@ -19,7 +19,7 @@ type healOptions struct {
 	all, dryRun bool
 }
 
-// faultID is how a fault is named; what it does not match is a selector.
+// faultID matches the name of a fault; an argument that it does not match is a selector.
 var faultID = regexp.MustCompile(`^f\d+$`)
 
 func newHealCommand(p *program) *cli.Command {

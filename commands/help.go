@@ -144,8 +144,8 @@ func flagUsage(f cli.Flag) string {
 // helpRow draws a name and its explanation, wrapped in the second column.
 func helpRow(pg *page, name, usage string) { helpRowAt(pg, 24, name, usage) }
 
-// helpRowAt does so with the second column at an indent. Where the page leaves too little room beside
-// the names, the explanations stand below them.
+// helpRowAt is helpRow with another indent for the second column. Where the page leaves too little
+// room beside the names, the explanations stand below them.
 func helpRowAt(pg *page, indent int, name, usage string) {
 	const narrow = 6
 	width := min(pg.width, textWidth)
@@ -182,7 +182,7 @@ func (pg *page) command(line string) {
 	pg.raw(indent + line + "\n")
 }
 
-// breakable is the last blank outside of quotes before a width, or the first behind it; -1 is that
+// breakable is the last blank outside of quotes before a width, or the first behind it; -1 if
 // there is none.
 func breakable(line string, width int) int {
 	found := -1

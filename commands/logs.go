@@ -55,7 +55,7 @@ func newLogsCommand(p *program) *cli.Command {
 }
 
 func (o *logsOptions) run(ctx context.Context) error {
-	// What is wrong with the words is wrong whether or not there is an ensemble.
+	// A selector that cannot be read is refused whether or not there is an ensemble.
 	selector, err := inject.ParseSelector(o.selector)
 	if err != nil {
 		return usagef("%w", err)
@@ -81,7 +81,7 @@ func (o *logsOptions) run(ctx context.Context) error {
 		}
 		path := folder.Member(id).LogFile()
 		if !o.follow {
-			// One after the other, each whole.
+			// Without -f the logs are printed one after the other.
 			if err := o.copy(ctx, path, nil, out, prefix); err != nil {
 				return err
 			}
@@ -110,15 +110,16 @@ func (o *logsOptions) copy(ctx context.Context, path string, more func() bool, o
 	return localcluster.TailFrom(ctx, path, wanted, more, func(line []byte) error { return out.write(prefix, line) })
 }
 
-// choose resolves the selector: with the roles of this moment when it names some and the ensemble runs, else
-// by ids and sizes, for which no supervisor need answer.
+// choose resolves the selector. If it names roles and the ensemble runs, the supervisor is asked for the
+// present roles; ids and sizes need no supervisor.
 func choose(ctx context.Context, selector inject.Selector, folder localcluster.Folder, spec *localcluster.Spec) ([]int64, error) {
 	var members []inject.Member
 	for _, m := range spec.Members {
 		members = append(members, inject.Member{ID: m.ID, Observer: m.Observer})
 	}
 	if selector.NeedsRoles() {
-		// The supervisor is asked first, and not its lock: a lock that was removed is back in a moment.
+		// The supervisor is asked before its lock is looked at: if the lock was removed, the
+		// supervisor soon makes it anew.
 		client, err := localcluster.Dial(folder)
 		switch {
 		case err == nil:

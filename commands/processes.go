@@ -84,7 +84,7 @@ func newProcessCommand(p *program, v processVerb) *cli.Command {
 }
 
 func (o *processOptions) run(ctx context.Context, verb string) error {
-	// What is wrong with the words is wrong whether or not there is an ensemble.
+	// A selector that cannot be read is refused whether or not there is an ensemble.
 	if _, err := inject.ParseSelector(o.selector); err != nil {
 		return usagef("%w", err)
 	}
@@ -144,7 +144,7 @@ func checkLease(c *cli.Context, lease time.Duration) error {
 	return nil
 }
 
-// idList words ids as a selector would.
+// idList writes ids as a selector has them.
 func idList(ids []int64) string {
 	return strings.Trim(strings.ReplaceAll(fmt.Sprint(ids), " ", ","), "[]")
 }
@@ -169,7 +169,7 @@ func (s *seedFlag) value() *uint64 {
 	return &s.seed
 }
 
-// tellSeed prints the seed of a choice that was made, for the next time.
+// tellSeed prints the seed of a random choice, so that it can be made again.
 func (p *program) tellSeed(seed *uint64) {
 	if seed != nil {
 		p.progress("seed %d (--seed %d makes the same choice again)", *seed, *seed)

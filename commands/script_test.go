@@ -94,8 +94,8 @@ func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// cmdUntil is "until zkctl ARG…": it runs the command again and again until it succeeds, for what
-// another command in the background is about to bring about.
+// cmdUntil is "until zkctl ARG…": it runs the command again and again until it succeeds, for a
+// state that another command in the background brings about.
 func cmdUntil(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: until COMMAND [ARG...]")

@@ -71,7 +71,7 @@ type simulated struct {
 	Coverage         simulatedCoverage   `json:"coverage"`
 }
 
-// simulatedCoverage is what the runs came across, by name: see simulation.Coverage.
+// simulatedCoverage counts what happened in the runs, by name: see simulation.Coverage.
 type simulatedCoverage struct {
 	Faults   map[simulation.FaultKind]int      `json:"faults"`
 	Points   map[simulation.InjectionPoint]int `json:"injection_points"`
@@ -195,7 +195,8 @@ func document(first uint64, t simulation.Tally) simulated {
 		c.Points[m], c.Deaths[m] = t.Coverage.InjectionPoints[i], t.Coverage.Deaths[i]
 	}
 	return simulated{
-		// One division: Duration.Seconds makes two roundings, and 1.7307612890000001 of 1.730761289.
+		// One division rounds once. Duration.Seconds rounds twice, and makes 1.7307612890000001 of
+		// 1.730761289.
 		Runs: t.Runs, Steps: t.Steps, SimulatedSeconds: float64(t.Simulated) / float64(time.Second), Commits: t.Commits, Leaders: t.Leaders,
 		FirstSeed: first, Coverage: c,
 	}

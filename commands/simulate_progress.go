@@ -48,7 +48,7 @@ func (l *tallyLine) show(t simulation.Tally, elapsed time.Duration) {
 	l.long = len(text)
 }
 
-// end takes the line away: what stays is the result.
+// end erases the line, so that only the result stays.
 func (l *tallyLine) end() {
 	if l.long > 0 {
 		fmt.Fprintf(l.out, "\r%s\r", strings.Repeat(" ", l.long))

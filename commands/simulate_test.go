@@ -22,7 +22,7 @@ func TestSimulateInterrupted(t *testing.T) {
 }
 
 // What a terminal shows while runs go on fits it, changes in place, and is gone
-// at the end. (That nothing at all is written elsewhere, simulate.txtar checks.)
+// at the end. (simulate.txtar checks that nothing is written where there is no terminal.)
 func TestTallyLine(t *testing.T) {
 	many := simulation.Tally{Runs: 1_000_000_000, Simulated: 2_000_000 * time.Hour}
 	for _, width := range []int{80, 20} {

@@ -108,7 +108,7 @@ func memberRow(pg *page, m localcluster.MemberStatus) []string {
 		strconv.FormatInt(m.Epoch, 10), conns, m.Client, pid, up}
 }
 
-// short words a number of seconds.
+// short writes a number of seconds as a duration.
 func short(seconds float64) string {
 	d := time.Duration(seconds * float64(time.Second))
 	if d < time.Minute {
@@ -142,7 +142,7 @@ func (o *lsOptions) run(ctx context.Context) error {
 	}
 	list, listErr := localcluster.List(ctx, home)
 	if listErr != nil && len(list) == 0 {
-		return listErr // what is there could not be seen
+		return listErr // the state directory could not be read
 	}
 	err = o.print(lsDoc{append([]localcluster.Summary{}, list...)}, func(pg *page) {
 		if len(list) == 0 {

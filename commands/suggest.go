@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// foreign has words that other tools have for what a command of zkctl does, or that describe it.
+// foreign has the words of other tools for what a command of zkctl does, and words that describe
+// it.
 var foreign = []struct{ words, means string }{
 	{"stop halt shutdown quit exit end terminate teardown", "down (the ensemble), kill or pause (members)"},
 	{"destroy delete rm remove purge clean wipe reset prune", "down --purge"},
@@ -32,7 +33,7 @@ var foreign = []struct{ words, means string }{
 	{"autocomplete completions", "completion"},
 }
 
-// suggestCommand is the command that a word may stand for, "" when none comes near.
+// suggestCommand is the command that a word may stand for, "" if none is similar.
 func suggestCommand(word string, known []string) string {
 	word = strings.ToLower(word)
 	if s := closest(word, known); s != "" && (s == word || strings.HasPrefix(s, word)) {

@@ -20,7 +20,7 @@ var longUnits = map[string]float64{"d": 86_400, "w": 7 * 86_400, "y": quorum.Sec
 const durationGrammar = "a duration such as 500ms, 10s, 2m, 1d or 1.5y"
 
 // parseSpan reads a duration in seconds, for every flag that takes one: what time.ParseDuration reads,
-// with days, weeks and years in front. A time below zero means nothing to any of them.
+// with days, weeks and years in front. None of them has a meaning for a time below zero.
 func parseSpan(flag, text string) (float64, error) {
 	total, rest := 0.0, text
 	for m := longTerm.FindStringSubmatch(rest); m != nil; m = longTerm.FindStringSubmatch(rest) {

@@ -45,7 +45,7 @@ var arguments = map[string][]string{
 	"simulate": {"--runs", "1"}, "quorum": {"--nodes", "3"}, "plan": {"--from", "3", "--to", "5"},
 }
 
-// elsewhere are commands whose text flags are held by the scripts of the calculator.
+// elsewhere are commands whose text flags are tested by the scripts of the calculator.
 var elsewhere = []string{"quorum", "plan", "recovery", "explain"}
 
 // TestWrongValuesExitTwo gives every flag of every command values that make no sense. Each is refused

@@ -11,9 +11,9 @@ import (
 	"github.com/go-zookeeper/zk"
 )
 
-// Servers whose own names lead to an address that the others do not use, as where a host's
-// name is 127.0.1.1 in its own table, find each other with quorumListenOnAllIPs. (On Linux
-// all of 127/8 is loopback.)
+// Servers whose own names resolve to an address that the others do not use, as where a
+// host's name is 127.0.1.1 in its own table, find each other with quorumListenOnAllIPs.
+// (On Linux all of 127/8 is loopback.)
 func TestQuorumListenOnAllIPs(t *testing.T) {
 	e := at(t, t.TempDir())
 	const servers = 3

@@ -14,11 +14,10 @@ import (
 	"zkctl/probe/peers"
 )
 
-// TestWithApacheZooKeeper is the proof that the formats are real: a Java
-// server and two embedded ones in one ensemble, behind the links. It follows,
-// it leads, it is killed and cut off and comes back; what is written through
-// any member is read through the others; and in the end the three data
-// directories, Java's own among them, hold the same tree.
+// TestWithApacheZooKeeper runs a Java server and two embedded ones in one ensemble,
+// behind the links. The Java server follows, leads, is killed, is cut off and comes
+// back; what is written through any member is read through the others; and in the end
+// the three data directories, Java's own among them, hold the same tree.
 func TestWithApacheZooKeeper(t *testing.T) {
 	peers.Need(t, "the apache engine", localcluster.CheckApache(os.Getenv))
 	e := up(t, "--engine", "embedded=2,apache=1")
@@ -81,15 +80,15 @@ func (e *ensemble) moveLeaderAway(from int64) {
 	e.wait("healthy")
 }
 
-// writers has a session at every member that serves, and that one alone.
+// writers has sessions, each of which knows the address of one member only.
 type writers struct {
 	*ensemble
 	conns   map[string]*zk.Conn
 	written []string
 }
 
-// everywhere writes a node through each member that serves, leaving out those
-// that are known not to, and reads everything ever written through each.
+// everywhere writes a node through each member that serves, except those that are known
+// not to serve, and reads everything ever written through each.
 func (w *writers) everywhere(when string, except ...int64) {
 	w.Helper()
 	var serving []string
@@ -106,7 +105,7 @@ func (w *writers) everywhere(when string, except ...int64) {
 		w.retry(when+": write through "+host, func() error {
 			_, err := w.at(host).Create(path, []byte(when), 0, zk.WorldACL(zk.PermAll))
 			if errors.Is(err, zk.ErrNodeExists) {
-				return nil // the attempt before, whose answer was lost
+				return nil // an earlier attempt has made it, and its answer was lost
 			}
 			return err
 		})
@@ -187,10 +186,11 @@ func (e *ensemble) sameTrees() {
 	}
 }
 
-// A Java server cannot take a transaction that is longer than twice its jute.maxbuffer: it comes,
-// begins to synchronize, and breaks off, again and again. With it alone a leader has a quorum, and
-// loses it before broadcast. The leader steps down at once each time, where it would otherwise wait
-// for initLimit, which is ten minutes here; and so it is there when the other server comes back.
+// A Java server cannot take a transaction that is longer than twice its jute.maxbuffer: it
+// connects, begins to synchronize and disconnects, again and again. A leader that has a quorum only
+// with this server loses the quorum before broadcast. It must step down at once each time and not
+// wait for initLimit, which is ten minutes here, so that it is ready when the other server comes
+// back.
 func TestLeaderThatLosesItsQuorumBeforeBroadcast(t *testing.T) {
 	peers.Need(t, "the apache engine", localcluster.CheckApache(os.Getenv))
 	const apache = 3
@@ -216,7 +216,7 @@ func TestLeaderThatLosesItsQuorumBeforeBroadcast(t *testing.T) {
 	logs.await(leader, "learner-lost", "peer=3", "jute.maxbuffer")
 	e.wait("quorum")
 
-	e.zkctl("kill", fmt.Sprint(other)) // the leader's first loss is in broadcast, those behind it are before
+	e.zkctl("kill", fmt.Sprint(other)) // the leader loses its quorum in broadcast first, and before broadcast from then on
 	e.eventually("the leader loses its quorum three times, and steps down each time", func() error {
 		if n := len(logs.of(leader, "resigned", "no quorum of followers left")); n < 3 {
 			return fmt.Errorf("it has stepped down %d times, and is %s", n, e.status().Members[leader-1].Role)

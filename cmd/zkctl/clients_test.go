@@ -13,7 +13,7 @@ import (
 	"zkctl/probe/peers"
 )
 
-// The clients that the world uses, each against an ensemble of three.
+// The tests of this file run widely used clients, each against an ensemble of three.
 
 func TestKazoo(t *testing.T) {
 	const python = "/usr/bin/python3" // Debian's, which has Debian's kazoo
@@ -34,7 +34,7 @@ func TestCClient(t *testing.T) {
 	cli := peers.File(t, "zookeeper-bin", "/usr/lib/zookeeper/bin/cli_mt")
 	e := up(t)
 	hosts := e.hosts()
-	// One command a process, as a script would use it; each at another server.
+	// Each command is a process of its own, as in a script, and asks another server.
 	for i, step := range []struct{ command, want string }{
 		{"create /c", "rc = 0"}, // its "create" takes no data
 		{"sync /c", "rc = 0"},

@@ -59,7 +59,8 @@ func TestEnsembleBehindTheLastNumberOfAnEpoch(t *testing.T) {
 	e.sameTrees()
 }
 
-// A standalone server counts on where an epoch would end, is killed, and serves what it has written.
+// A standalone server continues where the counter of an epoch would end. It is killed, and then
+// serves what it has written.
 func TestStandaloneBehindTheEndOfTheCounter(t *testing.T) {
 	e := at(t, t.TempDir())
 	dir := filepath.Join(e.home, "data")
@@ -98,7 +99,7 @@ func TestStandaloneBehindTheEndOfTheCounter(t *testing.T) {
 				case err == nil && there:
 					t.Fatalf("%s was lost when the server was killed", path)
 				case errors.Is(err, zk.ErrNodeExists):
-					return nil // or an attempt before it, whose answer was lost
+					return nil // or an earlier attempt has, and its answer was lost
 				}
 				return err
 			})

@@ -134,9 +134,9 @@ func damages(seed uint64) []damage {
 	}
 }
 
-// TestDamagedFiles damages the files of a follower in every way. It starts with
-// them and says what it has cut off or passed over, or it refuses to and says
-// what to do, which then works. The others go on meanwhile.
+// TestDamagedFiles damages the files of a follower in every way. The follower either
+// starts and logs what it has cut off or skipped, or refuses to start and logs what to
+// do, which then works. The other members keep serving.
 func TestDamagedFiles(t *testing.T) {
 	e := up(t, "--set", "snapCount=60")
 	s := e.status()
@@ -186,7 +186,7 @@ func (v *victim) refuses(t *testing.T, d damage, files []string) {
 	if code != 3 || !strings.Contains(status, `"health": "degraded"`) {
 		t.Errorf("status: exit %d\n%s", code, status)
 	}
-	v.logs.await(v.id, files[0]+d.says, advice+v.dir) // who follows a log looks now and then
+	v.logs.await(v.id, files[0]+d.says, advice+v.dir) // `zkctl logs -f` polls the log
 	for where, text := range map[string]string{"start": errs, "status": status, "the log": strings.Join(v.logs.of(v.id), "\n")} {
 		for _, path := range files {
 			if !strings.Contains(text, path+d.says) {
@@ -197,13 +197,13 @@ func (v *victim) refuses(t *testing.T, d damage, files []string) {
 			t.Errorf("%s gives no advice: %s", where, text)
 		}
 	}
-	v.scribe.writeMany(5) // through the others, still
+	v.scribe.writeMany(5) // the other members still serve
 }
 
 // advice is what a member with damaged files says, up to the name of the folder.
 const advice = "move snapshot.*, log.*, install.* and currentEpoch (but not acceptedEpoch) out of "
 
-// followAdvice does what the advice says, to the letter.
+// followAdvice does exactly what the advice says.
 func (v *victim) followAdvice(t *testing.T) {
 	for _, pattern := range []string{"snapshot.*", "log.*", "install.*", "currentEpoch"} {
 		found, err := filepath.Glob(filepath.Join(v.dir, pattern))

@@ -157,8 +157,9 @@ func TestDocumentedTestsExist(t *testing.T) {
 	}
 }
 
-// TestLaterReleasesAreDocumented: what testdata/requests says is of a later release of ZooKeeper,
-// docs/compatibility.md says in one of its lines, with the same release and the same issues.
+// TestLaterReleasesAreDocumented: docs/compatibility.md has a line for each answer that
+// testdata/requests attributes to a later release of ZooKeeper, with the same release and the
+// same issues.
 func TestLaterReleasesAreDocumented(t *testing.T) {
 	document, err := os.ReadFile(filepath.Join("..", "..", "docs", "compatibility.md"))
 	if err != nil {

@@ -49,7 +49,7 @@ func TestUpWithoutWriteAccess(t *testing.T) {
 			t.Errorf("up in %s: exit %d\n%s%s", home, code, out, errs)
 		}
 		if home == "/proc/zkctl" {
-			continue // nothing but trying shows it
+			continue // a dry run cannot find out
 		}
 		out, errs, code = e.run("up", "--dry-run")
 		if code != 1 || out != "" || !strings.Contains(errs, home) || !strings.Contains(errs, reason) || !strings.Contains(errs, "or set ZKCTL_HOME to another") {
@@ -61,8 +61,8 @@ func TestUpWithoutWriteAccess(t *testing.T) {
 	}
 }
 
-// TestFullDisk fills the disk under a running ensemble. The members end, and
-// say why; with room again they start, and nothing acknowledged is lost.
+// TestFullDisk fills the disk under a running ensemble. The members end and log why.
+// Once there is room they start again, and nothing acknowledged is lost.
 func TestFullDisk(t *testing.T) {
 	disk := smallDisk(t, 2<<20)
 	e := at(t, disk)
@@ -79,7 +79,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	e.eventually("too few members are left", func() error {
 		for s.write(strings.Repeat("x", 2000)) == nil {
-			// Until the connection breaks; there are others.
+			// The connection breaks in the end; other members may still serve.
 		}
 		if health := e.status().Health; health != "no-quorum" && health != "down" {
 			return errors.New(health)
@@ -108,7 +108,7 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("only %d members ended", ended)
 	}
 
-	// Whatever there is still room for on a full disk is filled as well.
+	// The disk may still have room for a few bytes: they are filled, too.
 	filler := fill(t, disk)
 	_, errs, code := e.run("start", "all")
 	if code != 1 || !strings.Contains(errs, "no space left on device") || !strings.Contains(errs, "hint: make room on the disk") {

@@ -13,16 +13,17 @@ import (
 	"zkctl/probe/wire"
 )
 
-// mostMemory is what a member may ever have had in this test, in KiB: what the limits
-// of docs/limits.md come to for so many clients, the garbage that Go keeps beside it,
-// and what the program needs by itself. Without limits it is more than a gigabyte.
+// mostMemory is the most memory that a member may use in this test, in KiB: the sum of
+// the limits in docs/limits.md for so many clients, the garbage that Go keeps beside
+// it, and what the program needs by itself. Without limits it is more than a gigabyte.
 const mostMemory = 350 << 10
 
 // TestGreedyClients lets clients ask the leader and a follower for gigabytes and read
-// nothing. The members do not grow, the leader goes on leading, the others go on
-// writing, and the greedy ones are gone when their sessions are.
+// nothing. The members do not grow, the leader keeps leading, other clients keep
+// writing, and the connections of the greedy clients end with their sessions.
 func TestGreedyClients(t *testing.T) {
-	// Greed must not cause an election, and a busy machine is not looked for here.
+	// The greedy clients must not cause an election. syncLimit is long, so that a busy machine
+	// causes none either.
 	e := up(t, "--set", "syncLimit=20")
 	before := e.status()
 	logs := e.logs()
@@ -98,7 +99,7 @@ func create(t *testing.T, c *zk.Conn, path string, data []byte) {
 	}
 }
 
-// request is a framed request; the xid is of no interest to who reads no answers.
+// request is a framed request; its xid does not matter, because the client reads no answers.
 func request(op wire.OpCode, body wire.Record) []byte {
 	return wire.AppendFrame(nil, wire.AppendRecord(wire.Marshal(&wire.RequestHeader{Xid: 1, Op: op}), body))
 }

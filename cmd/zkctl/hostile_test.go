@@ -29,10 +29,11 @@ type nonsense struct {
 	part  bool // nothing is wrong with it until it ends
 }
 
-// Beginnings of honest conversations.
+// These are valid beginnings of conversations.
 var (
 	connect = wire.AppendFrame(nil, wire.Marshal(&wire.ConnectRequest{Timeout: 10_000, Password: make([]byte, 16)}))
-	// The stranger's id is no server's: a connection that reports as a follower takes its place.
+	// The id is no server's, because a connection that reports as a follower takes that follower's
+	// place.
 	learner  = followerInfo(wire.LearnerInfo{ServerID: 77, ProtocolVersion: wire.QuorumProtocolVersion})
 	election = wire.Marshal(&wire.ElectionHello{ServerID: 77, Addresses: []string{"127.0.0.1:9"}})
 )
@@ -59,8 +60,8 @@ func clientNonsense() []nonsense {
 	}
 }
 
-// quorumNonsense is for every member; what comes behind an honest hello says
-// something only to a leader, since others hang up on learners.
+// quorumNonsense is for every member. What follows a valid hello reaches only a leader,
+// because the other members hang up on learners.
 func quorumNonsense(leads bool) []nonsense {
 	packet := wire.Marshal(&wire.QuorumPacket{Type: wire.PacketFollowerInfo})[:12] // type and zxid
 	list := []nonsense{
@@ -95,17 +96,17 @@ func electionNonsense(self int64) []nonsense {
 	}
 }
 
-// silence is a connection on which nothing is said, or too little.
+// silence is a connection on which the client sends nothing, or too little.
 type silence struct {
 	member int64
 	conn   net.Conn
 	log    string
 }
 
-// TestBadCompany talks nonsense to every port of every member while a client
-// of each goes on writing. It ends with the connection on which it is said.
+// TestBadCompany sends nonsense to every port of every member while a client of each
+// keeps writing. Nonsense ends only the connection on which it arrives.
 func TestBadCompany(t *testing.T) {
-	// Only the nonsense may cause an election, and not a busy machine.
+	// syncLimit is long, so that a busy machine causes no election: only the nonsense could.
 	e := up(t, "--set", "syncLimit=50")
 	before := e.status()
 	logs := e.logs()
@@ -178,11 +179,11 @@ func TestBadCompany(t *testing.T) {
 	}
 }
 
-// floodSize is how often each port is talked nonsense to: more often than a log
+// floodSize is the number of hostile connections to each port, which is more than a log
 // has lines for.
 const floodSize = 150
 
-// flood says random things to all ports at once, some behind an honest hello.
+// flood sends random bytes to all ports at once, some behind a valid hello.
 func flood(t *testing.T, s status) {
 	seed := testSeed(t)
 	var all sync.WaitGroup
@@ -225,7 +226,7 @@ func testSeed(t *testing.T) uint64 {
 	return seed
 }
 
-// randomTalk is bytes of any kind, in a frame or not, behind a hello or not.
+// randomTalk is random bytes, in a frame or not, behind a hello or not.
 func randomTalk(random *rand.Rand, hellos [][]byte) []byte {
 	talk := make([]byte, random.IntN(300))
 	for i := range talk {
@@ -242,8 +243,7 @@ func randomTalk(random *rand.Rand, hellos [][]byte) []byte {
 
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
-// say connects and says something. That the other side has hung up meanwhile is
-// no failure.
+// say connects and sends bytes. It is no failure if the other side hangs up meanwhile.
 func say(t *testing.T, address string, what []byte) net.Conn {
 	conn, err := net.Dial("tcp", address)
 	if err != nil {

@@ -28,7 +28,7 @@ type rule struct {
 	also []string
 }
 
-// layout is the one place that says who may import whom:
+// layout is the one place that says which folder may import which:
 //
 //	quorum <- probe <- inject <- localcluster <- commands <- cmd
 //
@@ -185,8 +185,7 @@ func TestImportDirections(t *testing.T) {
 	}
 }
 
-// TestCheckerCatches holds the checker to its word: what it exists to find, it
-// finds.
+// TestCheckerCatches tests that the checker finds each kind of violation.
 func TestCheckerCatches(t *testing.T) {
 	for _, c := range []struct{ folder, source, says string }{
 		{"quorum", `import "net"`, "must not import net"},

@@ -143,7 +143,7 @@ type scribe struct {
 
 	written []string // acknowledged
 	stop    chan struct{}
-	done    chan struct{} // closed when nothing is written any more
+	done    chan struct{} // closed when keepWriting has ended
 }
 
 // scribe connects a client and makes the node below which it writes.
@@ -166,8 +166,8 @@ func (e *ensemble) scribe(name string, hosts ...string) *scribe {
 	return s
 }
 
-// write writes one more node. That it is there already is the answer to an
-// attempt whose answer was lost.
+// write writes one more node. If the node exists already, an earlier attempt has made
+// it and its answer was lost.
 func (s *scribe) write(data string) error {
 	path := fmt.Sprintf("/%s/n%d", s.name, len(s.written))
 	_, err := s.conn.Create(path, []byte(data), 0, zk.WorldACL(zk.PermAll))
@@ -215,7 +215,7 @@ func (s *scribe) end() []zk.Event {
 	return s.lost
 }
 
-// check requires that everything acknowledged is there, as one member says.
+// check requires that one member has everything that was acknowledged.
 func (s *scribe) check(host string) {
 	s.Helper()
 	c, _ := dialGo(s.TB, host)

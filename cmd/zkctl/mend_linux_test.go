@@ -163,8 +163,8 @@ func TestAFaultLastsUntilItIsHealed(t *testing.T) {
 	}
 }
 
-// TestStoppedFromOutside stops a member behind the supervisor's back: status says so, and resume and heal
-// --all let it go on. One that is continued so is not paused any more.
+// TestStoppedFromOutside stops a member with a signal that the supervisor does not send: status says so,
+// and resume and heal --all let it go on. One that is continued so is not paused any more.
 func TestStoppedFromOutside(t *testing.T) {
 	e := up(t)
 	signal := func(s syscall.Signal) {

@@ -12,7 +12,7 @@ import (
 )
 
 // Mistakes are found before anything is done, and named with the place and the
-// value. What an ensemble is needed for is in the scripts of package commands.
+// value. The scripts of package commands have the mistakes that need an ensemble.
 
 func TestMalformedSelectors(t *testing.T) {
 	e := at(t, t.TempDir())

@@ -48,8 +48,8 @@ func holdLockFor(path string) {
 	select {}
 }
 
-// patience bounds every wait of these tests. Nothing is asserted about how
-// long things take; this is for what never happens.
+// patience bounds every wait of these tests, so that none hangs. The tests assert
+// nothing about how long things take.
 const patience = 90 * time.Second
 
 // ensemble is a local ensemble, reached only through the command line.
@@ -175,7 +175,7 @@ type status struct {
 	}
 }
 
-// status asks for it as JSON; an unhealthy ensemble has one too.
+// status asks for the status as JSON, which an unhealthy ensemble has as well.
 func (e *ensemble) status() status {
 	e.Helper()
 	out, errs, code := e.run("status", "-o", "json")

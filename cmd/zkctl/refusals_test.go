@@ -73,8 +73,8 @@ var refused = []string{
 	more("dynamicConfigFile=/no/such/file"), "dataDir=DATA\ninitLimit=5\nsyncLimit=2\ndynamicConfigFile=/no/such/file\n",
 }
 
-// stricter are configurations that ZooKeeper starts with, and that have no sizes: whoever
-// wrote them meant something else.
+// stricter are configurations that ZooKeeper starts with and the calculator refuses: they
+// have no sizes, so their author must have meant something else.
 var stricter = map[string]string{
 	more("server.3=h9:2888:3888"):                               "zookeeper silently takes the last of two lines that contradict each other",
 	more("server.03=h9:2888:3888"):                              "and one of these, nobody can say which",

@@ -21,8 +21,8 @@ import (
 	"zkctl/probe/peers"
 )
 
-// guard bounds every command of the matrix. It is far above what the contract allows, five seconds beyond
-// a command's own time, and far below for ever; what the deadlines are is TestDeadlines' business.
+// guard bounds every command of the matrix, so that none hangs. It is far above what the contract allows,
+// five seconds beyond a command's own time, which TestDeadlines checks.
 const guard = 40 * time.Second
 
 // answer is what a command must do: its exit code, and a pattern of what it prints.
@@ -161,7 +161,8 @@ var states = []state{
 		},
 	},
 	{
-		// The members write nothing meanwhile, so they run on. What is started has to write, and says what is wrong.
+		// The members write nothing meanwhile, so they run on. A member that is started has to
+		// write, and says what is wrong.
 		name: "with a full disk", inTurn: true, others: answer{0, ""},
 		home: func(t *testing.T) string { return smallDisk(t, 4<<20) },
 		make: func(e *ensemble) { fill(e, e.home) },
@@ -238,7 +239,7 @@ func TestEveryCommandInEveryState(t *testing.T) {
 			} else {
 				home = t.TempDir()
 			}
-			// Others must get this far, to be refused by the ensemble itself.
+			// Other users must reach the ensemble, so that the ensemble itself refuses them.
 			if err := os.Chmod(filepath.Dir(home), 0o755); err != nil {
 				t.Fatal(err)
 			}
@@ -263,8 +264,8 @@ func TestEveryCommandInEveryState(t *testing.T) {
 	}
 }
 
-// TestPurgeEndsTheMembersFirst takes from a supervisor that is stopped, and can mend nothing, what it is found
-// by: down --purge still ends it and its members before it deletes their data.
+// TestPurgeEndsTheMembersFirst removes the lock and the socket of a supervisor that is stopped and cannot make
+// them anew: down --purge still ends it and its members before it deletes their data.
 func TestPurgeEndsTheMembersFirst(t *testing.T) {
 	e := up(t)
 	processes := e.processes()
@@ -459,7 +460,7 @@ func asNobody(e *ensemble) {
 	if os.Getuid() != 0 {
 		peers.Need(e, "root, to become another user", errors.New("not root"))
 	}
-	// Where go test puts its binary only its own user may go.
+	// Other users cannot enter the folder in which go test puts its binary.
 	text, err := os.ReadFile(e.self())
 	if err == nil {
 		e.binary = filepath.Join(e.home, "zkctl")

@@ -7,8 +7,8 @@ import (
 )
 
 // The benchmarks go through everything: sockets, the event loop, the log with
-// its fsync, and in an ensemble the other members. Those with many requests
-// under way show what group commit is worth.
+// its fsync, and in an ensemble the other members. Those with many requests under way
+// show the effect of group commit.
 //
 //	go test -run - -bench . ./localcluster/member
 

@@ -261,7 +261,7 @@ func TestRunFromAFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg.ClientAddress = "127.0.0.1:0" // the ports of a test are the system's to choose
+	cfg.ClientAddress = "127.0.0.1:0" // the system chooses the ports of a test
 	m := startMember(t, cfg, seams{})
 	m.awaitServing(1)
 	connectRaw(t, m.addr).create("/n", "")
@@ -270,7 +270,7 @@ func TestRunFromAFile(t *testing.T) {
 	}
 }
 
-// What ZooKeeper raises is raised, and said.
+// A value that ZooKeeper raises is raised, with a warning.
 func TestRaisedValues(t *testing.T) {
 	c, err := LoadConfig(writeConfig(t, "dataDir=DIR\nclientPort=2181\nsnapCount=1\nautopurge.snapRetainCount=1\n", ""))
 	if err != nil || c.SnapCount != 2 || c.SnapRetain != 3 {

@@ -76,8 +76,8 @@ func checkNumbers(t *testing.T, mntr string) {
 	}
 }
 
-// Clients write while the leader goes away, time and again: whatever was
-// acknowledged is there in the end, on every member.
+// Clients write while the leader is stopped, again and again: in the end every member
+// has everything that was acknowledged.
 func TestNothingAcknowledgedIsLostWithTheLeader(t *testing.T) {
 	e := startEnsemble(t, 3, 0, func(c *Config) { c.ForceSync = true })
 	rounds := 3
@@ -136,7 +136,7 @@ func TestNothingAcknowledgedIsLostWithTheLeader(t *testing.T) {
 }
 
 // A leader without its followers must stop serving: it cannot know what the
-// others have decided. It is heard of again when they are back.
+// others have decided. It serves again once they are back.
 func TestLeaderWithoutQuorumStopsServing(t *testing.T) {
 	e := startEnsemble(t, 3, 1)
 	leader := e.members[e.leader()]
@@ -233,7 +233,7 @@ func TestEmptyAndFarBehindMembersCatchUp(t *testing.T) {
 	for i := range 200 {
 		c.create(fmt.Sprintf("/n/%d", i), strings.Repeat("x", i))
 	}
-	// The follower has lost its disk, the observer is merely late.
+	// The follower has lost its disk; the observer is only behind.
 	if err := os.RemoveAll(filepath.Join(e.members[follower].cfg.DataDir, "version-2")); err != nil {
 		t.Fatal(err)
 	}

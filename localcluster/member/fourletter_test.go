@@ -132,7 +132,7 @@ func shape(word, text string) string {
 	case "stat", "cons":
 		sortRun(lines, " /")
 	case "dump":
-		// How connections fall into sets is a matter of the moment.
+		// Timing decides which connections are in one set.
 		lines = slices.DeleteFunc(lines, func(l string) bool { return strings.Contains(l, "expire at DATE") })
 		sortRun(lines, "\tip: ")
 	}

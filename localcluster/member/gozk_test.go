@@ -207,9 +207,9 @@ func TestGoZookeeperMovesToAnotherServer(t *testing.T) {
 	if c.SessionID() != session {
 		t.Errorf("session 0x%x became 0x%x", session, c.SessionID())
 	}
-	// By somebody else: a request of its own could overtake the library's
-	// setWatches, which would then name the zxid of its reply, and miss the
-	// very change (a data race in go-zookeeper's lastZxid).
+	// Another client writes: a request of its own could overtake the library's
+	// setWatches, which would then name the zxid of its reply, and miss the very change
+	// (a data race in go-zookeeper's lastZxid).
 	other, _ := zkConnect(t, c.Server())
 	must(other.Set("/e", []byte("here"), 0))(t)
 	if ev := <-watch; ev.Type != zk.EventNodeDataChanged || ev.Err != nil {

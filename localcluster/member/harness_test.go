@@ -116,7 +116,7 @@ func testConfig(t testing.TB) Config {
 	c.InitLimit, c.SyncLimit = 20, 5
 	c.MinSessionTimeout, c.MaxSessionTimeout = 400*time.Millisecond, time.Minute
 	c.Commands = ParseWhitelist("*")
-	c.ForceSync = false // most tests pull no plug; those about the disk turn it on
+	c.ForceSync = false // most tests cut no power; those about the disk turn it on
 	return c
 }
 
@@ -259,7 +259,7 @@ func ensembleConfigs(t testing.TB, voters, observers int, change ...func(*Config
 	return configs, ports
 }
 
-// leader is the id of the member that says so.
+// leader is the id of the member that says that it leads.
 func (e *ensemble) leader() int64 {
 	e.t.Helper()
 	for id, m := range e.members {

@@ -28,7 +28,7 @@ func TestBadCompanyOnTheClientPort(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		bytes []byte
-		want  string // in the log; "" when there is nothing to complain about
+		want  string // in the log; "" for no line
 	}{
 		{"oversized first frame", length(1 << 30), "unreasonable length"},
 		{"negative first frame", length(-1), "unreasonable length"},
@@ -189,7 +189,7 @@ func TestBackPressure(t *testing.T) {
 	// It must not expire while the server does not read from it.
 	greedy := openRaw(t, m.addr, wire.ConnectRequest{Timeout: 60000, Password: wire.NoPassword(), HasReadOnly: true})
 	good.create("/big", strings.Repeat("x", 500_000))
-	// The greedy one asks for 150 MB and reads nothing; its requests are small
+	// The greedy client asks for 150 MB and reads nothing; its requests are small
 	// enough for the sockets to take them all.
 	const requests = 300
 	go func() {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// What docs/limits.md says of this package's constants is what they are.
+// docs/limits.md has the values of this package's constants.
 func TestLimitsAreDocumented(t *testing.T) {
 	text, err := os.ReadFile("../../docs/limits.md")
 	if err != nil {

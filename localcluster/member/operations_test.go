@@ -84,7 +84,7 @@ func TestErrorsOfOperations(t *testing.T) {
 			{wire.OpRemoveWatches, &wire.WatchRemoval{Path: "/parent", Type: wire.WatcherAny}, wire.ErrNoWatcher},
 			{wire.OpAddWatch, &wire.AddWatchRequest{Path: "/parent", Mode: 9}, wire.ErrMarshalling},
 			{wire.OpReconfig, &wire.ReconfigRequest{ConfigID: -1}, wire.ErrReconfigDisabled},
-			{wire.OpDeleteContainer, &wire.PathRequest{Path: "/parent"}, wire.ErrBadArguments}, // not a client's to ask
+			{wire.OpDeleteContainer, &wire.PathRequest{Path: "/parent"}, wire.ErrBadArguments}, // no client may ask for it
 			// Bodies that cannot be read.
 			{wire.OpCreate, nil, wire.ErrMarshalling},
 			{wire.OpSetData, &wire.PathRequest{Path: "/parent"}, wire.ErrMarshalling},
@@ -98,14 +98,15 @@ func TestErrorsOfOperations(t *testing.T) {
 				t.Errorf("%v %+v: %v with %d bytes behind the header, want %v and none", test.op, test.body, f.Err, len(f.body), test.want)
 			}
 		}
-		// And after all that the connection is as good as before.
+		// The connection still works after all that.
 		if got := c.data("/parent"); got != "" {
 			t.Errorf("data %q", got)
 		}
 	})
 }
 
-// What is no operation of a client's is answered, behind the requests before it, and ends the connection.
+// A request that is no operation of clients is answered after the requests before it, and ends the
+// connection.
 func TestUnknownOperationsEndTheConnection(t *testing.T) {
 	eachRole(t, func(t *testing.T, m, _ *running) {
 		for _, op := range []wire.OpCode{wire.OpCheck, wire.OpCreateSession, wire.OpError, wire.OpNotification, -12, 4711} {
@@ -257,7 +258,7 @@ func TestACLs(t *testing.T) {
 				t.Errorf("%v by a stranger: %v, want NoAuth", test.op, code)
 			}
 		}
-		// Who knows the password may, on any connection and behind any server.
+		// A client that knows the password may, on any connection and at any server.
 		stranger.mustCall(wire.OpAuth, &wire.AuthPacket{Scheme: "digest", Auth: []byte(user)}, nil)
 		stranger.mustCall(wire.OpSetData, &wire.SetDataRequest{Path: "/private", Data: []byte("y"), Version: -1}, nil)
 		var who wire.WhoAmIResponse
@@ -265,7 +266,7 @@ func TestACLs(t *testing.T) {
 		if !slices.Contains(who.Infos, wire.ClientInfo{AuthScheme: "digest", User: "ann"}) {
 			t.Errorf("whoAmI: %+v", who)
 		}
-		// An address counts as well, also for writes that are forwarded.
+		// An address is an identity as well, also for writes that are forwarded.
 		local := []wire.ACL{{Perms: wire.PermAll, ID: wire.ID{Scheme: "ip", ID: "127.0.0.1"}}}
 		owner.mustCall(wire.OpCreate, &wire.CreateRequest{Path: "/here", ACL: local}, nil)
 		owner.mustCall(wire.OpSetData, &wire.SetDataRequest{Path: "/here", Version: -1}, nil)

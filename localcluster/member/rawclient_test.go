@@ -77,9 +77,9 @@ func openRaw(t testing.TB, addr string, req wire.ConnectRequest) *rawClient {
 	return r
 }
 
-// resume connects to a server with the session of r. The server may not have
-// heard yet of what r has seen, and would turn it away: a session created there
-// before is behind all that.
+// resume connects to a server with the session of r. The server may not have what r has
+// seen yet, and would refuse it. So another session is created there first: once the
+// server has that, it has everything before it, too.
 func (r *rawClient) resume(addr string) *rawClient {
 	r.t.Helper()
 	connectRaw(r.t, addr).close()

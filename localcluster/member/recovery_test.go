@@ -41,7 +41,7 @@ func TestRestartRecoversEverything(t *testing.T) {
 	if got := m.stat("zk_tree_digest"); got != digest {
 		t.Errorf("digest %s, want %s", got, digest)
 	}
-	// The session is alive as well, and so is what depends on it.
+	// The session and its ephemeral nodes are there as well.
 	c = c.resume(m.addr)
 	if c.response.SessionID == 0 {
 		t.Fatal("the session did not survive the restart")
@@ -189,8 +189,8 @@ func TestStopIsPromptAndAnswersWhatIsDone(t *testing.T) {
 	}
 }
 
-// A recorded digest that is not the tree's, in a history that is whole, is told, counted in mntr, and no reason
-// not to start; unless zoo.cfg says so.
+// A recorded digest that is not the tree's, in a history that is whole, is logged and counted in mntr. It does
+// not keep the server from starting, unless zoo.cfg says so.
 func TestStartsOnDigestsOfAnother(t *testing.T) {
 	cfg := testConfig(t)
 	txn := wire.Txn{

@@ -89,7 +89,7 @@ func TestSilentSessionExpires(t *testing.T) {
 		createEphemeral(c, "/e")
 		watcher.mustCall(wire.OpSync, &wire.PathRequest{Path: "/"}, nil)
 		watcher.mustCall(wire.OpExists, &wire.PathWatchRequest{Path: "/e", Watch: true}, nil)
-		watcher.wantEvent(wire.EventDeleted, "/e") // only time does that
+		watcher.wantEvent(wire.EventDeleted, "/e") // it expires
 		c.awaitEnd()                               // and the connection goes with the session
 		again := c.resume(m.addr)
 		if r := again.response; r.SessionID != 0 || r.Timeout != 0 || !bytes.Equal(r.Password, wire.NoPassword()) {
@@ -144,7 +144,7 @@ func TestSessionMovesToAnotherServer(t *testing.T) {
 }
 
 // A client that still has its former connection must not write through it:
-// the session is elsewhere, and the connection ends without a word.
+// the session is at another server, and the connection ends without an answer.
 func TestFormerServerRefusesAMovedSession(t *testing.T) {
 	e := startEnsemble(t, 3, 0)
 	f := e.followers()

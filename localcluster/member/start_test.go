@@ -13,8 +13,8 @@ import (
 func slowly(c *Config) { c.Tick = time.Minute }
 
 // Members that start together find each other's ports closed at first, and wait for
-// each other all the same: none of them decides without the others, which finalizeWait
-// would allow after a while that here is long, and so none takes a decision back.
+// each other all the same: none of them decides without the others, which it may only
+// do after finalizeWait, which is long here. So none revises a decision.
 func TestMembersThatStartTogether(t *testing.T) {
 	configs, ports := ensembleConfigs(t, 5, 0, slowly)
 	for _, p := range ports {

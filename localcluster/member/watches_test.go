@@ -20,7 +20,7 @@ func TestWatchesFireOnceAndInOrder(t *testing.T) {
 		writer.mustCall(wire.OpSync, &wire.PathRequest{Path: "/"}, nil)
 		writer.mustCall(wire.OpSetData, &wire.SetDataRequest{Path: "/w", Version: -1}, nil)
 		c.wantEvent(wire.EventDataChanged, "/w")
-		writer.mustCall(wire.OpSetData, &wire.SetDataRequest{Path: "/w", Version: -1}, nil) // nobody watches any more
+		writer.mustCall(wire.OpSetData, &wire.SetDataRequest{Path: "/w", Version: -1}, nil) // no watch is left
 		writer.create("/w/new", "")
 		c.wantEvent(wire.EventCreated, "/w/new")
 		c.wantEvent(wire.EventChildrenChanged, "/w")
@@ -33,7 +33,7 @@ func TestWatchesFireOnceAndInOrder(t *testing.T) {
 		c.wantEvent(wire.EventChildrenChanged, "/w")
 
 		set(wire.OpGetData, "/w")
-		c.close() // its watches go with it, and hurt nobody
+		c.close() // its watches end with it
 		writer.mustCall(wire.OpDelete, &wire.DeleteRequest{Path: "/w", Version: -1}, nil)
 	})
 }
@@ -115,7 +115,7 @@ func TestSetWatchesAfterAMove(t *testing.T) {
 		if len(c.events) > 0 {
 			t.Errorf("too many events: %+v", c.events)
 		}
-		// The others wait.
+		// The other watches are still set.
 		writer.mustCall(wire.OpSetData, &wire.SetDataRequest{Path: "/same", Version: -1}, nil)
 		c.wantEvent(wire.EventDataChanged, "/same")
 		writer.create("/same/child", "")

@@ -164,7 +164,7 @@ func TestHangupWithLinger(t *testing.T) {
 		if got++; pkt.Zxid != wire.Zxid(got) {
 			t.Errorf("got %s, want 0x%x", pkt.Zxid, got)
 		}
-		back.SendPacket(packet(wire.PacketAck, pkt.Zxid, "")) // nobody listens any more
+		back.SendPacket(packet(wire.PacketAck, pkt.Zxid, "")) // the other side has hung up
 	}})
 	if err != nil {
 		t.Fatal(err)

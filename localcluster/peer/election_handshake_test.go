@@ -40,7 +40,7 @@ func javaVote() []byte {
 type port struct {
 	*Election
 	log *electionLog
-	two net.Listener // where server 2 is, says the configuration
+	two net.Listener // listens at the configured address of server 2
 }
 
 func openPort(t *testing.T, change func(*ElectionOptions)) *port {
@@ -152,8 +152,8 @@ func TestLargerJavaServerCalls(t *testing.T) {
 	}
 }
 
-// Votes of older servers are shorter; both are votes. One that is too short is
-// not, and harms nobody.
+// Votes of older servers are shorter, in two ways, and count. A vote that is too short
+// is dropped, and the link stays.
 func TestOldAndBrokenVotes(t *testing.T) {
 	p := openPort(t, nil)
 	old := javaVote()[4:]
@@ -242,8 +242,8 @@ func TestObserverWithoutId(t *testing.T) {
 	}
 }
 
-// A second connection from a larger server takes the place of the first, which
-// may be dead for all that this side knows. The server was never down.
+// A second connection from a larger server takes the place of the first, which may be
+// dead: this side cannot know. The server was never down.
 func TestNewerConnectionReplacesOlder(t *testing.T) {
 	p := openPort(t, nil)
 	first := p.call(t, javaHello(wire.HelloV1, 5, "127.0.0.1:3885"), javaVote())

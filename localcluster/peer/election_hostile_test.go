@@ -19,7 +19,7 @@ func TestHostileCallers(t *testing.T) {
 	hello5 := javaHello(wire.HelloV1, 7, "127.0.0.1:3887")
 	tests := map[string]struct {
 		say  []byte
-		told string // part of what is said about it
+		told string // part of what is reported about it
 	}{
 		"own id":             {javaHello(wire.HelloV1, 3, "127.0.0.1:3888"), "own id 3"},
 		"negative id":        {javaHello(wire.HelloV1, -4, "127.0.0.1:3888"), "-4 is not a server id"},
@@ -87,7 +87,7 @@ func TestSilentConnectionIsDroppedInTime(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Write([]byte{0xff, 0xff, 0xff}); err != nil { // and no more
+		if _, err := c.Write([]byte{0xff, 0xff, 0xff}); err != nil { // and never the rest
 			t.Fatal(err)
 		}
 		began := time.Now()
@@ -105,7 +105,7 @@ func TestSilentConnectionIsDroppedInTime(t *testing.T) {
 	})
 }
 
-// Ids are free to invent, so the number of strangers has a limit.
+// A caller can invent ids, so the number of unknown servers has a limit.
 func TestTooManyStrangers(t *testing.T) {
 	p := openPort(t, func(o *ElectionOptions) { o.MaxUnconfigured = 2 })
 	for id := range int64(2) {

@@ -87,7 +87,7 @@ func TestVoteSurvivesAForwarderWithoutServer(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.logs[2].await(t, "down 1")
-		s.start(t, 1) // and says nothing
+		s.start(t, 1) // and sends nothing
 		pass(t.Context(), 50*time.Millisecond)
 		synctest.Wait()
 		if got := s.logs[1].vote(2); got != 4 {
@@ -216,8 +216,8 @@ func copyAll(dst, src net.Conn) {
 	}
 }
 
-// A larger server that takes hellos and never dials back cannot: it has a wrong
-// address for this one. Somebody should know.
+// A larger server that takes hellos and never dials back has a wrong address for this
+// one. That is reported.
 func TestHelloWithoutDialBackIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newEnsemble(1, 2)

@@ -46,7 +46,7 @@ func (s *ensemble) start(t *testing.T, id int64) *Election {
 	return e
 }
 
-// tellAll makes a server vote, as an election does.
+// tellAll has a server send its vote to all others, as in an election.
 func (s *ensemble) tellAll(t *testing.T, id int64, z wire.Zxid) {
 	t.Helper()
 	for to := range s.peers {
@@ -60,7 +60,7 @@ func (s *ensemble) close() {
 	for _, e := range s.nodes {
 		e.Close()
 	}
-	s.net.wg.Wait() // the last bytes arrive nowhere
+	s.net.wg.Wait() // the last bytes have arrived or are lost
 }
 
 // settled says what is wrong with the links, once all is quiet: between each
@@ -149,8 +149,8 @@ func TestOneLinkInEveryOrder(t *testing.T) {
 	}
 }
 
-// Only one of two servers has something to say: the link comes all the same,
-// and the larger one opens it.
+// Only one of two servers sends a vote: the link is made all the same, and the larger
+// server opens it.
 func TestLinkWhenOnlyOneSpeaks(t *testing.T) {
 	for _, speaker := range []int64{1, 2} {
 		synctest.Test(t, func(t *testing.T) {
@@ -172,9 +172,9 @@ func TestLinkWhenOnlyOneSpeaks(t *testing.T) {
 	}
 }
 
-// All call all at once, over a network with any delay, again and again; some
-// restart. In the end there is one link for each pair and the newest vote of
-// each has arrived.
+// All servers call all others at once, over a network with any delay, again and again;
+// some restart. In the end there is one link for each pair and the newest vote of each
+// has arrived.
 func TestOneLinkUnderRandomDelays(t *testing.T) {
 	for seed := range uint64(60) {
 		synctest.Test(t, func(t *testing.T) {

@@ -18,7 +18,7 @@ import (
 // javaServer is Apache ZooKeeper as server 2 of an ensemble of three whose
 // other servers a test plays.
 type javaServer struct {
-	config   string // text of the servers, as votes carry it
+	config   string // the servers as a text, which votes carry
 	election map[int64]string
 	quorum   string // of server 2
 }
@@ -74,8 +74,8 @@ func freePort(t *testing.T) int {
 	return ln.Addr().(*net.TCPAddr).Port
 }
 
-// With Apache ZooKeeper between them, a smaller and a larger server elect it,
-// whoever had to open the link; and one of them lets itself be synchronized.
+// A server with a smaller and one with a larger id than Apache ZooKeeper elect it,
+// whichever side has to open the link; then one of them is synchronized by it.
 func TestWithApacheZooKeeper(t *testing.T) {
 	s := startJava(t)
 	ours := map[int64]*Election{}
@@ -137,7 +137,7 @@ func followJava(t *testing.T, addr string) {
 }
 
 // dialPatiently repeats a dial that is refused: ZooKeeper opens its quorum port
-// when it has decided to lead, and tells nobody.
+// when it has decided to lead, and sends no notice of it.
 func dialPatiently(ctx context.Context, network, addr string) (net.Conn, error) {
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()

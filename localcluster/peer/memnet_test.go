@@ -17,7 +17,7 @@ import (
 type memNet struct {
 	latency func() time.Duration // one way; nil: none
 
-	wg sync.WaitGroup // whatever carries bytes
+	wg sync.WaitGroup // the goroutines that carry bytes
 
 	mu        sync.Mutex
 	listeners map[string]*memListener
@@ -145,8 +145,8 @@ func (c *memConn) Close() error {
 	return c.Conn.Close()
 }
 
-// pair makes a connection: two pipes, and between them whatever carries the
-// bytes and, at last, the news that one end was closed.
+// pair makes a connection: two pipes, and goroutines between them that carry the bytes
+// and, at last, the news that one end was closed.
 func (n *memNet) pair(near, far string) (a, b *memConn) {
 	aPipe, aWire := net.Pipe()
 	bPipe, bWire := net.Pipe()

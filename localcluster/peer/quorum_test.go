@@ -101,7 +101,7 @@ func TestQuorumCloseEndsAll(t *testing.T) {
 	}
 }
 
-// Whatever is not a learner is hung up on, and a good connection does not notice.
+// A peer that is not a learner is hung up on, and a good connection does not notice.
 func TestHostileLearners(t *testing.T) {
 	hello := wire.Marshal(ptr(followerInfo()))
 	after := func(b ...byte) []byte { return append(bytes.Clone(hello), b...) }
@@ -210,7 +210,7 @@ func TestSilentLearnerIsDroppedInTime(t *testing.T) {
 		}
 		log.await(t, "no whole packet within 5s")
 
-		// One that has spoken may be silent for as long as the protocol lets it.
+		// A learner that has sent something may be silent for as long as the protocol allows.
 		h := newConnLog()
 		c, err := q.Dial(t.Context(), "leader", h)
 		if err != nil {
