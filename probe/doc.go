@@ -9,7 +9,7 @@
 // Each part can be used by itself: FourLetter sends a command; Dial opens a Session, a
 // minimal client; Discover finds the members of an ensemble; a Surveyor asks all of them
 // at once; Judge turns their answers into a verdict, and is a function of its arguments
-// alone.
+// alone. An Observer sees all that a session says and hears.
 //
 // # The layers of an answer
 //

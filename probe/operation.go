@@ -54,6 +54,9 @@ func (s *Session) Do(ctx context.Context, op wire.OpCode, request, response wire
 	return c.zxid, nil
 }
 
+// requestHeaderEnd is where a request's body begins in its frame: after the length, the xid and the operation.
+const requestHeaderEnd = 12
+
 // write sends one request. The call joins those in flight before its bytes leave, so
 // that its answer finds it there. A write that fails may have sent half a request, which
 // makes the connection useless: giveUp then fails the call.
@@ -88,6 +91,7 @@ func (s *Session) write(op wire.OpCode, request wire.Record, c *call, deadline t
 	} else {
 		s.state.pending = append(s.state.pending, c)
 	}
+	s.observe.Sent(header.Xid, op, e.Bytes()[requestHeaderEnd:]) // under the lock, so that it is not after Gone
 	s.state.Unlock()
 
 	err := s.conn.SetWriteDeadline(deadline)

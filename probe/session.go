@@ -39,6 +39,11 @@ type Options struct {
 	// OnEvent is called for every watch event, in order, from the session's reader: it
 	// must return soon and may not wait for an operation of the same session.
 	OnEvent func(wire.WatcherEvent, wire.Zxid)
+	// Observer sees everything that the session says and hears, nil being no observer.
+	Observer Observer
+	// FirstXid is the last xid that is taken: a client that resumes its session goes on after the xids of the
+	// connection before, so that session and xid name one operation. 0 begins with xid 1.
+	FirstXid int32
 	// Dial opens the connection, nil meaning by TCP.
 	Dial DialFunc
 	// MaxResponse is the largest response that is accepted; 0 is four mebibytes.
@@ -63,6 +68,7 @@ type Session struct {
 	timeout time.Duration
 	grant   wire.ConnectResponse
 	onEvent func(wire.WatcherEvent, wire.Zxid)
+	observe Observer
 	max     int
 
 	window  chan struct{} // a token for each operation in flight
@@ -108,14 +114,18 @@ func Dial(ctx context.Context, addr string, opts Options) (*Session, error) {
 	}
 	ctx, cancel := withDefaultTimeout(ctx)
 	defer cancel()
+	if opts.Observer == nil {
+		opts.Observer = unobserved{}
+	}
 	conn, err := opts.Dial(ctx, "tcp", addr)
 	if err != nil {
 		return nil, &Error{addr, "session", dialReason(ctx, err), err}
 	}
 	s := &Session{
-		addr: addr, conn: conn, onEvent: opts.OnEvent, max: opts.MaxResponse,
+		addr: addr, conn: conn, onEvent: opts.OnEvent, observe: opts.Observer, max: opts.MaxResponse,
 		window: make(chan struct{}, maxPending), done: make(chan struct{}),
 	}
+	s.send.xid = opts.FirstXid
 	if err := s.handshake(ctx, opts); err != nil {
 		_ = conn.Close() // the handshake's error says more
 		return nil, err
@@ -244,6 +254,8 @@ func (c *call) finish(zxid wire.Zxid, err error) {
 // keeper's pings, so silence for two thirds of the session timeout means that it is
 // gone, and leaves a third to resume the session elsewhere.
 func (s *Session) read() {
+	// Once the session is given up no operation is sent, and no other goroutine reads: this is the last call.
+	defer func() { s.observe.Gone(s.Err()) }()
 	r := bufio.NewReader(s.conn)
 	for {
 		if err := s.conn.SetReadDeadline(time.Now().Add(s.timeout * 2 / 3)); err != nil {
@@ -270,6 +282,9 @@ func (s *Session) garbage(format string, args ...any) error {
 	return &Error{s.addr, "session", ReasonGarbage, fmt.Errorf(format, args...)}
 }
 
+// replyHeaderEnd is where a reply's body begins in its frame, after the xid, the zxid and the error code.
+const replyHeaderEnd = 16
+
 // dispatch gives a frame to the call that waits for it. An error means that the server and
 // this client no longer agree on what was asked, so that no later answer can be trusted.
 func (s *Session) dispatch(frame []byte) error {
@@ -285,24 +300,31 @@ func (s *Session) dispatch(frame []byte) error {
 		if event.Decode(d); d.Err() != nil {
 			return s.garbage("watch event: %w", d.Err())
 		}
+		s.observe.Event(event, h.Zxid)
 		if s.onEvent != nil {
 			s.onEvent(event, h.Zxid)
 		}
 		return nil
 	case wire.XidPing:
 		if c := s.oldest(&s.state.pings, h.Zxid); c != nil {
+			s.observe.Answered(h, frame[replyHeaderEnd:])
 			c.finish(h.Zxid, h.Err.Err())
 		}
 		return nil
 	}
 	c := s.oldest(&s.state.pending, h.Zxid)
 	if c == nil {
+		s.observe.Stray(h)
 		return s.garbage("reply %d to nothing", h.Xid)
 	}
 	<-s.window
+	if c.xid == h.Xid {
+		s.observe.Answered(h, frame[replyHeaderEnd:])
+	}
 	var err error
 	switch {
 	case c.xid != h.Xid:
+		s.observe.Stray(h)
 		err = s.garbage("reply %d where %d was due", h.Xid, c.xid)
 	case h.Err != wire.OK || c.response == nil:
 		c.finish(h.Zxid, h.Err.Err())

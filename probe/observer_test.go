@@ -1,0 +1,118 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"zkctl/probe/wire"
+)
+
+// notes is an Observer that writes down what it sees.
+type notes struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (n *notes) add(format string, args ...any) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.lines = append(n.lines, fmt.Sprintf(format, args...))
+}
+
+func (n *notes) Sent(xid int32, op wire.OpCode, body []byte) { n.add("sent %d %s %q", xid, op, body) }
+func (n *notes) Answered(h wire.ReplyHeader, body []byte) {
+	n.add("answered %d at %d: %v %q", h.Xid, int64(h.Zxid), h.Err, body)
+}
+func (n *notes) Event(e wire.WatcherEvent, z wire.Zxid) {
+	n.add("event %s %s at %d", e.Type, e.Path, int64(z))
+}
+func (n *notes) Stray(h wire.ReplyHeader) { n.add("stray %d", h.Xid) }
+func (n *notes) Gone(err error)           { n.add("gone %s", ReasonOf(err)) }
+
+// check compares the notes of a session that is over.
+func (n *notes) check(t *testing.T, want ...string) {
+	t.Helper()
+	if !slices.Equal(n.lines, want) {
+		t.Errorf("the observer saw\n  %s\nwant\n  %s", strings.Join(n.lines, "\n  "), strings.Join(want, "\n  "))
+	}
+}
+
+// TestObserverOrder: an observer has seen an operation's answer before its caller has, and the end last of all.
+func TestObserverOrder(t *testing.T) {
+	seen := new(notes)
+	s := open(t, &keeper{id: 1, timeout: 30000, zxid: 9, answers: map[wire.OpCode]answer{
+		wire.OpSync:   always(&wire.PathResponse{Path: "/"}, wire.OK),
+		wire.OpDelete: always(nil, wire.ErrBadVersion),
+		// getData is not there: the server closes the connection
+	}}, Options{Observer: seen, FirstXid: 41})
+	ctx := context.Background()
+	if _, err := s.Sync(ctx, "/"); err != nil {
+		t.Fatal(err)
+	}
+	seen.mu.Lock()
+	if n := len(seen.lines); n != 2 {
+		t.Errorf("%d lines when the operation has returned, want 2: %q", n, seen.lines)
+	}
+	seen.mu.Unlock()
+	if _, err := s.Ping(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Delete(ctx, "/", 7); !errors.Is(err, wire.ErrBadVersion) {
+		t.Fatal(err)
+	}
+	if _, _, _, err := s.Get(ctx, "/"); !errors.Is(err, ErrUnknownOutcome) {
+		t.Fatal(err)
+	}
+	s.Drop()
+	seen.check(t,
+		`sent 42 sync "\x00\x00\x00\x01/"`, `answered 42 at 9: ok (0) "\x00\x00\x00\x01/"`,
+		`sent -2 ping ""`, `answered -2 at 9: ok (0) ""`,
+		`sent 44 delete "\x00\x00\x00\x01/\x00\x00\x00\a"`, `answered 44 at 9: bad version (-103) ""`,
+		`sent 45 getData "\x00\x00\x00\x01/\x00"`, `gone closed`)
+}
+
+// TestObserverStray: what was not due is seen as such, and what was due stays without an answer.
+func TestObserverStray(t *testing.T) {
+	for name, c := range map[string]struct {
+		bytes []byte
+		want  []string
+	}{
+		"another xid": {reply(7, 9, wire.OK, nil), []string{`sent 1 getData "\x00\x00\x00\x01/\x00"`, `stray 7`, `gone garbage`}},
+		"twice": {slices.Concat(reply(1, 9, wire.ErrNoNode, nil), reply(1, 9, wire.ErrNoNode, nil)), []string{
+			`sent 1 getData "\x00\x00\x00\x01/\x00"`, `answered 1 at 9: no such node (-101) ""`, `stray 1`, `gone garbage`}},
+		"event first": {slices.Concat(
+			reply(wire.XidNotification, -1, wire.OK, &wire.WatcherEvent{Type: wire.EventCreated, Path: "/a"}),
+			reply(1, 9, wire.ErrNoNode, nil)), []string{
+			`sent 1 getData "\x00\x00\x00\x01/\x00"`, `event created /a at -1`, `answered 1 at 9: no such node (-101) ""`, `gone closed`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			seen := new(notes)
+			s := open(t, &keeper{id: 1, timeout: 4000}, Options{Dial: tampered(c.bytes), Observer: seen})
+			_, _, _, _ = s.Get(context.Background(), "/") // the observer's view is what is tested
+			<-s.Done()
+			s.Drop()
+			seen.check(t, c.want...)
+		})
+	}
+}
+
+// TestFirstXid: the xids of a resumed session go on where those of the connection before ended.
+func TestFirstXid(t *testing.T) {
+	seen := new(notes)
+	k := &keeper{id: 5, timeout: 30000, zxid: 9, answers: map[wire.OpCode]answer{wire.OpSync: always(&wire.PathResponse{}, wire.OK)}}
+	s := open(t, k, Options{Observer: seen, FirstXid: 1<<31 - 2})
+	for range 2 { // 0 and what is below it have other meanings
+		if _, err := s.Sync(context.Background(), ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Drop()
+	if got := []string{strings.Fields(seen.lines[0])[1], strings.Fields(seen.lines[2])[1]}; !slices.Equal(got, []string{"2147483647", "1"}) {
+		t.Errorf("xids %v", got)
+	}
+}
