@@ -18,6 +18,12 @@ type notes struct {
 	lines []string
 }
 
+// of is an Options.Observe: the session has its id by then.
+func (n *notes) of(s *Session) Observer {
+	n.add("session %d", s.ID())
+	return n
+}
+
 func (n *notes) add(format string, args ...any) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -49,14 +55,14 @@ func TestObserverOrder(t *testing.T) {
 		wire.OpSync:   always(&wire.PathResponse{Path: "/"}, wire.OK),
 		wire.OpDelete: always(nil, wire.ErrBadVersion),
 		// getData is not there: the server closes the connection
-	}}, Options{Observer: seen, FirstXid: 41})
+	}}, Options{Observe: seen.of, FirstXid: 41})
 	ctx := context.Background()
 	if _, err := s.Sync(ctx, "/"); err != nil {
 		t.Fatal(err)
 	}
 	seen.mu.Lock()
-	if n := len(seen.lines); n != 2 {
-		t.Errorf("%d lines when the operation has returned, want 2: %q", n, seen.lines)
+	if n := len(seen.lines); n != 3 {
+		t.Errorf("%d lines when the operation has returned, want 3: %q", n, seen.lines)
 	}
 	seen.mu.Unlock()
 	if _, err := s.Ping(ctx); err != nil {
@@ -70,7 +76,7 @@ func TestObserverOrder(t *testing.T) {
 	}
 	s.Drop()
 	seen.check(t,
-		`sent 42 sync "\x00\x00\x00\x01/"`, `answered 42 at 9: ok (0) "\x00\x00\x00\x01/"`,
+		`session 1`, `sent 42 sync "\x00\x00\x00\x01/"`, `answered 42 at 9: ok (0) "\x00\x00\x00\x01/"`,
 		`sent -2 ping ""`, `answered -2 at 9: ok (0) ""`,
 		`sent 44 delete "\x00\x00\x00\x01/\x00\x00\x00\a"`, `answered 44 at 9: bad version (-103) ""`,
 		`sent 45 getData "\x00\x00\x00\x01/\x00"`, `gone closed`)
@@ -82,17 +88,17 @@ func TestObserverStray(t *testing.T) {
 		bytes []byte
 		want  []string
 	}{
-		"another xid": {reply(7, 9, wire.OK, nil), []string{`sent 1 getData "\x00\x00\x00\x01/\x00"`, `stray 7`, `gone garbage`}},
+		"another xid": {reply(7, 9, wire.OK, nil), []string{`session 1`, `sent 1 getData "\x00\x00\x00\x01/\x00"`, `stray 7`, `gone garbage`}},
 		"twice": {slices.Concat(reply(1, 9, wire.ErrNoNode, nil), reply(1, 9, wire.ErrNoNode, nil)), []string{
-			`sent 1 getData "\x00\x00\x00\x01/\x00"`, `answered 1 at 9: no such node (-101) ""`, `stray 1`, `gone garbage`}},
+			`session 1`, `sent 1 getData "\x00\x00\x00\x01/\x00"`, `answered 1 at 9: no such node (-101) ""`, `stray 1`, `gone garbage`}},
 		"event first": {slices.Concat(
 			reply(wire.XidNotification, -1, wire.OK, &wire.WatcherEvent{Type: wire.EventCreated, Path: "/a"}),
 			reply(1, 9, wire.ErrNoNode, nil)), []string{
-			`sent 1 getData "\x00\x00\x00\x01/\x00"`, `event created /a at -1`, `answered 1 at 9: no such node (-101) ""`, `gone closed`}},
+			`session 1`, `sent 1 getData "\x00\x00\x00\x01/\x00"`, `event created /a at -1`, `answered 1 at 9: no such node (-101) ""`, `gone closed`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			seen := new(notes)
-			s := open(t, &keeper{id: 1, timeout: 4000}, Options{Dial: tampered(c.bytes), Observer: seen})
+			s := open(t, &keeper{id: 1, timeout: 4000}, Options{Dial: tampered(c.bytes), Observe: seen.of})
 			_, _, _, _ = s.Get(context.Background(), "/") // the observer's view is what is tested
 			<-s.Done()
 			s.Drop()
@@ -105,14 +111,14 @@ func TestObserverStray(t *testing.T) {
 func TestFirstXid(t *testing.T) {
 	seen := new(notes)
 	k := &keeper{id: 5, timeout: 30000, zxid: 9, answers: map[wire.OpCode]answer{wire.OpSync: always(&wire.PathResponse{}, wire.OK)}}
-	s := open(t, k, Options{Observer: seen, FirstXid: 1<<31 - 2})
+	s := open(t, k, Options{Observe: seen.of, FirstXid: 1<<31 - 2})
 	for range 2 { // 0 and what is below it have other meanings
 		if _, err := s.Sync(context.Background(), ""); err != nil {
 			t.Fatal(err)
 		}
 	}
 	s.Drop()
-	if got := []string{strings.Fields(seen.lines[0])[1], strings.Fields(seen.lines[2])[1]}; !slices.Equal(got, []string{"2147483647", "1"}) {
+	if got := []string{strings.Fields(seen.lines[1])[1], strings.Fields(seen.lines[3])[1]}; !slices.Equal(got, []string{"2147483647", "1"}) {
 		t.Errorf("xids %v", got)
 	}
 }

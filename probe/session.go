@@ -39,8 +39,9 @@ type Options struct {
 	// OnEvent is called for every watch event, in order, from the session's reader: it
 	// must return soon and may not wait for an operation of the same session.
 	OnEvent func(wire.WatcherEvent, wire.Zxid)
-	// Observer sees everything that the session says and hears, nil being no observer.
-	Observer Observer
+	// Observe is called when the session is granted, before anything is sent on it, and returns what sees all that
+	// the session says and hears. nil is no observer.
+	Observe func(*Session) Observer
 	// FirstXid is the last xid that is taken: a client that resumes its session goes on after the xids of the
 	// connection before, so that session and xid name one operation. 0 begins with xid 1.
 	FirstXid int32
@@ -114,21 +115,21 @@ func Dial(ctx context.Context, addr string, opts Options) (*Session, error) {
 	}
 	ctx, cancel := withDefaultTimeout(ctx)
 	defer cancel()
-	if opts.Observer == nil {
-		opts.Observer = unobserved{}
-	}
 	conn, err := opts.Dial(ctx, "tcp", addr)
 	if err != nil {
 		return nil, &Error{addr, "session", dialReason(ctx, err), err}
 	}
 	s := &Session{
-		addr: addr, conn: conn, onEvent: opts.OnEvent, observe: opts.Observer, max: opts.MaxResponse,
+		addr: addr, conn: conn, onEvent: opts.OnEvent, observe: unobserved{}, max: opts.MaxResponse,
 		window: make(chan struct{}, maxPending), done: make(chan struct{}),
 	}
 	s.send.xid = opts.FirstXid
 	if err := s.handshake(ctx, opts); err != nil {
 		_ = conn.Close() // the handshake's error says more
 		return nil, err
+	}
+	if opts.Observe != nil {
+		s.observe = opts.Observe(s)
 	}
 	s.readers.Go(s.read)
 	s.readers.Go(s.keepAlive)
