@@ -43,6 +43,8 @@ var layout = map[string]rule{
 	"inject":        {imports: []string{"quorum/...", "probe/...", "inject/..."}},
 	"inject/link":   {imports: []string{"probe/wire"}},
 
+	"inject/history": {pure: true, imports: []string{"probe/wire"}},
+
 	"localcluster":          {imports: []string{"quorum/...", "probe/...", "inject/...", "localcluster/..."}},
 	"localcluster/zab":      {pure: true, imports: []string{"quorum", "probe/wire"}},
 	"localcluster/datatree": {pure: true, imports: []string{"probe/wire"}, also: []string{"github.com/tidwall/btree"}},
