@@ -46,6 +46,7 @@ var layout = map[string]rule{
 	"inject/scenario": {pure: true, imports: []string{"inject", "inject/link"}, also: []string{"inject", "inject/link"}},
 
 	"inject/history": {pure: true, imports: []string{"probe/wire"}},
+	"inject/drill":   {imports: []string{"quorum/...", "probe/...", "inject/..."}},
 
 	"localcluster":          {imports: []string{"quorum/...", "probe/...", "inject/...", "localcluster/..."}},
 	"localcluster/zab":      {pure: true, imports: []string{"quorum", "probe/wire"}},
