@@ -20,7 +20,7 @@ empty: {}
 none: null
 seed: 18446744073709551615
 half: 0.5
-small: 1e-09
+small: 1e-9
 "yes": "yes"
 text: |
   1>2: "x"

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/fatih/color"
-	"go.yaml.in/yaml/v2"
+	"go.yaml.in/yaml/v3"
 )
 
 // format is a way to show a result.
@@ -62,11 +62,35 @@ func (p *program) print(doc any, draw func(*page)) error {
 
 // toYAML writes a JSON object as YAML, with the fields in the same order.
 func toYAML(text []byte) ([]byte, error) {
-	var doc yaml.MapSlice // the objects in it become MapSlices, too
+	var doc yaml.Node
 	if err := yaml.Unmarshal(text, &doc); err != nil {
 		return nil, err
 	}
-	return yaml.Marshal(doc)
+	if err := inBlocks(&doc); err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	enc := yaml.NewEncoder(&b)
+	enc.SetIndent(2)
+	enc.CompactSeqIndent()
+	err := enc.Encode(&doc)
+	return b.Bytes(), err
+}
+
+// inBlocks takes the brackets and quotes of JSON away, but for those that YAML needs, too.
+func inBlocks(n *yaml.Node) error {
+	if n.Style&yaml.DoubleQuotedStyle != 0 {
+		return n.Encode(n.Value) // which quotes what YAML 1.1 takes for something else: on, 12:30
+	}
+	if len(n.Content) > 0 { // an empty list has no other form than []
+		n.Style = 0
+	}
+	for _, c := range n.Content {
+		if err := inBlocks(c); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // printLine writes one object of a stream as a line of JSON.

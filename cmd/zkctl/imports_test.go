@@ -43,7 +43,7 @@ var layout = map[string]rule{
 	"inject":        {imports: []string{"quorum/...", "probe/...", "inject/..."}},
 	"inject/link":   {imports: []string{"probe/wire"}},
 	// Of inject and link it uses what reads text, and no link.
-	"inject/scenario": {pure: true, imports: []string{"inject", "inject/link"}, also: []string{"inject", "inject/link"}},
+	"inject/scenario": {pure: true, imports: []string{"inject", "inject/link"}, also: []string{"inject", "inject/link", "go.yaml.in/yaml/v3"}},
 
 	"inject/history": {pure: true, imports: []string{"probe/wire"}},
 	"inject/drill":   {imports: []string{"quorum/...", "probe/...", "inject/..."}},
@@ -66,7 +66,7 @@ var layout = map[string]rule{
 // purePackages are the standard packages that cannot reach outside the
 // process, wait, or depend on anything but their arguments.
 var purePackages = []string{
-	"bufio", "bytes", "cmp", "container/heap", "container/list", "crypto/md5", "crypto/sha1", "crypto/sha256", "crypto/subtle",
+	"bufio", "bytes", "cmp", "container/heap", "container/list", "crypto/md5", "crypto/sha1", "crypto/sha256", "crypto/subtle", "embed",
 	"encoding/base64", "encoding/binary", "encoding/hex", "encoding/json", "errors", "fmt", "hash", "hash/adler32",
 	"hash/crc32", "hash/fnv", "io", "iter", "maps", "math", "math/big", "math/bits", "path", "regexp", "slices", "sort", "strconv",
 	"strings", "text/tabwriter", "time", "unicode", "unicode/utf16", "unicode/utf8",

@@ -137,14 +137,14 @@ func (f Fault) String() string {
 func ParseFault(words string) (Fault, error) {
 	split, m := splitWords(words)
 	if m != nil {
-		return Fault{}, m.at(1, 1)
+		return Fault{}, m.in(words, 1, 1)
 	}
 	f, m := parseFault(split, len(words))
 	if m == nil && f.UsesSelf() {
 		m = mistaken(0, "self is the member at an injection point, so it needs a step that begins with: on POINT")
 	}
 	if m != nil {
-		return Fault{}, m.at(1, 1)
+		return Fault{}, m.in(words, 1, 1)
 	}
 	return f, nil
 }

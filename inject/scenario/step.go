@@ -36,7 +36,7 @@ type When struct {
 func ParseStep(line string) (Step, error) {
 	step, m := parseStep(line)
 	if m != nil {
-		return Step{}, m.at(1, 1)
+		return Step{}, m.in(line, 1, 1)
 	}
 	return step, nil
 }

@@ -3,6 +3,7 @@ package scenario
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // word is a word of a line, without its quotes.
@@ -69,21 +70,26 @@ func mistaken(offset int, format string, args ...any) *mistake {
 	return &mistake{offset, fmt.Sprintf(format, args...)}
 }
 
-// at makes an error of a mistake in a text that begins at this place of a file.
-func (m *mistake) at(line, col int) *Error {
-	return &Error{Line: line, Col: col + m.offset, Problem: m.problem}
+// in makes an error of a mistake in a text that begins at this place of a file.
+func (m *mistake) in(text string, line, col int) *Error {
+	return &Error{Line: line, Col: col + utf8.RuneCountInString(text[:m.offset]), Problem: m.problem}
 }
 
 // Error is a mistake at a place of a text.
 type Error struct {
 	File      string // "" for a text that is no file
-	Line, Col int    // from 1; Col counts bytes
+	Line, Col int    // from 1; Col counts characters; 0 where the place is not known
 	Problem   string
 }
 
 func (e *Error) Error() string {
-	if e.File == "" {
+	switch {
+	case e.File == "":
 		return fmt.Sprintf("column %d: %s", e.Col, e.Problem)
+	case e.Line == 0:
+		return fmt.Sprintf("%s: %s", e.File, e.Problem)
+	case e.Col == 0:
+		return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Problem)
 	}
 	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Col, e.Problem)
 }
