@@ -57,7 +57,7 @@ var layout = map[string]rule{
 	"localcluster/member": {imports: []string{"quorum/...", "probe/wire", "localcluster/zab", "localcluster/datatree",
 		"localcluster/replica", "localcluster/storage", "localcluster/peer"}},
 	"localcluster/simulation": {imports: []string{"quorum/...", "probe/wire", "localcluster/zab", "localcluster/datatree",
-		"localcluster/replica", "localcluster/storage"}},
+		"localcluster/replica", "localcluster/storage", "inject/history"}},
 
 	"commands":  {imports: []string{"quorum/...", "probe/...", "inject/...", "localcluster/..."}},
 	"cmd/zkctl": {imports: []string{"commands"}},

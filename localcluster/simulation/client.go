@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"zkctl/inject/history"
 	"zkctl/localcluster/zab"
 	"zkctl/probe/wire"
 )
@@ -37,27 +38,19 @@ type client struct {
 	gone     bool          // never comes back
 	cut      map[int]int   // for scripts: servers that it cannot reach
 
-	watches watchModel
+	watches *history.Watches
 	last    *clientOp // after healing: the write that must succeed
 }
 
 // clientOp is a request, as its client sees it.
 type clientOp struct {
-	xid         int32
-	op          wire.OpCode
-	path        string
-	watch       bool
-	body        []byte
+	history.Op
 	attempts    int // how often it was sent
 	done        bool
-	err         wire.ErrCode
-	at          time.Duration
 	behindClose bool // the client had sent a closeSession before it
 
 	floor wire.Zxid // of a sync: what was committed when it was sent, and
 	epoch int64     // the newest established epoch then
-	many  []wire.MultiOp
-	mode  wire.AddWatchMode
 }
 
 func newClient(w *World, id int) *client {
@@ -71,7 +64,7 @@ func (c *client) forget() {
 	ticks := pick(c.rng, 4, 6, 10, 20)
 	c.session, c.password, c.lastZxid, c.timeout = 0, nil, 0, time.Duration(ticks)*c.w.setup.Tick
 	c.xid = 0
-	c.watches = newWatchModel()
+	c.watches = history.NewWatches(c.w.oracle.judge, c.id)
 }
 
 func (c *client) start() {
@@ -118,9 +111,9 @@ func (c *client) connect() {
 	}
 	c.w.connections++
 	c.conn = newClientConn(c.w.connections, c, s)
-	c.conn.closed = c.w.oracle.model.closed[c.session]
+	c.conn.closed = c.w.oracle.judge.Model.Closed(c.session)
 	c.connected, c.since, c.heard = false, c.w.now, c.w.now
-	c.watches.moved()
+	c.watches.Moved()
 	if c.w.setup.XidsRestart {
 		c.xid = 0
 	}
@@ -188,17 +181,19 @@ func (c *client) send(xid int32, op wire.OpCode, body []byte) {
 // ask sends a request that is answered in order.
 func (c *client) ask(op *clientOp) {
 	c.xid++
-	op.xid, op.at = c.xid, c.w.now
+	op.Client, op.Session, op.Conn, op.Server, op.Xid = c.id, c.session, int(c.conn.id), int64(c.conn.s.id), c.xid
+	op.Invoke = int64(c.w.now)
 	op.attempts++
-	op.behindClose = c.w.oracle.ends.requested[c.session]
-	switch op.op {
+	ends := c.w.oracle.judge.Ends
+	op.behindClose = ends.Requested(c.session)
+	switch op.Code {
 	case wire.OpCloseSession:
-		c.w.oracle.ends.requested[c.session] = true
+		ends.Request(c.session)
 	case wire.OpSync:
 		op.floor, op.epoch = c.w.oracle.tip, c.w.oracle.newest
 	}
 	c.inFlight = append(c.inFlight, op)
-	c.send(op.xid, op.op, op.body)
+	c.send(op.Xid, op.Code, op.Request)
 }
 
 // work sends the next request, or moves to another server.
@@ -225,11 +220,11 @@ func (c *client) work() {
 // closeBehindRequests sends requests of any kind and a closeSession directly after them.
 func (c *client) closeBehindRequests() {
 	for range 1 + c.rng.IntN(6) {
-		if op := c.randomRequest(); op.op != wire.OpCloseSession {
+		if op := c.randomRequest(); op.Code != wire.OpCloseSession {
 			c.ask(op)
 		}
 	}
-	c.ask(&clientOp{op: wire.OpCloseSession})
+	c.ask(newOp(wire.OpCloseSession, "", nil))
 }
 
 // received gets what the server has sent; a client that is asleep handles it later.
@@ -256,7 +251,10 @@ func (c *client) handle(conn *clientConn, r reply) {
 	case r.connect != nil:
 		c.handleConnect(r.connect, r.epoch)
 	case r.event != nil:
-		c.watches.event(c, r)
+		if c.w.tracing() {
+			c.w.note("client %d: event %v %s of %v", c.id, r.event.Type, r.event.Path, r.eventZxid)
+		}
+		c.watches.Event(history.Event{Client: c.id, Conn: int(conn.id), Zxid: r.eventZxid, WatcherEvent: *r.event})
 	default:
 		c.answered(r)
 	}
@@ -265,20 +263,20 @@ func (c *client) handle(conn *clientConn, r reply) {
 func (c *client) handleConnect(r *wire.ConnectResponse, epoch int64) {
 	if r.SessionID == 0 {
 		c.w.note("client %d: session %x is over", c.id, uint64(c.session))
-		c.w.oracle.refusedSession(c, epoch)
+		c.w.oracle.judge.Refused(c.comesBack(epoch))
 		c.conn.over = true
 		c.lost()
 		c.forget()
 		return
 	}
 	if c.session != 0 && c.session != r.SessionID {
-		c.w.fail(invSession, "client %d had session %x and gets %x", c.id, uint64(c.session), uint64(r.SessionID))
+		c.w.fail(history.SessionsHold, "client %d had session %x and gets %x", c.id, uint64(c.session), uint64(r.SessionID))
 	}
-	c.w.oracle.confirmedSession(c, epoch)
+	c.w.oracle.judge.Confirmed(c.comesBack(epoch))
 	c.w.note("client %d: session %x on server %d", c.id, uint64(r.SessionID), c.conn.s.id)
 	c.session, c.password, c.connected = r.SessionID, r.Password, true
 	c.timeout = milliseconds(r.Timeout)
-	if set := c.watches.restore(c.lastZxid); set != nil {
+	if set := c.watches.Restore(c.lastZxid); set != nil {
 		code := wire.OpSetWatches
 		if set.V2 {
 			code = wire.OpSetWatches2
@@ -290,48 +288,49 @@ func (c *client) handleConnect(r *wire.ConnectResponse, epoch int64) {
 	}
 }
 
+// comesBack is what the judge must know of a client that a server confirms or refuses.
+func (c *client) comesBack(epoch int64) history.Return {
+	return history.Return{
+		Client: c.id, Server: int64(c.conn.s.id), Session: c.session, Last: c.lastZxid,
+		Epoch: epoch, Newest: c.w.oracle.newest, Closed: c.conn.closed,
+	}
+}
+
 func (c *client) answered(r reply) {
 	h := r.header
 	switch h.Xid {
 	case wire.XidPing:
 		c.saw(h.Zxid)
-		c.watches.check(c, h.Zxid)
+		c.watches.Check(h.Zxid)
 		return
 	case wire.XidSetWatches:
 		c.saw(h.Zxid)
-		switch h.Err {
-		case wire.OK:
-			c.watches.restored(c, h.Zxid)
-		case wire.ErrSessionExpired: // its own closeSession, sent on the connection before, came first
-			c.w.oracle.refusedRequest(c, wire.OpSetWatches, r.epoch)
-		default:
-			c.w.fail(invWatch, "client %d cannot set its watches again: %v", c.id, h.Err)
-		}
+		c.watches.Restored(&history.Op{Client: c.id, Session: c.session, Code: wire.OpSetWatches, Err: h.Err, Zxid: h.Zxid}, r.epoch)
 		return
 	}
-	if len(c.inFlight) == 0 || c.inFlight[0].xid != h.Xid {
-		c.w.fail(invFIFO, "client %d gets the answer to request %d out of order", c.id, h.Xid)
+	if len(c.inFlight) == 0 || c.inFlight[0].Xid != h.Xid {
+		c.w.fail(history.FIFO, "client %d gets the answer to request %d out of order", c.id, h.Xid)
 		return
 	}
 	op := c.inFlight[0]
 	c.inFlight = c.inFlight[1:]
-	op.done, op.err = true, h.Err
+	op.done = true
+	op.Return, op.Outcome, op.Err, op.Zxid, op.Reply = int64(c.w.now), history.OK, h.Err, h.Zxid, r.body
 	if c.w.tracing() {
-		c.w.note("client %d: %v %s -> %v at %v", c.id, op.op, op.path, h.Err, h.Zxid)
+		c.w.note("client %d: %v %s -> %v at %v", c.id, op.Code, op.Path, h.Err, h.Zxid)
 	}
 	c.saw(h.Zxid)
-	c.watches.check(c, h.Zxid)
-	c.w.oracle.aheadOfClose(c, op, h)
+	c.watches.Check(h.Zxid)
 	c.w.oracle.answered(c, op, r)
 	switch {
-	case op.op == wire.OpAddWatch:
-		c.watches.add(c, op, r)
-	case op.op == wire.OpRemoveWatches:
-		c.watches.remove(c, op, r)
-	case op.watch:
-		c.watches.set(op, h)
+	case op.Code == wire.OpAddWatch:
+		c.watches.Add(&op.Op, r.epoch)
+	case op.Code == wire.OpRemoveWatches:
+		c.watches.Remove(&op.Op, r.epoch)
+	case op.Watch:
+		c.watches.Set(&op.Op)
 	}
-	if op.op == wire.OpCloseSession {
+	if op.Code == wire.OpCloseSession {
 		c.conn.over = true
 		c.lost()
 		c.forget()
@@ -344,20 +343,18 @@ func (c *client) answered(r reply) {
 // checkLast checks the answer to the write that must succeed.
 func (c *client) checkLast(op *clientOp) {
 	switch {
-	case op.err == wire.OK, op.err == wire.ErrNodeExists && op.attempts > 1:
-	case op.err == wire.ErrSessionExpired, op.err == wire.ErrSessionMoved:
+	case op.Err == wire.OK, op.Err == wire.ErrNodeExists && op.attempts > 1:
+	case op.Err == wire.ErrSessionExpired, op.Err == wire.ErrSessionMoved:
 		op.done = false // sent again, in another session or to another server
 		c.leave()
 	default:
-		c.w.fail(invLiveness, "client %d: %v %s fails in a healed ensemble: %v", c.id, op.op, op.path, op.err)
+		c.w.fail(invLiveness, "client %d: %v %s fails in a healed ensemble: %v", c.id, op.Code, op.Path, op.Err)
 	}
 }
 
-// saw checks that a client never gets an answer older than one before it.
+// saw notes the zxid of an answer.
 func (c *client) saw(z wire.Zxid) {
-	if z < c.lastZxid {
-		c.w.fail(invOneImage, "client %d has seen %v, but server %[4]d answers it at %[3]v", c.id, c.lastZxid, z, c.conn.s.id)
-	}
+	c.w.oracle.judge.Saw(c.id, int64(c.conn.s.id), c.lastZxid, z)
 	c.lastZxid = max(c.lastZxid, z)
 }
 
@@ -367,7 +364,7 @@ func (c *client) finish() {
 		return
 	}
 	path := fmt.Sprintf("/last-%d", c.id)
-	c.last = write(wire.OpCreate2, path, &wire.CreateRequest{Path: path, Data: c.data(), ACL: wire.OpenACL()})
+	c.last = newOp(wire.OpCreate2, path, &wire.CreateRequest{Path: path, Data: c.data(), ACL: wire.OpenACL()})
 	if c.connected {
 		c.ask(c.last)
 	}

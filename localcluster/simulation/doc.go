@@ -76,6 +76,12 @@
 //	a sync brings its server up to date
 //	progress after healing              prompt when undisturbed
 //
+// Package history has names of its own for what it judges of runs that are seen from outside
+// only, and what follows here from the above:
+//
+//	acknowledged writes survive         linearizable writes
+//	a multi is all or nothing           a write needs a quorum
+//
 // Beside the swarm there are scripts, each an exact sequence of events: they replay known
 // defects of ZooKeeper's recovery, which this engine does not have (known_*_test.go).
 //
@@ -106,7 +112,8 @@
 //
 // An invariant has a name (oracle.go, and above) and a check where its facts arrive:
 // shell.go sees what servers do, disk.go what is durable, client.go what clients get.
-// The check calls World.fail. An invariant is worth its code if it finds a mutant that
+// The check calls World.fail. What can be judged from outside, by answers and logs alone,
+// belongs to package history, which also judges drills on processes. An invariant is worth its code if it finds a mutant that
 // no other invariant finds.
 //
 // A fault is a FaultKind, drawn by drawFault and carried out by plan.strikeServer,
@@ -129,8 +136,8 @@
 //	plan.go, injectionpoints.go         faults strike
 //	coverage.go                         which of them did
 //	oracle.go                           invariants of Zab
-//	judge.go, session*.go, model*.go, watchmodel.go, persistentwatch.go
-//	                                    invariants of ZooKeeper
+//	judge.go, sessionactivity.go        invariants of ZooKeeper; the model of the data tree
+//	                                    and of watches is in package history
 //	run.go, calm.go                     chaos, healing, proof
 //	campaign.go, shrink.go              many runs; a failing schedule with fewer faults
 package simulation

@@ -19,7 +19,7 @@ var worldMutants = []mutant{
 	},
 	{
 		name:  "oracle-expects-one-deletion",
-		file:  "simulation/watchmodel.go",
+		file:  "../inject/history/watches.go",
 		tests: []string{"TestCorpus/deletion-told-twice"},
 		old:   `		if twice && e.Type == wire.EventDeleted {`,
 		new:   `		if twice && false {`,

@@ -3,39 +3,30 @@ package simulation
 import (
 	"strings"
 
+	"zkctl/inject/history"
 	"zkctl/localcluster/datatree"
 	"zkctl/localcluster/storage"
 	"zkctl/localcluster/zab"
 	"zkctl/probe/wire"
 )
 
-// The invariants by name. The first group are those of the Zab paper (section
-// III and the lemmas of section IV), the second what ZooKeeper promises on top.
+// The invariants by name, beside the promises of package history, which can be judged
+// from outside. The first group are those of the Zab paper (section III and the lemmas of
+// section IV), the second what ZooKeeper promises on top.
 const (
-	invOneLeader  = "at most one established leader an epoch"
-	invIntegrity  = "integrity"               // a delivered transaction was broadcast, once
-	invTotalOrder = "total order, agreement"  // histories are prefixes of one another
-	invLocal      = "local primary order"     // in an epoch zxids grow by one
-	invPrimary    = "primary integrity"       // a leader has delivered all that earlier epochs committed
-	invPromise    = "promises are kept"       // epochs never go back, not even in a crash
-	invDurable    = "a quorum has it on disk" // before it is committed
-	invBounds     = "committed <= applied <= logged"
-	invProtocol   = "no server breaks the protocol"
+	invIntegrity history.Promise = "integrity"               // a delivered transaction was broadcast, once
+	invLocal     history.Promise = "local primary order"     // in an epoch zxids grow by one
+	invPrimary   history.Promise = "primary integrity"       // a leader has delivered all that earlier epochs committed
+	invPromise   history.Promise = "promises are kept"       // epochs never go back, not even in a crash
+	invDurable   history.Promise = "a quorum has it on disk" // before it is committed
+	invBounds    history.Promise = "committed <= applied <= logged"
+	invProtocol  history.Promise = "no server breaks the protocol"
 
-	invDigest    = "digest is a function of history"
-	invSnapshot  = "a snapshot is whole or nothing"
-	invRecovery  = "a crash leaves what can be recovered"
-	invResult    = "results follow from the order"
-	invRead      = "a read is the state at its zxid"
-	invFIFO      = "FIFO client order"
-	invSync      = "a sync brings its server up to date"
-	invOneImage  = "single system image"
-	invSession   = "sessions expire neither early nor late"
-	invEphemeral = "no ephemeral survives its session"
-	invWatch     = "watches fire as promised"
-	invLiveness  = "progress after healing"
-	invPrompt    = "prompt when undisturbed"
-	invNoPanic   = "no panic"
+	invSnapshot history.Promise = "a snapshot is whole or nothing"
+	invRecovery history.Promise = "a crash leaves what can be recovered"
+	invLiveness history.Promise = "progress after healing"
+	invPrompt   history.Promise = "prompt when undisturbed"
+	invNoPanic  history.Promise = "no panic"
 )
 
 // record is a transaction as the oracle remembers it. Zxids name histories: a
@@ -59,8 +50,9 @@ type oracle struct {
 	tip     wire.Zxid              // the last zxid of the committed history
 	commits int
 	views   []view // of each server
-	model   *model
-	ends    sessionEnds
+
+	judge    *history.Judge
+	requests map[wire.Zxid]history.Request // proposed, and not committed yet
 }
 
 // view is what the oracle knows about one server.
@@ -75,12 +67,11 @@ type view struct {
 }
 
 func newOracle(w *World) *oracle {
-	o := &oracle{
+	return &oracle{
 		w: w, records: map[wire.Zxid]*record{0: {applied: true, committed: true, digest: datatree.New().Digest().Digest}},
-		leaders: map[int64]zab.ServerID{}, views: make([]view, w.setup.Voters+w.setup.Observers+1), ends: newSessionEnds(),
+		leaders: map[int64]zab.ServerID{}, views: make([]view, w.setup.Voters+w.setup.Observers+1),
+		judge: history.NewJudge(w.fail), requests: map[wire.Zxid]history.Request{},
 	}
-	o.model = newModel(o)
-	return o
 }
 
 func (o *oracle) view(s *server) *view { return &o.views[s.id] }
@@ -118,10 +109,10 @@ func (o *oracle) applied(s *server, p wire.Proposal, before wire.Zxid, result *d
 		o.w.fail(invIntegrity, "server %d applies %v with other contents than it was proposed with", s.id, p.Zxid)
 		return
 	case r.prev != before:
-		o.w.fail(invTotalOrder, "server %d applies %v after %v, but it was proposed after %v", s.id, p.Zxid, before, r.prev)
+		o.w.fail(history.SameHistory, "server %d applies %v after %v, but it was proposed after %v", s.id, p.Zxid, before, r.prev)
 		return
 	case result.Diverged:
-		o.w.fail(invDigest, "server %d has another digest after %v than the one that its leader, server %d, put into the transaction", s.id, p.Zxid, r.proposer)
+		o.w.fail(history.Digest, "server %d has another digest after %v than the one that its leader, server %d, put into the transaction", s.id, p.Zxid, r.proposer)
 		return
 	}
 	o.digest(s, p.Zxid)
@@ -139,10 +130,10 @@ func (o *oracle) digest(s *server, z wire.Zxid) {
 		r.applied, r.digest = true, digest
 	}
 	if s.tree.LastZxid() != z {
-		o.w.fail(invDigest, "the tree of server %d should be at %v and is at %v", s.id, z, s.tree.LastZxid())
+		o.w.fail(history.Digest, "the tree of server %d should be at %v and is at %v", s.id, z, s.tree.LastZxid())
 	}
 	if r.digest != digest {
-		o.w.fail(invDigest, "server %d has digest %x after %v, and another server %x", s.id, uint64(digest), z, uint64(r.digest))
+		o.w.fail(history.Digest, "server %d has digest %x after %v, and another server %x", s.id, uint64(digest), z, uint64(r.digest))
 	}
 }
 
@@ -287,7 +278,7 @@ func (o *oracle) afterStep(s *server, out *zab.Output) {
 	if st.Committed > o.tip {
 		o.commit(s, st.Committed)
 	} else if r := o.records[st.Committed]; r == nil || !r.committed {
-		o.w.fail(invTotalOrder, "server %d counts %v as committed, but it is not part of the committed history, which ends at %v", s.id, st.Committed, o.tip)
+		o.w.fail(history.SameHistory, "server %d counts %v as committed, but it is not part of the committed history, which ends at %v", s.id, st.Committed, o.tip)
 	}
 }
 
@@ -308,7 +299,7 @@ func excusable(reason string) bool {
 
 func (o *oracle) establishedLeader(s *server, epoch int64) {
 	if other, ok := o.leaders[epoch]; ok {
-		o.w.fail(invOneLeader, "epoch %d has two leaders, %d and %d", epoch, other, s.id)
+		o.w.fail(history.OneLeader, "epoch %d has two leaders, %d and %d", epoch, other, s.id)
 		return
 	}
 	o.leaders[epoch] = s.id
@@ -347,7 +338,7 @@ func (o *oracle) commit(s *server, z wire.Zxid) {
 		at = r.prev
 	}
 	if at != o.tip {
-		o.w.fail(invTotalOrder, "server %d commits a history up to %v; it leaves the committed one, which goes to %v, at %v", s.id, z, o.tip, at)
+		o.w.fail(history.SameHistory, "server %d commits a history up to %v; it leaves the committed one, which goes to %v, at %v", s.id, z, o.tip, at)
 		return
 	}
 	if !o.onQuorum(z) {
@@ -358,8 +349,20 @@ func (o *oracle) commit(s *server, z wire.Zxid) {
 		o.records[fresh[i]].committed = true
 		o.tip = fresh[i]
 		o.commits++
-		o.model.commit(fresh[i], o.records[fresh[i]])
+		o.carryOut(fresh[i])
 	}
+}
+
+// carryOut has the model carry out the request of a committed transaction.
+func (o *oracle) carryOut(z wire.Zxid) {
+	q := o.requests[z]
+	delete(o.requests, z)
+	txn, err := wire.UnmarshalTxn(o.records[z].data)
+	if err != nil {
+		o.w.fail(history.Result, "transaction %v cannot be read: %v", z, err)
+		return
+	}
+	o.judge.Model.Commit(z, q, txn)
 }
 
 func (o *oracle) onDisk() []wire.Zxid {

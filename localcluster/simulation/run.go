@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 	"time"
 
+	"zkctl/inject/history"
+	"zkctl/localcluster/datatree"
 	"zkctl/localcluster/storage"
 	"zkctl/localcluster/zab"
 )
@@ -35,7 +37,7 @@ func Trace(s Schedule, limit int) (Result, []string) {
 func run(s Schedule, log *eventLog) Result {
 	w, err := newWorld(s.Seed, s.Setup, log)
 	if err != nil {
-		return Result{Violation: &Violation{Invariant: invRecovery, Text: err.Error()}}
+		return Result{Violation: &Violation{Invariant: string(invRecovery), Text: err.Error()}}
 	}
 	w.play(s)
 	return Result{
@@ -93,10 +95,10 @@ func (w *World) prove() {
 	bound = 40
 	if end := w.setup.EpochEnd; end > 0 {
 		// Each epoch that the closing of sessions uses up gives the other sessions their full timeout again.
-		bound += 40 * (1 + len(w.oracle.model.sessions)/end)
+		bound += 40 * (1 + w.oracle.judge.Model.Sessions()/end)
 	}
 	if !w.until(ticks(bound), w.sessionsSettled) {
-		w.fail(invSession, "sessions without a client are alive %d ticks later: there are %d sessions and %d clients", bound, len(w.oracle.model.sessions), len(w.clients))
+		w.fail(history.SessionsHold, "sessions without a client are alive %d ticks later: there are %d sessions and %d clients", bound, w.oracle.judge.Model.Sessions(), len(w.clients))
 		return
 	}
 	if !w.until(ticks(20), w.inStep) {
@@ -154,7 +156,7 @@ func (w *World) sessionsSettled() bool {
 			alive++
 		}
 	}
-	return len(w.oracle.model.sessions) == alive
+	return w.oracle.judge.Model.Sessions() == alive
 }
 
 func (w *World) roles() string {
@@ -175,8 +177,8 @@ func (w *World) compareTrees() {
 			return
 		}
 		w.oracle.digest(s, w.oracle.tip)
-		if err := w.oracle.model.sameAs(s.tree); err != nil {
-			w.fail(invDigest, "server %d at %v: %v", s.id, w.oracle.tip, err)
+		if err := w.oracle.judge.Model.Same(datatree.View{Tree: s.tree}); err != nil {
+			w.fail(history.Digest, "server %d at %v: %v", s.id, w.oracle.tip, err)
 		}
 	}
 }

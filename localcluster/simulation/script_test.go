@@ -191,7 +191,7 @@ func (s *script) request(leader *server, op wire.OpCode, body wire.Record) wire.
 // endSession closes the session of the script.
 func (s *script) endSession(leader *server) wire.Zxid {
 	zxid := leader.status.NextZxid
-	s.oracle.ends.requested[scriptSession] = true
+	s.oracle.judge.Ends.Request(scriptSession)
 	leader.replica.Propose(datatree.Request{Session: scriptSession, Op: wire.OpCloseSession, Owner: replica.LocalOwner})
 	return zxid
 }

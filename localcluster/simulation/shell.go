@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"zkctl/inject/history"
 	"zkctl/localcluster/datatree"
 	"zkctl/localcluster/replica"
 	"zkctl/localcluster/storage"
@@ -131,7 +132,7 @@ func (s *server) rolledBack(to wire.Zxid) {
 
 func (s *server) proposing(q datatree.Request, p wire.Proposal) {
 	s.w.oracle.proposed(s, p, s.status.LastLogged)
-	s.w.oracle.model.requested(p.Zxid, q)
+	s.w.oracle.requests[p.Zxid] = history.Request{Session: q.Session, Cxid: q.Cxid, Op: q.Op, Body: q.Body}
 	if s.w.tracing() {
 		s.w.note("%d: proposes %v %v of session %x", s.id, p.Zxid, q.Op, uint64(q.Session))
 	}
@@ -139,7 +140,7 @@ func (s *server) proposing(q datatree.Request, p wire.Proposal) {
 	case wire.OpCreateSession:
 		s.activity.begins(q.Session, wire.NewDecoder(q.Body).Int32(), s.Now())
 	case wire.OpCloseSession:
-		s.w.oracle.closing(s, q.Session)
+		s.w.oracle.judge.Closing(int64(s.id), q.Session, s.status.Epoch)
 	}
 	s.w.reached(s, AtProposed)
 }

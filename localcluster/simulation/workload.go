@@ -3,6 +3,7 @@ package simulation
 import (
 	"fmt"
 
+	"zkctl/inject/history"
 	"zkctl/probe/wire"
 )
 
@@ -12,7 +13,7 @@ var topNames = []string{"/a", "/b", "/c", "/d"}
 func (c *client) path() string {
 	p := topNames[c.rng.IntN(len(topNames))]
 	if c.rng.IntN(2) == 0 {
-		p = join(p, string(rune('k'+c.rng.IntN(4))))
+		p += "/" + string(rune('k'+c.rng.IntN(4)))
 	}
 	return p
 }
@@ -32,13 +33,13 @@ func (c *client) randomRequest() *clientOp {
 	switch c.rng.IntN(kinds) {
 	case 0, 1, 2, 3, 4:
 		op, record := c.newCreate()
-		return write(op, record.Path, record)
+		return newOp(op, record.Path, record)
 	case 5, 6, 7:
 		path := c.path()
-		return write(wire.OpSetData, path, &wire.SetDataRequest{Path: path, Data: c.data(), Version: c.version(path)})
+		return newOp(wire.OpSetData, path, &wire.SetDataRequest{Path: path, Data: c.data(), Version: c.version(path)})
 	case 8, 9:
 		path := c.path()
-		return write(wire.OpDelete, path, &wire.DeleteRequest{Path: path, Version: c.version(path)})
+		return newOp(wire.OpDelete, path, &wire.DeleteRequest{Path: path, Version: c.version(path)})
 	case 10, 11:
 		return c.newMulti()
 	case 12, 13:
@@ -53,34 +54,41 @@ func (c *client) randomRequest() *clientOp {
 		return readOf(pick(c.rng, wire.OpGetChildren, wire.OpGetChildren2), path, watch)
 	case 18:
 		path := c.path()
-		return &clientOp{op: wire.OpSync, path: path, body: wire.Marshal(&wire.PathRequest{Path: path})}
+		return newOp(wire.OpSync, path, &wire.PathRequest{Path: path})
 	case 20:
 		path, mode := c.path(), pick(c.rng, wire.WatchPersistent, wire.WatchPersistentRecursive)
 		if mode == wire.WatchPersistentRecursive && c.rng.IntN(4) == 0 {
 			path = "/"
 		}
-		return &clientOp{op: wire.OpAddWatch, path: path, mode: mode, body: wire.Marshal(&wire.AddWatchRequest{Path: path, Mode: mode})}
+		return newOp(wire.OpAddWatch, path, &wire.AddWatchRequest{Path: path, Mode: mode})
 	case 21:
 		path := c.path()
-		return &clientOp{op: wire.OpRemoveWatches, path: path, body: wire.Marshal(&wire.WatchRemoval{Path: path, Type: wire.WatcherAny})}
+		return newOp(wire.OpRemoveWatches, path, &wire.WatchRemoval{Path: path, Type: wire.WatcherAny})
 	case 22:
 		return c.newMultiRead()
 	case 23:
 		path := c.path()
-		return &clientOp{op: wire.OpGetAllChildrenNumber, path: path, body: wire.Marshal(&wire.PathRequest{Path: path})}
+		return newOp(wire.OpGetAllChildrenNumber, path, &wire.PathRequest{Path: path})
 	}
 	if c.rng.IntN(10) == 0 {
-		return &clientOp{op: wire.OpCloseSession}
+		return newOp(wire.OpCloseSession, "", nil)
 	}
 	return readOf(wire.OpGetData, c.path(), true)
 }
 
-func write(op wire.OpCode, path string, record wire.Record) *clientOp {
-	return &clientOp{op: op, path: path, body: wire.Marshal(record)}
+// newOp is a request; record is nil where it has no body.
+func newOp(code wire.OpCode, path string, record wire.Record) *clientOp {
+	op := &clientOp{Op: history.Op{Code: code, Path: path}}
+	if record != nil {
+		op.Request = wire.Marshal(record)
+	}
+	return op
 }
 
-func readOf(op wire.OpCode, path string, watch bool) *clientOp {
-	return &clientOp{op: op, path: path, watch: watch, body: wire.Marshal(&wire.PathWatchRequest{Path: path, Watch: watch})}
+func readOf(code wire.OpCode, path string, watch bool) *clientOp {
+	op := newOp(code, path, &wire.PathWatchRequest{Path: path, Watch: watch})
+	op.Watch = watch
+	return op
 }
 
 // version is the expected version of a write: any, or one that may be right.
@@ -88,8 +96,8 @@ func (c *client) version(path string) int32 {
 	if c.rng.IntN(2) == 0 {
 		return -1
 	}
-	if n := c.w.oracle.model.get(path); n != nil {
-		return n.version - int32(c.rng.IntN(2))
+	if version, ok := c.w.oracle.judge.Model.Version(path); ok {
+		return version - int32(c.rng.IntN(2))
 	}
 	return 0
 }
@@ -121,7 +129,7 @@ func (c *client) newMulti() *clientOp {
 			m.Ops = append(m.Ops, wire.MultiOp{Op: wire.OpCheck, Request: &wire.CheckVersionRequest{Path: path, Version: c.version(path)}})
 		}
 	}
-	return write(wire.OpMulti, "", m)
+	return newOp(wire.OpMulti, "", m)
 }
 
 func (c *client) newMultiRead() *clientOp {
@@ -131,7 +139,5 @@ func (c *client) newMultiRead() *clientOp {
 			Op: pick(c.rng, wire.OpGetData, wire.OpGetChildren), Request: &wire.PathWatchRequest{Path: c.path()},
 		})
 	}
-	op := write(wire.OpMultiRead, "", m)
-	op.many = m.Ops
-	return op
+	return newOp(wire.OpMultiRead, "", m)
 }

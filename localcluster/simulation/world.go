@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"zkctl/inject/history"
 	"zkctl/localcluster/zab"
 	"zkctl/probe/wire"
 	"zkctl/quorum"
@@ -52,11 +53,11 @@ func (v *Violation) Error() string {
 }
 
 // fail records the first violation, which ends the run.
-func (w *World) fail(invariant, format string, args ...any) {
+func (w *World) fail(invariant history.Promise, format string, args ...any) {
 	if w.violation != nil {
 		return
 	}
-	w.violation = &Violation{Invariant: invariant, Text: fmt.Sprintf(format, args...), At: w.now}
+	w.violation = &Violation{Invariant: string(invariant), Text: fmt.Sprintf(format, args...), At: w.now}
 	w.note("VIOLATION of %s: %s", invariant, w.violation.Text)
 }
 

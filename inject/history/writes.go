@@ -1,16 +1,14 @@
-package simulation
+package history
 
 import (
 	"fmt"
 	"slices"
-	"strings"
 
-	"zkctl/localcluster/datatree"
 	"zkctl/probe/wire"
 )
 
 // carryOut carries out a request, and returns its answer.
-func (m *model) carryOut(q *datatree.Request, txn *wire.Txn) (wire.Record, wire.ErrCode) {
+func (m *Model) carryOut(q *Request, txn *wire.Txn) (wire.Record, wire.ErrCode) {
 	switch q.Op {
 	case wire.OpCreateSession:
 		m.sessions[q.Session] = wire.NewDecoder(q.Body).Int32()
@@ -34,7 +32,7 @@ func (m *model) carryOut(q *datatree.Request, txn *wire.Txn) (wire.Record, wire.
 	return m.one(q.Op, record, q.Session)
 }
 
-func (m *model) one(op wire.OpCode, record wire.Record, session int64) (wire.Record, wire.ErrCode) {
+func (m *Model) one(op wire.OpCode, record wire.Record, session int64) (wire.Record, wire.ErrCode) {
 	switch r := record.(type) {
 	case *wire.CreateRequest:
 		return m.create(op, r, session)
@@ -66,7 +64,7 @@ func (m *model) one(op wire.OpCode, record wire.Record, session int64) (wire.Rec
 	return nil, wire.ErrUnimplemented
 }
 
-func (m *model) create(op wire.OpCode, r *wire.CreateRequest, session int64) (wire.Record, wire.ErrCode) {
+func (m *Model) create(op wire.OpCode, r *wire.CreateRequest, session int64) (wire.Record, wire.ErrCode) {
 	parent := m.get(parentPath(r.Path))
 	if parent == nil {
 		return nil, wire.ErrNoNode
@@ -81,11 +79,11 @@ func (m *model) create(op wire.OpCode, r *wire.CreateRequest, session int64) (wi
 	if parent.owner != 0 {
 		return nil, wire.ErrNoChildrenForEphemerals
 	}
-	n := &modelNode{data: r.Data, czxid: m.at, mzxid: m.at, pzxid: m.at, ctime: m.now, mtime: m.now}
+	n := &state{data: r.Data, czxid: m.at, mzxid: m.at, pzxid: m.at, ctime: m.now, mtime: m.now}
 	switch {
 	case r.Flags == wire.FlagEphemeral || r.Flags == wire.FlagEphemeralSequential:
 		n.owner = session
-		m.own(session, path, true)
+		m.owned[session] = append(m.owned[session], path)
 	case op == wire.OpCreateContainer:
 		n.container = true
 	}
@@ -93,7 +91,7 @@ func (m *model) create(op wire.OpCode, r *wire.CreateRequest, session int64) (wi
 	p.created, p.cversion, p.children, p.pzxid = p.created+1, p.cversion+1, p.children+1, m.at
 	m.set(parentPath(path), &p)
 	m.set(path, n)
-	m.name(path)
+	m.born(path, true)
 	m.changed(path, wire.EventCreated)
 	m.changed(parentPath(path), wire.EventChildrenChanged)
 	if op == wire.OpCreate {
@@ -102,25 +100,7 @@ func (m *model) create(op wire.OpCode, r *wire.CreateRequest, session int64) (wi
 	return &wire.Create2Response{Path: path, Stat: n.stat()}, wire.OK
 }
 
-// name records that a parent once had this child; undo does not revert that.
-func (m *model) name(path string) {
-	parent := parentPath(path)
-	name := path[strings.LastIndexByte(path, '/')+1:]
-	if i, found := slices.BinarySearch(m.names[parent], name); !found {
-		m.names[parent] = slices.Insert(m.names[parent], i, name)
-	}
-}
-
-func (m *model) own(session int64, path string, owns bool) {
-	if m.owned[session] == nil {
-		m.owned[session] = map[string]bool{}
-	}
-	old := m.owned[session][path]
-	m.undo = append(m.undo, func() { m.owned[session][path] = old })
-	m.owned[session][path] = owns
-}
-
-func (m *model) delete(path string, want int32) wire.ErrCode {
+func (m *Model) delete(path string, want int32) wire.ErrCode {
 	n := m.get(path)
 	switch {
 	case n == nil:
@@ -134,20 +114,18 @@ func (m *model) delete(path string, want int32) wire.ErrCode {
 	return wire.OK
 }
 
-func (m *model) remove(path string, n *modelNode) {
+func (m *Model) remove(path string, n *state) {
 	p := *m.get(parentPath(path))
 	p.cversion, p.children, p.pzxid = p.cversion+1, p.children-1, m.at
 	m.set(parentPath(path), &p)
 	m.set(path, nil)
-	if n.owner != 0 {
-		m.own(n.owner, path, false)
-	}
+	m.born(path, false)
 	m.changed(path, wire.EventDeleted)
 	m.changed(parentPath(path), wire.EventChildrenChanged)
 }
 
 // multi carries out all operations, or none.
-func (m *model) multi(r *wire.MultiRequest, q *datatree.Request, txn *wire.Txn) (wire.Record, wire.ErrCode) {
+func (m *Model) multi(r *wire.MultiRequest, q *Request, txn *wire.Txn) (wire.Record, wire.ErrCode) {
 	response := &wire.MultiResponse{}
 	for i, op := range r.Ops {
 		body, code := m.one(op.Op, op.Request, q.Session)
@@ -159,9 +137,7 @@ func (m *model) multi(r *wire.MultiRequest, q *datatree.Request, txn *wire.Txn) 
 			response.Results = append(response.Results, result)
 			continue
 		}
-		for _, undo := range slices.Backward(m.undo) {
-			undo()
-		}
+		m.undo()
 		return failedMulti(len(r.Ops), i, code), wire.OK
 	}
 	m.sameSubs(txn)
@@ -182,14 +158,14 @@ func sessionError(txn *wire.Txn) wire.ErrCode {
 }
 
 // sameSubs checks that a multi which succeeds here also succeeded at the leader.
-func (m *model) sameSubs(txn *wire.Txn) {
+func (m *Model) sameSubs(txn *wire.Txn) {
 	multi, ok := txn.Body.(*wire.MultiTxn)
 	if !ok {
 		return
 	}
 	for _, sub := range multi.Txns {
 		if sub.Type == wire.OpError {
-			m.o.w.fail(invResult, "multi at %v failed, but it should have succeeded", m.at)
+			m.fail(Result, "multi at %v failed, but it should have succeeded", m.at)
 		}
 	}
 }
@@ -209,7 +185,7 @@ func failedMulti(n, culprit int, code wire.ErrCode) *wire.MultiResponse {
 	return response
 }
 
-func (m *model) close(session int64) {
+func (m *Model) close(session int64) {
 	for _, path := range m.ephemerals(session) {
 		m.remove(path, m.get(path))
 	}
@@ -218,18 +194,18 @@ func (m *model) close(session int64) {
 	m.closed[session] = m.at
 }
 
-func (m *model) ephemerals(session int64) []string {
-	var paths []string
-	for path, owns := range m.owned[session] {
-		if owns {
-			paths = append(paths, path)
-		}
-	}
+// ephemerals are the nodes that a session owns. Some of those that it made may be gone, and
+// made again by another session.
+func (m *Model) ephemerals(session int64) []string {
+	paths := m.owned[session]
 	slices.Sort(paths)
-	return paths
+	return slices.DeleteFunc(slices.Compact(paths), func(path string) bool {
+		n := m.get(path)
+		return n == nil || n.owner != session
+	})
 }
 
-func (m *model) reap(path string) wire.ErrCode {
+func (m *Model) reap(path string) wire.ErrCode {
 	n := m.get(path)
 	switch {
 	case n == nil:

@@ -1,4 +1,4 @@
-package simulation
+package history
 
 import (
 	"sort"
@@ -26,12 +26,12 @@ type entry struct {
 }
 
 // journalFrom is the index of the first entry after a zxid.
-func (m *model) journalFrom(z wire.Zxid) int {
+func (m *Model) journalFrom(z wire.Zxid) int {
 	return sort.Search(len(m.journal), func(i int) bool { return m.journal[i].zxid > z })
 }
 
 // set begins to watch after a zxid.
-func (w *persistentWatch) set(m *model, z wire.Zxid) {
+func (w *persistentWatch) set(m *Model, z wire.Zxid) {
 	w.from, w.reported = m.journalFrom(z), map[int]bool{}
 }
 
@@ -46,7 +46,7 @@ func (w *persistentWatch) concerns(e *entry) bool {
 }
 
 // first is the oldest change that is not reported yet.
-func (w *persistentWatch) first(m *model) *entry {
+func (w *persistentWatch) first(m *Model) *entry {
 	for ; w.from < len(m.journal); w.from++ {
 		if !w.reported[w.from] && w.concerns(&m.journal[w.from]) {
 			return &m.journal[w.from]
@@ -56,12 +56,14 @@ func (w *persistentWatch) first(m *model) *entry {
 	return nil
 }
 
-// report notes a change that is reported; false when another one is due.
-func (w *persistentWatch) report(m *model, change entry) bool {
+// report notes a change that is reported, whose zxid is 0 if the server does not say it;
+// false when another one is due.
+func (w *persistentWatch) report(m *Model, change entry) bool {
 	next := w.first(m)
-	if next == nil || next.zxid != change.zxid {
+	if next == nil || change.zxid != 0 && next.zxid != change.zxid {
 		return false
 	}
+	change.zxid = next.zxid
 	for i := w.from; i < len(m.journal) && m.journal[i].zxid == change.zxid; i++ {
 		if m.journal[i] == change && !w.reported[i] {
 			w.reported[i] = true
