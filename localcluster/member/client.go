@@ -21,7 +21,6 @@ func (c *conn) frame(records ...wire.Record) (size int) {
 	}
 	c.frames.EndFrame(mark)
 	size = c.frames.Len() - mark
-	c.replies.made(size)
 	c.server.made += size
 	c.server.sent(c, size)
 	c.server.schedule(c)
@@ -58,14 +57,15 @@ func (c *conn) Done(r *replica.Request, zxid wire.Zxid, err wire.ErrCode) {
 	s := c.server
 	c.asked += r.Size
 	c.room -= r.Room
-	took := s.Now() - r.At
+	now := s.Now()
+	took := now - r.At
 	s.stats.latency.add(took)
 	st := &c.stats
 	st.latency.add(took)
 	st.lastLatency = took.Milliseconds()
 	st.lastOp = abbreviate(r.Op)
 	st.lastZxid = zxid
-	st.lastResponse = s.Now().Milliseconds()
+	st.lastResponse = now.Milliseconds()
 	if r.Xid >= 0 { // not pings, auth and setWatches
 		st.lastCxid = r.Xid
 	}

@@ -100,7 +100,6 @@ func (c *conn) serve(post mailbox, cfg *Config) error {
 	opened := post(connOpened{c}) // before the writer can post anything
 	go func() { written <- c.replies.writeAll(func() { post(progressed{c}) }) }()
 	defer c.socket.Close()
-	defer c.replies.settleUnread()
 	if !opened {
 		c.replies.abandon()
 		return <-written
