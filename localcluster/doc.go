@@ -19,9 +19,11 @@
 // on the supervisor owns everything that runs: processes, links, faults, the timeline. Every other
 // zkctl is a [Client] of it, over HTTP on a unix socket; api.go is the protocol.
 //
-// A member is any program that runs one zoo.cfg. The supervisor asks a member what it is doing over the
-// member's own client port (package probe), and never reads it from a log. So both engines are
-// treated alike.
+// A member is any program that runs one zoo.cfg. The supervisor asks a member what it is doing with four-letter
+// words (package probe), and never reads it from a log. So both engines are treated alike. Embedded members
+// answer on a socket of their own, where the limits on clients do not hold; Apache's have no other way than
+// their client port, which may refuse a question (maxClientCnxns). A refused question says nothing of the
+// member: it is "unasked" then, not "looking".
 //
 // # The folder
 //
@@ -32,6 +34,7 @@
 //	    events.jsonl            the timeline, appended; full at 4 MB, it becomes events.jsonl.1
 //	    supervisor.log          empty when all is well; the same
 //	    members/1/zoo.cfg       written anew at every start
+//	    members/1/words.sock    0600; where an embedded member answers the supervisor; placed as control.sock
 //	    members/1/data/         myid, log and snapshots: what an ensemble is
 //	    members/1/log           what the member prints, appended by the supervisor; the same
 //

@@ -89,11 +89,12 @@ func awaitGone(ctx context.Context, folder Folder, name string) error {
 
 // removeEnsemble deletes a stopped ensemble with all its data.
 func removeEnsemble(folder Folder) error {
+	sockets := folder.sockets() // while the spec says which members there are
 	// The spec is removed first: a folder without one is no ensemble, so a removal that is interrupted leaves none.
 	if err := os.Remove(folder.SpecFile()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if socket, err := folder.Socket(); err == nil {
+	for _, socket := range sockets {
 		_ = os.Remove(socket) // it may lie outside the folder
 	}
 	return os.RemoveAll(string(folder))

@@ -40,6 +40,8 @@ func (s memberState) String() string {
 type member struct {
 	spec   MemberSpec
 	folder MemberFolder
+	// socket is where an embedded member answers the supervisor's questions; empty where there is no place for it.
+	socket string
 
 	// The rest is guarded by Supervisor.mu.
 	state   memberState
@@ -87,7 +89,11 @@ func (m *member) writeID() error {
 
 // command is the program that runs the member.
 func (m *member) command(self, name string, apache apacheEngine) launch {
-	l := launch{path: self, args: []string{name, "serve", m.folder.ConfigFile()}, dir: string(m.folder), log: m.folder.LogFile()}
+	l := launch{path: self, args: []string{name, "serve"}, dir: string(m.folder), log: m.folder.LogFile()}
+	if m.socket != "" {
+		l.args = append(l.args, "--"+WordSocketFlag, m.socket)
+	}
+	l.args = append(l.args, m.folder.ConfigFile())
 	if m.spec.Engine == Apache {
 		l.args = apache.command(m.folder.ConfigFile())
 		l.path = l.args[0]

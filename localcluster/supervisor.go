@@ -115,7 +115,11 @@ func (s *Supervisor) readSpec() (err error) {
 		return err
 	}
 	for _, m := range s.spec.Members {
-		s.members = append(s.members, &member{spec: m, folder: s.folder.Member(m.ID)})
+		own := &member{spec: m, folder: s.folder.Member(m.ID)}
+		if m.Engine == Embedded {
+			own.socket, _ = own.folder.WordSocket() // without one it is asked over its client port
+		}
+		s.members = append(s.members, own)
 	}
 	s.epoch = s.newestEpoch()
 	return nil

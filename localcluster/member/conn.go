@@ -29,6 +29,8 @@ type conn struct {
 	remote  netip.AddrPort
 	since   time.Time
 	replies *replyQueue
+	// wordsOnly is set on the connections of the socket for four-letter words.
+	wordsOnly bool
 
 	*replica.ServerCnxn
 	server    *server // from connOpened on
@@ -125,6 +127,9 @@ func (c *conn) read(post mailbox, cfg *Config) error {
 	}
 	if wire.IsFourLetterWord(string(word)) {
 		return c.readWord(string(word), post, cfg)
+	}
+	if c.wordsOnly {
+		return fmt.Errorf("it sent %q, which is no four-letter word, to the socket for those", word)
 	}
 	if err := c.readConnect(in, post, cfg); err != nil {
 		return err

@@ -26,7 +26,7 @@ func (s *server) answerWord(m wordAsked) {
 }
 
 func (s *server) word(m wordAsked) string {
-	if !s.cfg.Commands.Allows(m.word) {
+	if !m.c.wordsOnly && !s.cfg.Commands.Allows(m.word) {
 		return wire.NotWhitelistedText(m.word)
 	}
 	switch m.word {
