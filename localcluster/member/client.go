@@ -11,13 +11,14 @@ import (
 // flush hands them to the replyQueue.
 var _ replica.Client = (*conn)(nil)
 
-// frame appends one frame and counts it.
-func (c *conn) frame(records ...wire.Record) (size int) {
+// frame appends one frame and counts it. Either part may be nil.
+func (c *conn) frame(header *wire.ReplyHeader, body wire.Record) (size int) {
 	mark := c.frames.BeginFrame()
-	for _, r := range records {
-		if r != nil {
-			r.Encode(&c.frames)
-		}
+	if header != nil {
+		header.Encode(&c.frames)
+	}
+	if body != nil {
+		body.Encode(&c.frames)
 	}
 	c.frames.EndFrame(mark)
 	size = c.frames.Len() - mark
@@ -29,7 +30,7 @@ func (c *conn) frame(records ...wire.Record) (size int) {
 
 // Connected implements replica.Client.
 func (c *conn) Connected(r wire.ConnectResponse) {
-	c.frame(&r)
+	c.frame(nil, &r)
 	if r.SessionID != 0 {
 		c.open = true
 		c.replies.start(time.Duration(r.Timeout) * time.Millisecond)

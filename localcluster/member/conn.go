@@ -78,10 +78,13 @@ type (
 		req wire.ConnectRequest
 	}
 
+	// requestRead has the replica's Request in it, so that both are allocated at once. It is
+	// posted as a pointer.
 	requestRead struct {
-		c     *conn
-		frame []byte
-		at    time.Time
+		c       *conn
+		frame   []byte
+		at      time.Time
+		request replica.Request
 	}
 
 	// connGone is the last message of a connection. err is nil if the client closed it.
@@ -173,7 +176,7 @@ func (c *conn) readRequests(in *bufio.Reader, post mailbox, cfg *Config) error {
 			return fmt.Errorf("a request of %d bytes is too short for its header", len(frame))
 		}
 		c.replies.count(len(frame))
-		if !post(requestRead{c, frame, time.Now()}) {
+		if !post(&requestRead{c: c, frame: frame, at: time.Now()}) {
 			return nil
 		}
 	}

@@ -47,12 +47,13 @@ type flow struct {
 
 // request hands a request to the replica once there is room for its answer; until
 // then it waits, and the requests behind it wait with it.
-func (s *server) request(m requestRead) {
+func (s *server) request(m *requestRead) {
 	c := m.c
 	c.heard = m.at
 	s.received(c)
 	header, body := splitRequest(m.frame)
-	r := &replica.Request{Xid: header.Xid, Op: header.Op, Body: body, At: m.at.Sub(s.began), Size: len(m.frame)}
+	r := &m.request
+	*r = replica.Request{Xid: header.Xid, Op: header.Op, Body: body, At: m.at.Sub(s.began), Size: len(m.frame)}
 	if c.over() || len(c.waiting) == 0 && s.admit(c, r) {
 		return
 	}

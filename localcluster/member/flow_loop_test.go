@@ -80,7 +80,7 @@ func (c *handClient) ask(requests ...request) {
 			frame = wire.AppendRecord(frame, r.body)
 		}
 		c.replies.count(len(frame))
-		c.l.handle(requestRead{c: c.conn, frame: frame, at: c.l.began})
+		c.l.handle(&requestRead{c: c.conn, frame: frame, at: c.l.began})
 	}
 }
 

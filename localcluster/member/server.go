@@ -138,7 +138,7 @@ func (s *server) dispatch(message any) {
 		s.answerWord(m)
 	case connectRead:
 		s.connect(m)
-	case requestRead:
+	case *requestRead:
 		s.request(m)
 	case progressed:
 		s.progressed(m)
