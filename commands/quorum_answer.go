@@ -43,7 +43,6 @@ type ensembleDoc struct {
 	Zones        *zonesDoc              `json:"zones,omitempty"`
 	WhatIf       *whatIfDoc             `json:"what_if,omitempty"`
 	Latency      []quorum.LeaderLatency `json:"latency,omitempty"`
-	Placements   []placementDoc         `json:"placements,omitempty"`
 
 	subject *subject
 	up      func(id int64) quorum.Probability // nil: not given
@@ -88,8 +87,7 @@ func (o *quorumOptions) answer(s *subject) (*ensembleDoc, error) {
 	}{
 		{o.failed != "", o.addWhatIf},
 		{o.zones != "", o.addZones},
-		{o.place != "", o.addPlacements},
-		{o.zones == "" && o.place == "" && len(o.zoneUp) > 0, func(*ensembleDoc) error { return usagef("--zone-availability needs --zones or --place") }},
+		{o.zones == "" && len(o.zoneUp) > 0, func(*ensembleDoc) error { return usagef("--zone-availability needs --zones") }},
 		{o.rtt != "", o.addLatency},
 	} {
 		if question.asked {
@@ -125,9 +123,7 @@ func (o *quorumOptions) describe(s *subject) (*ensembleDoc, error) {
 	if err == nil {
 		d.NeverMatter, d.MinimalQuorums, d.MinimalBlocking = orEmpty(shape.Dummies), shape.MinimalQuorums, shape.MinimalBlocking
 	}
-	if d.Messages, err = quorum.MessagesPerWrite(d.Voters, d.Observers); err != nil {
-		return nil, err
-	}
+	d.Messages = quorum.MessagesPerWrite(d.Voters, d.Observers)
 	d.addRows()
 	for _, add := range []func(*ensembleDoc) error{o.addAvailability, o.addRepair} {
 		if err := add(d); err != nil {
@@ -251,7 +247,7 @@ func (doc *quorumDoc) draw(pg *page) {
 		}
 		var warnings []string
 		for _, w := range d.Warnings {
-			warnings = append(warnings, pg.warn(string(w.Code)+":")+" "+w.Text)
+			warnings = append(warnings, warningText(pg, w))
 		}
 		drawList(pg, "", warnings)
 		drawList(pg, "note: ", d.Notes)
@@ -288,8 +284,8 @@ func drawList(pg *page, what string, texts []string) {
 	}
 }
 
-// drawCompare puts sizes side by side; columns that were not asked for are left out. What the
-// rows' warnings say in sentences is said in a line.
+// drawCompare puts sizes side by side, with the gravest warning of each; columns that were not
+// asked for are left out.
 func drawCompare(pg *page, docs []*ensembleDoc) {
 	columns := []column{right("voters"), right("quorum").ranked(6), right("tolerates"), right("msgs").ranked(5)}
 	if docs[0].Availability != nil {
@@ -299,29 +295,24 @@ func drawCompare(pg *page, docs []*ensembleDoc) {
 		columns = append(columns, right("lasts").ranked(3))
 	}
 	var rows [][]string
-	var even, odd, none, notes []string
+	var warnings []string
 	for _, d := range docs {
 		row := []string{fmt.Sprint(d.Voters), fmt.Sprint(*d.Quorum), fmt.Sprint(d.Tolerates), fmt.Sprint(d.Messages.Total)}
 		if d.Availability != nil {
-			row = append(row, d.Availability.percent, humanSeconds(d.Availability.Downtime))
+			row = append(row, strings.TrimSuffix(d.Availability.shown, " %"), humanSeconds(d.Availability.Downtime))
 		}
 		if d.Repair != nil {
 			row = append(row, d.Repair.lasts)
 		}
 		rows = append(rows, row)
-		if d.Tolerates == 0 {
-			none = append(none, row[0])
-		} else if d.Voters%2 == 0 {
-			even, odd = append(even, row[0]), append(odd, fmt.Sprint(d.Voters-1))
+		if len(d.Warnings) > 0 {
+			warnings = append(warnings, warningText(pg, d.Warnings[0]))
 		}
 	}
 	pg.table(columns, rows)
-	if len(none) > 0 {
-		notes = append(notes, pg.warn(string(quorum.NoTolerance)+":")+" "+strings.Join(none, ", ")+": the first failure is the loss of the quorum.")
-	}
-	if len(even) > 0 {
-		notes = append(notes, fmt.Sprintf("%s %s tolerate what %s do, and are less available.", pg.warn(string(quorum.EvenEnsemble)+":"),
-			strings.Join(even, ", "), strings.Join(odd, ", ")))
-	}
-	drawList(pg, "", notes)
+	drawList(pg, "", warnings)
+}
+
+func warningText(pg *page, w quorum.Warning) string {
+	return pg.warn(string(w.Code)+":") + " " + w.Text
 }

@@ -136,9 +136,6 @@ func parseZones(text string) ([]quorum.Zone, error) {
 		if !ok || name == "" {
 			return nil, usagef("--zones %q: %q is not NAME=ID,ID (want a=1,2;b=3,4)", text, part)
 		}
-		if slices.ContainsFunc(zones, func(z quorum.Zone) bool { return z.Name == name }) {
-			return nil, usagef("--zones %q: zone %s is given twice", text, name)
-		}
 		ids, err := parseIDs("zones", members)
 		if err != nil {
 			return nil, err

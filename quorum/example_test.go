@@ -183,7 +183,7 @@ func ExampleCommitLatency() {
 
 // Observers cost a copy of every write.
 func ExampleMessagesPerWrite() {
-	m := must(quorum.MessagesPerWrite(5, 4))
+	m := quorum.MessagesPerWrite(5, 4)
 	fmt.Println(m.Total, "messages,", m.Copies, "copies of the payload")
 	// Output:
 	// 16 messages, 8 copies of the payload

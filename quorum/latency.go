@@ -68,17 +68,15 @@ type ServerLatency struct {
 // that is missing. Source: Leader.propose and processAck; nothing queues.
 func Latencies(s *System, network Network, failed ...int64) ([]LeaderLatency, error) {
 	var all []LeaderLatency
-	for _, leader := range s.voters {
-		if slices.Contains(failed, leader) || !s.CanLead(leader) {
+	left := Without(s, failed...)
+	for _, leader := range left.voters {
+		if !left.CanLead(leader) {
 			continue
 		}
 		l := LeaderLatency{Leader: leader, Acks: []int64{}, Writes: []ServerLatency{}}
-		acks, trips := map[int64]time.Duration{}, map[int64]time.Duration{}
-		for _, id := range s.voters {
-			if slices.Contains(failed, id) {
-				continue
-			}
-			rtt, ok := network.RoundTrip[[2]int64{min(leader, id), max(leader, id)}]
+		acks := map[int64]time.Duration{}
+		for _, id := range left.voters {
+			trip, ok := network.RoundTrip[[2]int64{min(leader, id), max(leader, id)}]
 			if !ok && id != leader {
 				return nil, invalidf("no round trip between servers %d and %d", min(leader, id), max(leader, id))
 			}
@@ -86,13 +84,13 @@ func Latencies(s *System, network Network, failed ...int64) ([]LeaderLatency, er
 			if !ok {
 				return nil, invalidf("no fsync time for server %d", id)
 			}
-			acks[id], trips[id] = rtt+fsync, rtt
+			acks[id] = trip + fsync
 		}
-		if c, ok := CommitLatency(s, func(id int64) (time.Duration, bool) { at, ok := acks[id]; return at, ok }); ok {
+		if c, ok := CommitLatency(left, func(id int64) (time.Duration, bool) { return acks[id], true }); ok {
 			seconds := c.After.Seconds()
 			l.Commit, l.Acks = &seconds, c.Acks
-			for _, id := range sortedKeys(trips) {
-				l.Writes = append(l.Writes, ServerLatency{id, (trips[id] + c.After).Seconds()})
+			for _, id := range left.voters {
+				l.Writes = append(l.Writes, ServerLatency{id, (acks[id] - network.Fsync[id] + c.After).Seconds()})
 			}
 		}
 		all = append(all, l)
@@ -112,18 +110,12 @@ type Messages struct {
 	Copies int `json:"payload_copies"`
 }
 
-// MessagesPerWrite counts them for an ensemble with that many voters and
+// MessagesPerWrite counts them for an ensemble with that many voters, one or more, and
 // observers, as ZooKeeper's Leader sends them. Every learner gets everything,
-// whatever the quorum. Errors wrap ErrInvalid: voters below 1, observers
-// below 0. O(1). Source: Leader.propose, processAck, commit and inform.
-func MessagesPerWrite(voters, observers int) (Messages, error) {
-	if voters < 1 || observers < 0 {
-		return Messages{}, invalidf("%d voters and %d observers", voters, observers)
-	}
-	m := Messages{Proposals: voters - 1, Acks: voters - 1, Commits: voters - 1, Informs: observers}
-	m.Total = m.Proposals + m.Acks + m.Commits + m.Informs
-	m.Copies = m.Proposals + m.Informs
-	return m, nil
+// whatever the quorum. Source: Leader.propose, processAck, commit and inform.
+func MessagesPerWrite(voters, observers int) Messages {
+	others := voters - 1
+	return Messages{others, others, others, observers, 3*others + observers, others + observers}
 }
 
 // The throughput model: measurements of Hunt, Konar, Junqueira and Reed, "ZooKeeper: Wait-free

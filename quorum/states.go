@@ -113,25 +113,6 @@ func (e *states) each(visit func(state int, up []int)) {
 	}
 }
 
-// minimalBlocking reports whether a state is no quorum, and one with any one voter more.
-func (e *states) minimalBlocking(state int, up []int) bool {
-	for i := range up {
-		if up[i] < len(e.classes[i].ids) && !e.quorum[state+e.stride[i]] {
-			return false
-		}
-	}
-	return !e.quorum[state]
-}
-
-// complement is how many of each class are down.
-func (e *states) complement(up []int) []int {
-	down := make([]int, len(up))
-	for i := range up {
-		down[i] = len(e.classes[i].ids) - up[i]
-	}
-	return down
-}
-
 // ways is how many sets of voters a state stands for.
 func (e *states) ways(up []int) *big.Int {
 	n := big.NewInt(1)

@@ -300,16 +300,7 @@ func (s *System) Has(ids ...int64) bool {
 // configuration while one replaces the other. ZooKeeper gives servers of weight 0 a vote but
 // never the leadership. Source: FastLeaderElection.totalOrderPredicate.
 func (s *System) CanLead(id int64) bool {
-	for _, c := range s.configs {
-		for _, g := range c.groups {
-			for _, m := range g.members {
-				if m.id == id {
-					return true
-				}
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.places(id), func(p place) bool { return p.group >= 0 })
 }
 
 // voterSet checks and sorts a list of voter ids.
