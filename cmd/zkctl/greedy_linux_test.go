@@ -27,12 +27,7 @@ func TestGreedyClients(t *testing.T) {
 	e := up(t, "--set", "syncLimit=20")
 	before := e.status()
 	logs := e.logs()
-	var scribes []*scribe
-	for _, m := range before.Members {
-		s := e.scribe(fmt.Sprintf("s%d", m.ID), m.Client)
-		s.keepWriting()
-		scribes = append(scribes, s)
-	}
+	scribes := e.scribes(before)
 	owner, _ := dialGo(t, e.hosts()...)
 	for _, big := range []string{"/big", "/wide"} {
 		create(t, owner, big, bytes.Repeat([]byte("x"), 1_000_000))

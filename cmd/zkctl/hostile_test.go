@@ -110,12 +110,7 @@ func TestBadCompany(t *testing.T) {
 	e := up(t, "--set", "syncLimit=50")
 	before := e.status()
 	logs := e.logs()
-	var scribes []*scribe
-	for _, m := range before.Members {
-		s := e.scribe(fmt.Sprintf("s%d", m.ID), m.Client)
-		s.keepWriting()
-		scribes = append(scribes, s)
-	}
+	scribes := e.scribes(before)
 
 	var silent []silence
 	for _, m := range before.Members {
