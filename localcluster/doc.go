@@ -42,8 +42,8 @@
 //
 //   - There is at most one supervisor for a folder: it holds the lock, which the kernel drops when
 //     it dies. It reads the spec under the lock, and up changes the spec only under the lock.
-//   - A supervisor can be reached as long as it runs: within a second it makes a lock, a socket or a
-//     spec.json that was removed anew, and it ends when its folder is gone. Data is deleted only when
+//   - A supervisor can be reached as long as it runs: within a second it makes a lock, a socket, a
+//     spec.json or a timeline that was removed anew (a member's log when the member prints again), and it ends when its folder is gone. Data is deleted only when
 //     no process of the ensemble is left.
 //   - Every call of a Client has a deadline, so that no command hangs with a supervisor that is
 //     stopped. A supervisor that ends in order empties its lock file. A process number in a lock that
