@@ -92,7 +92,7 @@ func TestLostEventsAreReported(t *testing.T) {
 	}
 	log.add(Event{Kind: EventUp})
 	good := log.file.file
-	broken, err := os.Open(os.DevNull) // for reading: no write succeeds
+	broken, err := os.Open(folder.EventsFile()) // for reading: no write succeeds
 	if err != nil {
 		t.Fatal(err)
 	}
