@@ -19,7 +19,7 @@ import (
 
 // Nonsense on the client port ends only its own connection, the log says why, and
 // another client does not notice.
-func TestBadCompanyOnTheClientPort(t *testing.T) {
+func TestHostileClients(t *testing.T) {
 	m := standalone(t)
 	good := connectRaw(t, m.addr)
 	good.create("/n", "")
@@ -295,7 +295,7 @@ func TestWhitelist(t *testing.T) {
 	}
 }
 
-func TestBadCompanyOnThePeersPorts(t *testing.T) {
+func TestHostilePeers(t *testing.T) {
 	e := startEnsemble(t, 3, 0)
 	leader := e.members[e.leader()]
 	own, _ := ownServer(&leader.cfg)
