@@ -46,7 +46,8 @@
 //     spec.json or a timeline that was removed anew (a member's log when the member prints again), and it ends when its folder is gone. Data is deleted only when
 //     no process of the ensemble is left.
 //   - Every call of a Client has a deadline, so that no command hangs with a supervisor that is
-//     stopped. A supervisor that ends in order empties its lock file. A process number in a lock that
+//     stopped. While it is stopped the links carry nothing, and the members may lose their quorum. A supervisor
+//     that ends in order empties its lock file, and so does a down that kills one, which ends its timeline, too. A process number in a lock that
 //     is free means that this supervisor was killed; the file's time is when it was last seen.
 //   - No member outlives its supervisor, however that ends: see launcher and guard.
 //   - Ports are in spec.json before anything listens on them, and never change.

@@ -16,7 +16,7 @@ type EventKind string
 // The kinds of events. A reader should pass over kinds that it does not know.
 const (
 	EventUp        EventKind = "up"        // the supervisor began, with the ensemble's links open
-	EventDown      EventKind = "down"      // the supervisor ended, on request; nothing of it runs any more
+	EventDown      EventKind = "down"      // the supervisor ended, on request; why is set when down had to kill it
 	EventStarted   EventKind = "started"   // a member's process began
 	EventExited    EventKind = "exited"    // a member's process ended
 	EventSignal    EventKind = "signal"    // a signal was sent that does not by itself end a process

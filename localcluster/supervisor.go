@@ -161,7 +161,7 @@ func (s *Supervisor) openEvents() error {
 		return err
 	}
 	left := findOpen(before)
-	left.close(s.events.add)
+	left.close(s.events.add, supervisorDied)
 	s.ledger.Resume(left.issued)
 	return nil
 }
