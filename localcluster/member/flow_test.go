@@ -114,7 +114,7 @@ func TestReadsOfANodeThatGrowsAreCutOff(t *testing.T) {
 			repeat(1000, getData("/n"))...)...)
 		writer.mustCall(wire.OpSetData, &wire.SetDataRequest{Path: "/n", Version: -1}, nil)
 		m.log.mu.Lock()
-		cut := m.log.count([]string{"does not read its answers"})
+		cut := m.log.count([]string{"does not read its answers", "reason="})
 		m.log.mu.Unlock()
 		c.close()
 		if cut > 0 {

@@ -187,7 +187,7 @@ func (s *server) flushConn(c *conn) {
 	}
 	if c.cutOff && !c.Closing() {
 		s.log.Warn("a client does not read its answers: closing the connection", "client", c.remote,
-			"session", replica.SessionName(c.Session()), "unread", c.unread())
+			"session", replica.SessionName(c.Session()), "unread", c.unread(), "reason", "too much waits for it")
 		s.replica.CloseNow(c.ServerCnxn)
 	}
 }
