@@ -28,6 +28,7 @@ const (
 	EventElection  EventKind = "election"  // an epoch began, with member as its leader where that is known
 	EventLost      EventKind = "lost"      // events could not be written, because the disk is full, for example; how many
 	EventContinued EventKind = "continued" // the file before this one was full, or why says what became of it; open is what had begun in it or before
+	EventDataGone  EventKind = "data-gone" // a member's data folder was removed or moved
 	EventOverdue   EventKind = "overdue"   // a fault's time is up, and it could not be ended yet; why says the reason
 )
 

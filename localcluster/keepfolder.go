@@ -38,9 +38,24 @@ func (s *Supervisor) watchFolder(ctx context.Context) {
 		_ = s.restoreSocket()
 		_ = s.restoreSpec()
 		s.events.retry()
+		s.noteData()
 		if beat%4 == 0 {
 			now := time.Now()
 			_ = os.Chtimes(s.folder.LockFile(), now, now)
+		}
+	}
+}
+
+// noteData records the members whose data folders are gone.
+func (s *Supervisor) noteData() {
+	for _, m := range s.members {
+		gone := m.lostData()
+		s.mu.Lock()
+		news := gone && !m.dataGone
+		m.dataGone = gone
+		s.mu.Unlock()
+		if news {
+			s.events.add(Event{Kind: EventDataGone, Member: m.spec.ID, Why: m.folder.DataDir() + " was removed or moved"})
 		}
 	}
 }

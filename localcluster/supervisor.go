@@ -269,7 +269,7 @@ func (s *Supervisor) startMember(m *member, why string) error {
 	}
 	s.guard.watch(p.pid)
 	s.mu.Lock()
-	m.process, m.state, m.expected, m.outside, m.why, m.role, m.reason = p, stateRunning, false, false, "", "", ""
+	m.process, m.state, m.expected, m.outside, m.why, m.role, m.reason, m.dataGone = p, stateRunning, false, false, "", "", "", false
 	s.mu.Unlock()
 	s.events.add(Event{Kind: EventStarted, Member: m.spec.ID, PID: p.pid, Why: why})
 	s.reaping.Go(func() { s.reap(m, p) })

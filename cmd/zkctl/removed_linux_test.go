@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -54,4 +55,29 @@ func TestTheTimelineComesBack(t *testing.T) {
 	if id := e.report("partition", "1").Fault.ID; id == first || id == "f2" {
 		t.Errorf("fault %s is there twice", id)
 	}
+}
+
+// TestDataFoldersThatAreGone removes the members' data under a running ensemble: status and the timeline say so,
+// and no member is started empty without a word. A data folder that is made by hand is one that may be empty.
+func TestDataFoldersThatAreGone(t *testing.T) {
+	e := up(t)
+	for _, id := range []string{"1", "2", "3"} {
+		e.remove("members/" + id + "/data")
+	}
+	e.expect("status", answer{3, `degraded(.|\n)*server 1 has lost its data folder`})
+	e.eventually("the timeline says so", func() error {
+		if said := strings.Count(fmt.Sprint(e.events()), "{data-gone "); said != 3 {
+			return fmt.Errorf("of %d members", said)
+		}
+		return nil
+	})
+	e.expect("restart all", answer{1, `member 1: its data folder .*members/1/data is gone(.|\n)*hint: (.|\n)*mkdir`})
+	e.zkctl("down")
+	e.expect("up", answer{1, `its data folder .* is gone(.|\n)*hint: (.|\n)*mkdir`})
+	for _, id := range []string{"1", "2", "3"} {
+		if err := os.Mkdir(filepath.Join(e.home, "default", "members", id, "data"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.up()
 }
