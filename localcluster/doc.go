@@ -56,5 +56,6 @@
 //     whole again, and not before. A fault whose time is up and that cannot be ended is overdue, and
 //     ending it is tried again.
 //   - A member that dies is recorded and stays down, until a command starts it.
+//   - A member that had a data directory is not started without one: status and the timeline say data-gone.
 //   - What fails leaves nothing half-made: a lifecycle is a list of steps, each with its undo.
 package localcluster

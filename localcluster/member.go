@@ -63,9 +63,8 @@ type member struct {
 // configuration. Data that is there is kept, and a member that had a data directory before is not started
 // without it: it would serve an empty history, and so many of them lose what they have acknowledged.
 func (m *member) prepare(s *Spec) error {
-	if m.lostData() {
-		return fail(CodeFailed, "put it back; or make an empty one, and the member takes what the others have: `mkdir "+m.folder.DataDir()+"`",
-			"member %d: its data folder %s is gone", m.spec.ID, m.folder.DataDir())
+	if err := m.checkData(); err != nil {
+		return err
 	}
 	if err := os.MkdirAll(m.folder.DataDir(), 0o700); err != nil {
 		return fmt.Errorf("member %d: %w", m.spec.ID, err)
@@ -83,6 +82,15 @@ func (m *member) prepare(s *Spec) error {
 func (m *member) lostData() bool {
 	_, err := os.Stat(m.folder.DataDir())
 	return errors.Is(err, fs.ErrNotExist) && fileExists(m.folder.ConfigFile())
+}
+
+// checkData is why the member must not be started without its data directory.
+func (m *member) checkData() error {
+	if !m.lostData() {
+		return nil
+	}
+	return fail(CodeFailed, "put it back; or make an empty one, and the member takes what the others have: `mkdir "+m.folder.DataDir()+"`",
+		"member %d: its data folder %s is gone", m.spec.ID, m.folder.DataDir())
 }
 
 // writeID makes the myid file where it is missing. A file with another id means that the directory is

@@ -72,6 +72,11 @@ func TestDataFoldersThatAreGone(t *testing.T) {
 		return nil
 	})
 	e.expect("restart all", answer{1, `member 1: its data folder .*members/1/data is gone(.|\n)*hint: (.|\n)*mkdir`})
+	for _, m := range e.status().Members {
+		if m.PID == 0 {
+			t.Errorf("member %d was ended by a restart that was refused", m.ID)
+		}
+	}
 	e.zkctl("down")
 	e.expect("up", answer{1, `its data folder .* is gone(.|\n)*hint: (.|\n)*mkdir`})
 	for _, id := range []string{"1", "2", "3"} {
