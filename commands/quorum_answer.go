@@ -153,7 +153,7 @@ func orEmpty[T any](list []T) []T {
 func (d *ensembleDoc) addRows() {
 	d.row("ensemble", "%s", d.subject.name)
 	if d.Observers > 0 {
-		d.row("", "and %s, never counted", count(d.Observers, "observer"))
+		d.row("", "and %s, never counted", quorum.Plural(d.Observers, "observer"))
 	}
 	switch {
 	case d.Tolerates < 0:
@@ -165,7 +165,7 @@ func (d *ensembleDoc) addRows() {
 	case d.Quorum != nil:
 		d.row("quorum", "%d of %d at least", *d.Quorum, d.Voters)
 	}
-	text := count(d.Tolerates, "failure") + ", whichever servers they hit"
+	text := quorum.Plural(d.Tolerates, "failure") + ", whichever servers they hit"
 	switch points := len(d.SinglePoints); {
 	case d.Tolerates < 0:
 		text = d.ink.bad("nothing: there is never a quorum")
@@ -179,17 +179,15 @@ func (d *ensembleDoc) addRows() {
 	}
 	d.row("tolerates", "%s", text)
 	d.row("never matter", "%s", quorum.IDList(d.NeverMatter))
-	d.row("one write", "%s between servers, %d × the payload", count(d.Messages.Total, "message"), d.Messages.Copies)
+	d.row("one write", "%s between servers, %d × the payload", quorum.Plural(d.Messages.Total, "message"), d.Messages.Copies)
 }
 
 // countText writes a big count as it is up to a trillion, then rounded.
 func countText(n *big.Int, what string) string {
-	switch {
-	case n.IsInt64() && n.Int64() < 1e12:
-		return count(int(n.Int64()), what)
-	default:
-		return "about " + new(big.Float).SetPrec(64).SetInt(n).Text('g', 3) + " " + what + "s"
+	if n.IsInt64() && n.Int64() < 1e12 {
+		return quorum.Plural(int(n.Int64()), what)
 	}
+	return "about " + new(big.Float).SetPrec(64).SetInt(n).Text('g', 3) + " " + what + "s"
 }
 
 // compared describes the majorities of several sizes.
@@ -260,18 +258,12 @@ func (doc *quorumDoc) draw(pg *page) {
 	if r := doc.Recommendation; r != nil {
 		pg.fields(
 			[2]string{"target", percentOf(r.Target) + " available"},
-			[2]string{"smallest", fmt.Sprintf("%s: quorum %d, tolerates %d", count(r.Nodes, "voter"), r.Quorum, r.Tolerates)},
+			[2]string{"smallest", fmt.Sprintf("%s: quorum %d, tolerates %d", quorum.Plural(r.Nodes, "voter"), r.Quorum, r.Tolerates)},
 			[2]string{"available", r.Availability.text()},
 		)
 		assumed = append(assumed, independent)
 	}
-	var once []string
-	for _, a := range assumed {
-		if !slices.Contains(once, a) {
-			once = append(once, a)
-		}
-	}
-	drawList(pg, "assumes: ", once)
+	drawList(pg, "assumes: ", slices.Compact(slices.Sorted(slices.Values(assumed))))
 }
 
 // drawList draws a block of "- what text".
@@ -288,26 +280,26 @@ func drawList(pg *page, what string, texts []string) {
 // asked for are left out.
 func drawCompare(pg *page, docs []*ensembleDoc) {
 	columns := []column{right("voters"), right("quorum").ranked(6), right("tolerates"), right("msgs").ranked(5)}
-	if docs[0].Availability != nil {
-		columns = append(columns, right("available %").ranked(1), right("down/year").ranked(2))
-	}
-	if docs[0].Repair != nil {
-		columns = append(columns, right("lasts").ranked(3))
-	}
-	var rows [][]string
+	rows := make([][]string, len(docs))
 	var warnings []string
-	for _, d := range docs {
-		row := []string{fmt.Sprint(d.Voters), fmt.Sprint(*d.Quorum), fmt.Sprint(d.Tolerates), fmt.Sprint(d.Messages.Total)}
-		if d.Availability != nil {
-			row = append(row, strings.TrimSuffix(d.Availability.shown, " %"), humanSeconds(d.Availability.Downtime))
-		}
-		if d.Repair != nil {
-			row = append(row, d.Repair.lasts)
-		}
-		rows = append(rows, row)
+	for i, d := range docs {
+		rows[i] = []string{fmt.Sprint(d.Voters), fmt.Sprint(*d.Quorum), fmt.Sprint(d.Tolerates), fmt.Sprint(d.Messages.Total)}
 		if len(d.Warnings) > 0 {
 			warnings = append(warnings, warningText(pg, d.Warnings[0]))
 		}
+	}
+	add := func(c column, cell func(*ensembleDoc) string) {
+		columns = append(columns, c)
+		for i, d := range docs {
+			rows[i] = append(rows[i], cell(d))
+		}
+	}
+	if docs[0].Availability != nil {
+		add(right("available %").ranked(1), func(d *ensembleDoc) string { return strings.TrimSuffix(d.Availability.shown, " %") })
+		add(right("down/year").ranked(2), func(d *ensembleDoc) string { return humanSeconds(d.Availability.Downtime) })
+	}
+	if docs[0].Repair != nil {
+		add(right("lasts").ranked(3), func(d *ensembleDoc) string { return d.Repair.lasts })
 	}
 	pg.table(columns, rows)
 	drawList(pg, "", warnings)

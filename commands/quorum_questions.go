@@ -57,11 +57,11 @@ func (o *quorumOptions) addAvailability(d *ensembleDoc) error {
 	switch {
 	case len(ps) > 0:
 		for i, id := range d.VoterIDs {
-			if _, ok := ps.of(names[i]); !ok {
+			if _, ok := ps[names[i]]; !ok {
 				return usagef("--availability is missing for server %d: give one for all as well, such as 0.99", id)
 			}
 		}
-		d.up = func(id int64) quorum.Probability { p, _ := ps.of(strconv.FormatInt(id, 10)); return p }
+		d.up = func(id int64) quorum.Probability { return ps[strconv.FormatInt(id, 10)] }
 	case o.mttf != "" && o.mttr != "":
 		p, err := o.fromRepair()
 		if err != nil {
@@ -162,7 +162,7 @@ func (o *quorumOptions) addWhatIf(d *ensembleDoc) error {
 	}
 	further := quorum.GuaranteedTolerance(quorum.Without(d.subject.system, failed...))
 	d.WhatIf = &whatIfDoc{Failed: failed, HasQuorum: further >= 0, Further: further}
-	effect := d.ink.good("a quorum") + ", and tolerates " + count(further, "further failure")
+	effect := d.ink.good("a quorum") + ", and tolerates " + quorum.Plural(further, "further failure")
 	switch {
 	case further < 0:
 		effect = d.ink.bad("no quorum")

@@ -27,7 +27,7 @@ func (o *quorumOptions) addZones(d *ensembleDoc) error {
 	}
 	outside := slices.Clone(d.VoterIDs)
 	for i, z := range zones {
-		zones[i].Up, _ = ps.of(z.Name)
+		zones[i].Up = ps[z.Name]
 		for _, id := range z.Members {
 			if !slices.Contains(d.VoterIDs, id) && !slices.Contains(d.ObserverIDs, id) {
 				return usagef("--zones: zone %s lists server %d, which does not exist", z.Name, id)
@@ -42,7 +42,7 @@ func (o *quorumOptions) addZones(d *ensembleDoc) error {
 	d.Zones = &zonesDoc{ZoneReport: r}
 	d.Warnings = append(d.Warnings, quorum.LintZones(zones, r)...)
 	if len(outside) > 0 {
-		d.Notes = append(d.Notes, "in no zone, and so failing by themselves only: "+idText(outside))
+		d.Notes = append(d.Notes, "in no zone, and so failing by themselves only: "+quorum.IDList(outside))
 	}
 	var rows [][]string
 	for _, z := range zones {

@@ -226,7 +226,7 @@ func gather(items []item, need int64) (chance, error) {
 		}
 		if work += len(next); work > maxSums {
 			return chance{}, tooLarge("%s whose weights differ make more than %d different sums; smaller weights, or fewer different ones, make fewer",
-				plural(len(items), "server"), maxSums)
+				Plural(len(items), "server"), maxSums)
 		}
 		sums = next
 	}

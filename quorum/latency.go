@@ -117,36 +117,3 @@ func MessagesPerWrite(voters, observers int) Messages {
 	others := voters - 1
 	return Messages{others, others, others, observers, 3*others + observers, others + observers}
 }
-
-// The throughput model: measurements of Hunt, Konar, Junqueira and Reed, "ZooKeeper: Wait-free
-// coordination for Internet-scale systems" (USENIX ATC 2010), table 1; 1 KB operations, 250
-// clients, hardware of 2010.
-const (
-	// A write costs the leader writeBase + writeEach·(n-1) milliseconds: least relative error
-	// over the five measured sizes, 12.7 % at most.
-	writeBase = 0.02665165165165164
-	writeEach = 0.007802445302445302
-	// A server answers this many reads a second, the mean of the five.
-	readsEach = 33397.557997557996
-)
-
-// measured are the paper's operations a second by number of servers.
-var measured = map[int]struct{ reads, writes float64 }{
-	3: {87_000, 21_000}, 5: {165_000, 18_000}, 7: {257_000, 14_000}, 9: {296_000, 12_000}, 13: {460_000, 8_000},
-}
-
-// EstimateThroughput is the operations a second of an ensemble of n voters: measured for the
-// paper's five sizes, else from the fit. Reads and writes are mixed as if each operation used up
-// its share of time. It is for comparing sizes: the absolute numbers are those of the paper's
-// machines. Observers are not in the model. Errors wrap ErrInvalid for n below 1 and a ratio
-// outside [0,1].
-func EstimateThroughput(n int, readRatio float64) (float64, error) {
-	if n < 1 || !(readRatio >= 0 && readRatio <= 1) {
-		return 0, invalidf("read ratio %v of %d voters is not between 0 and 1", readRatio, n)
-	}
-	m, ok := measured[n]
-	if !ok {
-		m.reads, m.writes = readsEach*float64(n), 1000/(writeBase+writeEach*float64(n-1))
-	}
-	return 1 / (readRatio/m.reads + (1-readRatio)/m.writes), nil
-}

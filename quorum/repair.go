@@ -82,7 +82,7 @@ func MeanTimeToLoss(s *System, mttf, mttr float64) (float64, error) {
 	n := len(chain)
 	if n > maxChain {
 		return 0, tooLarge("%d voters of %s have more than %d states with a quorum, which is how many are solved",
-			len(s.voters), plural(len(e.classes), "kind"), maxChain)
+			len(s.voters), Plural(len(e.classes), "kind"), maxChain)
 	}
 	slices.SortStableFunc(chain, func(a, b alive) int { return cmp.Compare(sum(b.up), sum(a.up)) })
 	at := map[int]int{}

@@ -49,7 +49,7 @@ func enumerate(s *System, chances ...func(id int64) chance) (*states, error) {
 		e.stride = append(e.stride, total)
 		if total *= len(c.ids) + 1; total > maxStates {
 			return nil, tooLarge("%d voters of %s have more than %d states, which is what is enumerated: "+
-				"at most 20 voters that differ, or more that are alike", len(s.voters), plural(len(e.classes), "kind"), maxStates)
+				"at most 20 voters that differ, or more that are alike", len(s.voters), Plural(len(e.classes), "kind"), maxStates)
 		}
 	}
 	e.quorum = make([]bool, total)

@@ -250,12 +250,6 @@ func Without(s *System, failed ...int64) *System {
 // Kind returns the shape of the system.
 func (s *System) Kind() Kind { return s.kind }
 
-// Groups returns how many groups a hierarchical system was declared with, and how many of them
-// weigh anything and so count.
-func (s *System) Groups() (declared, effective int) {
-	return len(s.configs[0].declared), len(s.configs[0].groups)
-}
-
 // Voters returns the ids whose votes and acknowledgements count, ascending; those of either
 // configuration while one replaces the other. The slice is the caller's own.
 func (s *System) Voters() []int64 { return slices.Clone(s.voters) }

@@ -63,7 +63,7 @@ var layout = map[string]rule{
 var purePackages = []string{
 	"bufio", "bytes", "cmp", "container/heap", "container/list", "crypto/md5", "crypto/sha1", "crypto/sha256", "crypto/subtle",
 	"encoding/base64", "encoding/binary", "encoding/hex", "encoding/json", "errors", "fmt", "hash", "hash/adler32",
-	"hash/crc32", "hash/fnv", "io", "iter", "maps", "math", "math/big", "math/bits", "path", "slices", "sort", "strconv",
+	"hash/crc32", "hash/fnv", "io", "iter", "maps", "math", "math/big", "math/bits", "path", "regexp", "slices", "sort", "strconv",
 	"strings", "text/tabwriter", "time", "unicode", "unicode/utf16", "unicode/utf8",
 }
 
