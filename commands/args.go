@@ -1,7 +1,10 @@
 package commands
 
 import (
+	"fmt"
+	"io"
 	"math"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -294,4 +297,24 @@ func names(commands []*cli.Command) []string {
 		}
 	}
 	return ns
+}
+
+// readInput reads a file, or standard input for "-".
+func (p *program) readInput(path string) ([]byte, error) {
+	if path == "-" {
+		text, err := io.ReadAll(p.In)
+		if err != nil {
+			return nil, fmt.Errorf("read standard input: %w", err)
+		}
+		return text, nil
+	}
+	return os.ReadFile(path)
+}
+
+// inputName is what readInput's path is called in messages.
+func inputName(path string) string {
+	if path == "-" {
+		return "standard input"
+	}
+	return path
 }

@@ -155,6 +155,9 @@ func flagNames(app *cli.App, l *cmdline) []string {
 	}
 	var ns []string
 	for _, f := range flags {
+		if !isVisible(f) {
+			continue
+		}
 		n := "--" + f.Names()[0]
 		if usage := flagUsage(f); usage != "" {
 			n += "\t" + usage

@@ -79,12 +79,21 @@ func commandHelp(pg *page, app *cli.App, path []*cli.Command) {
 	flagsHelp(pg, "flags of every command", globalFlags(app, path))
 }
 
+// isVisible tells whether a flag is for people. A hidden one is for other processes of this program.
+func isVisible(f cli.Flag) bool {
+	v, ok := f.(cli.VisibleFlag)
+	return !ok || v.IsVisible()
+}
+
 func flagsHelp(pg *page, title string, flags []cli.Flag) {
-	if len(flags) == 0 {
+	if !slices.ContainsFunc(flags, isVisible) {
 		return
 	}
 	pg.para("%s:", title)
 	for _, f := range flags {
+		if !isVisible(f) {
+			continue
+		}
 		helpRow(pg, flagSynopsis(f), flagUsage(f))
 	}
 }

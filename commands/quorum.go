@@ -13,7 +13,7 @@ type quorumOptions struct {
 	*program
 	source sourceOptions
 
-	zones, place string // a=1,2;b=3,4 and a,b
+	zones        string // a=1,2;b=3,4
 	availability []string
 	zoneUp       []string
 	mttf, mttr   string
@@ -61,7 +61,6 @@ func newQuorumCommand(p *program) *cli.Command {
 			&cli.StringFlag{Name: "target", Usage: "`P` the smallest ensemble with this availability", Destination: &o.target},
 			&cli.StringFlag{Name: "zones", Usage: "`a=1,2;b=3` servers that fail together; zones may overlap", Destination: &o.zones},
 			&cli.StringSliceFlag{Name: "zone-availability", Usage: "`P` probability that a zone is up; again as a=0.9999 for single ones", Destination: &zoneUp},
-			&cli.StringFlag{Name: "place", Usage: "`a,b,c` rank the ways to place the voters on these zones", Destination: &o.place},
 			&cli.StringFlag{Name: "mttf", Usage: "`D` mean time to failure of a server: 1000h, 90d", Destination: &o.mttf},
 			&cli.StringFlag{Name: "mttr", Usage: "`D` mean time to repair it: 4h", Destination: &o.mttr},
 			&cli.StringFlag{Name: "rtt", Usage: "`FILE` commit latency from a table of round trips and fsync times", Destination: &o.rtt},

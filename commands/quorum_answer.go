@@ -43,7 +43,6 @@ type ensembleDoc struct {
 	Zones        *zonesDoc              `json:"zones,omitempty"`
 	WhatIf       *whatIfDoc             `json:"what_if,omitempty"`
 	Latency      []quorum.LeaderLatency `json:"latency,omitempty"`
-	Placements   []placementDoc         `json:"placements,omitempty"`
 
 	subject *subject
 	up      func(id int64) quorum.Probability // nil: not given
@@ -88,8 +87,7 @@ func (o *quorumOptions) answer(s *subject) (*ensembleDoc, error) {
 	}{
 		{o.failed != "", o.addWhatIf},
 		{o.zones != "", o.addZones},
-		{o.place != "", o.addPlacements},
-		{o.zones == "" && o.place == "" && len(o.zoneUp) > 0, func(*ensembleDoc) error { return usagef("--zone-availability needs --zones or --place") }},
+		{o.zones == "" && len(o.zoneUp) > 0, func(*ensembleDoc) error { return usagef("--zone-availability needs --zones") }},
 		{o.rtt != "", o.addLatency},
 	} {
 		if question.asked {
@@ -125,9 +123,7 @@ func (o *quorumOptions) describe(s *subject) (*ensembleDoc, error) {
 	if err == nil {
 		d.NeverMatter, d.MinimalQuorums, d.MinimalBlocking = orEmpty(shape.Dummies), shape.MinimalQuorums, shape.MinimalBlocking
 	}
-	if d.Messages, err = quorum.MessagesPerWrite(d.Voters, d.Observers); err != nil {
-		return nil, err
-	}
+	d.Messages = quorum.MessagesPerWrite(d.Voters, d.Observers)
 	d.addRows()
 	for _, add := range []func(*ensembleDoc) error{o.addAvailability, o.addRepair} {
 		if err := add(d); err != nil {
@@ -157,7 +153,7 @@ func orEmpty[T any](list []T) []T {
 func (d *ensembleDoc) addRows() {
 	d.row("ensemble", "%s", d.subject.name)
 	if d.Observers > 0 {
-		d.row("", "and %s, never counted", count(d.Observers, "observer"))
+		d.row("", "and %s, never counted", quorum.Plural(d.Observers, "observer"))
 	}
 	switch {
 	case d.Tolerates < 0:
@@ -169,7 +165,7 @@ func (d *ensembleDoc) addRows() {
 	case d.Quorum != nil:
 		d.row("quorum", "%d of %d at least", *d.Quorum, d.Voters)
 	}
-	text := count(d.Tolerates, "failure") + ", whichever servers they hit"
+	text := quorum.Plural(d.Tolerates, "failure") + ", whichever servers they hit"
 	switch points := len(d.SinglePoints); {
 	case d.Tolerates < 0:
 		text = d.ink.bad("nothing: there is never a quorum")
@@ -183,17 +179,15 @@ func (d *ensembleDoc) addRows() {
 	}
 	d.row("tolerates", "%s", text)
 	d.row("never matter", "%s", quorum.IDList(d.NeverMatter))
-	d.row("one write", "%s between servers, %d × the payload", count(d.Messages.Total, "message"), d.Messages.Copies)
+	d.row("one write", "%s between servers, %d × the payload", quorum.Plural(d.Messages.Total, "message"), d.Messages.Copies)
 }
 
 // countText writes a big count as it is up to a trillion, then rounded.
 func countText(n *big.Int, what string) string {
-	switch {
-	case n.IsInt64() && n.Int64() < 1e12:
-		return count(int(n.Int64()), what)
-	default:
-		return "about " + new(big.Float).SetPrec(64).SetInt(n).Text('g', 3) + " " + what + "s"
+	if n.IsInt64() && n.Int64() < 1e12 {
+		return quorum.Plural(int(n.Int64()), what)
 	}
+	return "about " + new(big.Float).SetPrec(64).SetInt(n).Text('g', 3) + " " + what + "s"
 }
 
 // compared describes the majorities of several sizes.
@@ -251,7 +245,7 @@ func (doc *quorumDoc) draw(pg *page) {
 		}
 		var warnings []string
 		for _, w := range d.Warnings {
-			warnings = append(warnings, pg.warn(string(w.Code)+":")+" "+w.Text)
+			warnings = append(warnings, warningText(pg, w))
 		}
 		drawList(pg, "", warnings)
 		drawList(pg, "note: ", d.Notes)
@@ -264,18 +258,12 @@ func (doc *quorumDoc) draw(pg *page) {
 	if r := doc.Recommendation; r != nil {
 		pg.fields(
 			[2]string{"target", percentOf(r.Target) + " available"},
-			[2]string{"smallest", fmt.Sprintf("%s: quorum %d, tolerates %d", count(r.Nodes, "voter"), r.Quorum, r.Tolerates)},
+			[2]string{"smallest", fmt.Sprintf("%s: quorum %d, tolerates %d", quorum.Plural(r.Nodes, "voter"), r.Quorum, r.Tolerates)},
 			[2]string{"available", r.Availability.text()},
 		)
 		assumed = append(assumed, independent)
 	}
-	var once []string
-	for _, a := range assumed {
-		if !slices.Contains(once, a) {
-			once = append(once, a)
-		}
-	}
-	drawList(pg, "assumes: ", once)
+	drawList(pg, "assumes: ", slices.Compact(slices.Sorted(slices.Values(assumed))))
 }
 
 // drawList draws a block of "- what text".
@@ -288,40 +276,35 @@ func drawList(pg *page, what string, texts []string) {
 	}
 }
 
-// drawCompare puts sizes side by side; columns that were not asked for are left out. What the
-// rows' warnings say in sentences is said in a line.
+// drawCompare puts sizes side by side, with the gravest warning of each; columns that were not
+// asked for are left out.
 func drawCompare(pg *page, docs []*ensembleDoc) {
 	columns := []column{right("voters"), right("quorum").ranked(6), right("tolerates"), right("msgs").ranked(5)}
+	rows := make([][]string, len(docs))
+	var warnings []string
+	for i, d := range docs {
+		rows[i] = []string{fmt.Sprint(d.Voters), fmt.Sprint(*d.Quorum), fmt.Sprint(d.Tolerates), fmt.Sprint(d.Messages.Total)}
+		if len(d.Warnings) > 0 {
+			warnings = append(warnings, warningText(pg, d.Warnings[0]))
+		}
+	}
+	add := func(c column, cell func(*ensembleDoc) string) {
+		columns = append(columns, c)
+		for i, d := range docs {
+			rows[i] = append(rows[i], cell(d))
+		}
+	}
 	if docs[0].Availability != nil {
-		columns = append(columns, right("available %").ranked(1), right("down/year").ranked(2))
+		add(right("available %").ranked(1), func(d *ensembleDoc) string { return strings.TrimSuffix(d.Availability.shown, " %") })
+		add(right("down/year").ranked(2), func(d *ensembleDoc) string { return humanSeconds(d.Availability.Downtime) })
 	}
 	if docs[0].Repair != nil {
-		columns = append(columns, right("lasts").ranked(3))
-	}
-	var rows [][]string
-	var even, odd, none, notes []string
-	for _, d := range docs {
-		row := []string{fmt.Sprint(d.Voters), fmt.Sprint(*d.Quorum), fmt.Sprint(d.Tolerates), fmt.Sprint(d.Messages.Total)}
-		if d.Availability != nil {
-			row = append(row, d.Availability.percent, humanSeconds(d.Availability.Downtime))
-		}
-		if d.Repair != nil {
-			row = append(row, d.Repair.lasts)
-		}
-		rows = append(rows, row)
-		if d.Tolerates == 0 {
-			none = append(none, row[0])
-		} else if d.Voters%2 == 0 {
-			even, odd = append(even, row[0]), append(odd, fmt.Sprint(d.Voters-1))
-		}
+		add(right("lasts").ranked(3), func(d *ensembleDoc) string { return d.Repair.lasts })
 	}
 	pg.table(columns, rows)
-	if len(none) > 0 {
-		notes = append(notes, pg.warn(string(quorum.NoTolerance)+":")+" "+strings.Join(none, ", ")+": the first failure is the loss of the quorum.")
-	}
-	if len(even) > 0 {
-		notes = append(notes, fmt.Sprintf("%s %s tolerate what %s do, and are less available.", pg.warn(string(quorum.EvenEnsemble)+":"),
-			strings.Join(even, ", "), strings.Join(odd, ", ")))
-	}
-	drawList(pg, "", notes)
+	drawList(pg, "", warnings)
+}
+
+func warningText(pg *page, w quorum.Warning) string {
+	return pg.warn(string(w.Code)+":") + " " + w.Text
 }

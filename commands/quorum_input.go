@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -28,16 +27,12 @@ type subject struct {
 // newSubject names a system for people.
 func newSubject(system *quorum.System, m quorum.Membership) *subject {
 	s := &subject{system: system, membership: m}
-	voters := count(len(system.Voters()), "voter")
-	declared, effective := system.Groups()
+	voters := quorum.Plural(len(system.Voters()), "voter")
 	switch system.Kind() {
 	case quorum.Weighted:
 		s.name = "weighted, " + voters
 	case quorum.Hierarchical:
-		s.name = fmt.Sprintf("hierarchical, %s in %s", voters, count(declared, "group"))
-		if effective != declared {
-			s.name += fmt.Sprintf(", %d of which weigh anything", effective)
-		}
+		s.name = fmt.Sprintf("hierarchical, %s in %s", voters, quorum.Plural(len(m.Groups), "group"))
 	default:
 		s.name = "majority of " + voters
 	}
@@ -160,7 +155,7 @@ func flagSubject(o sourceOptions) (*subject, error) {
 	switch {
 	case errors.Is(err, quorum.ErrRefused) && len(groups) == 0:
 		return nil, withHint(exitf(exitUnhealthy, "refused by zookeeper: %w", err),
-			"weighted voting is one group of all: --groups %s", strings.ReplaceAll(idText(m.Voters), ",", ":"))
+			"weighted voting is one group of all: --groups %s", strings.Trim(strings.ReplaceAll(fmt.Sprint(m.Voters), " ", ":"), "[]"))
 	case errors.Is(err, quorum.ErrRefused):
 		return nil, exitf(exitUnhealthy, "refused by zookeeper: %w", err)
 	case err != nil:
@@ -187,8 +182,9 @@ func (p *program) fileSubject(path string) (*subject, error) {
 	if err != nil {
 		return nil, refusal(err, members)
 	}
+	_, complete := config.Lookup("dataDir") // else it is a part of a zoo.cfg, or a template
 	switch {
-	case config.Complete():
+	case complete:
 		if err := config.CheckStart(ensemble); err != nil {
 			return nil, refusal(err, path)
 		}
@@ -242,26 +238,6 @@ func (p *program) readConfig(path string) (config *zoocfg.Config, members string
 		return nil, "", refusal(err, members)
 	}
 	return config, members, nil
-}
-
-// readInput reads a file, or standard input for "-".
-func (p *program) readInput(path string) ([]byte, error) {
-	if path == "-" {
-		text, err := io.ReadAll(p.In)
-		if err != nil {
-			return nil, fmt.Errorf("read standard input: %w", err)
-		}
-		return text, nil
-	}
-	return os.ReadFile(path)
-}
-
-// inputName is what readInput's path is called in messages.
-func inputName(path string) string {
-	if path == "-" {
-		return "standard input"
-	}
-	return path
 }
 
 // refusal turns what is wrong with a configuration into exit 3, and names the file and the line.

@@ -76,29 +76,10 @@ func parseID(text string) (int64, error) {
 	return id, nil
 }
 
-func idText(ids []int64) string {
-	text := make([]string, len(ids))
-	for i, id := range ids {
-		text[i] = strconv.FormatInt(id, 10)
-	}
-	return strings.Join(text, ",")
-}
-
-// count writes "1 voter", "5 voters".
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
-// probabilities are per-server or per-zone availabilities as given by a flag that is repeated:
-// one for all under "", and exceptions by name.
-type probabilities map[string]quorum.Probability
-
-// parseProbabilities reads 0.99 and 1=0.999. names are those that exceptions may have.
-func parseProbabilities(flag, what string, values []string, names []string) (probabilities, error) {
-	ps := probabilities{}
+// parseProbabilities reads 0.99, which is for all names, and 1=0.999, an exception for one of
+// them, from a flag that is repeated. A name for which there is neither is absent.
+func parseProbabilities(flag, what string, values []string, names []string) (map[string]quorum.Probability, error) {
+	given, ps := map[string]quorum.Probability{}, map[string]quorum.Probability{}
 	for _, value := range values {
 		name, text, single := strings.Cut(value, "=")
 		if !single {
@@ -106,26 +87,24 @@ func parseProbabilities(flag, what string, values []string, names []string) (pro
 		}
 		p, err := quorum.ParseProbability(text)
 		if err != nil {
-			return ps, usagef("--%s %s: %w", flag, value, err)
+			return nil, usagef("--%s %s: %w", flag, value, err)
 		}
-		if _, twice := ps[name]; twice {
-			return ps, usagef("--%s %s: given twice", flag, value)
+		if _, twice := given[name]; twice {
+			return nil, usagef("--%s %s: given twice", flag, value)
 		}
 		if single && !slices.Contains(names, name) {
-			return ps, usagef("--%s %s: there is no %s %s", flag, value, what, name)
+			return nil, usagef("--%s %s: there is no %s %s", flag, value, what, name)
 		}
-		ps[name] = p
+		given[name] = p
+	}
+	for _, name := range names {
+		if p, ok := given[name]; ok {
+			ps[name] = p
+		} else if p, ok := given[""]; ok {
+			ps[name] = p
+		}
 	}
 	return ps, nil
-}
-
-// of returns the probability of one.
-func (ps probabilities) of(name string) (quorum.Probability, bool) {
-	p, ok := ps[name]
-	if !ok {
-		p, ok = ps[""]
-	}
-	return p, ok
 }
 
 // parseZones reads a=1,2;b=3,4.
@@ -135,9 +114,6 @@ func parseZones(text string) ([]quorum.Zone, error) {
 		name, members, ok := strings.Cut(part, "=")
 		if !ok || name == "" {
 			return nil, usagef("--zones %q: %q is not NAME=ID,ID (want a=1,2;b=3,4)", text, part)
-		}
-		if slices.ContainsFunc(zones, func(z quorum.Zone) bool { return z.Name == name }) {
-			return nil, usagef("--zones %q: zone %s is given twice", text, name)
 		}
 		ids, err := parseIDs("zones", members)
 		if err != nil {
@@ -210,35 +186,27 @@ func networkRow(n quorum.Network, columns []int64, cells []string) error {
 	if len(cells) < 2 || len(cells) > 2+len(columns) {
 		return fmt.Errorf("server %d: %d cells, want the fsync time and up to %d round trips", id, len(cells)-1, len(columns))
 	}
-	if n.Fsync[id], err = parseMillis(cells[1]); err != nil {
-		return fmt.Errorf("fsync of server %d: %w", id, err)
-	}
-	for i, cell := range cells[2:] {
-		other := columns[i]
-		if cell == "-" || other == id {
+	for i, cell := range cells[1:] {
+		unknown := i > 0 && (cell == "-" || columns[i-1] == id)
+		if unknown {
 			continue
 		}
-		d, err := parseMillis(cell)
-		if err != nil {
-			return fmt.Errorf("round trip of servers %d and %d: %w", id, other, err)
+		d, err := time.ParseDuration(cell)
+		if ms, numeric := strconv.ParseFloat(cell, 64); numeric == nil {
+			d, err = time.Duration(ms*float64(time.Millisecond)), nil
 		}
-		key := [2]int64{min(id, other), max(id, other)}
+		if err != nil || d < 0 || d > 24*time.Hour {
+			return fmt.Errorf("server %d: %q is not a time in milliseconds, or with a unit, up to a day", id, cell)
+		}
+		if i == 0 {
+			n.Fsync[id] = d
+			continue
+		}
+		key := [2]int64{min(id, columns[i-1]), max(id, columns[i-1])}
 		if before, ok := n.RoundTrip[key]; ok && before != d {
 			return fmt.Errorf("round trip of servers %d and %d: %v here, %v before", key[0], key[1], d, before)
 		}
 		n.RoundTrip[key] = d
 	}
 	return nil
-}
-
-// parseMillis reads 2, 0.5 or 2ms.
-func parseMillis(text string) (time.Duration, error) {
-	d, err := time.ParseDuration(text)
-	if ms, numeric := strconv.ParseFloat(text, 64); numeric == nil {
-		d, err = time.Duration(ms*float64(time.Millisecond)), nil
-	}
-	if err != nil || d < 0 || d > 24*time.Hour {
-		return 0, fmt.Errorf("%q is not a time in milliseconds, or with a unit, up to a day", text)
-	}
-	return d, nil
 }

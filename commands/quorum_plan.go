@@ -115,7 +115,7 @@ func planNotes(plan quorum.Plan) []string {
 func (d planDoc) draw(pg *page) {
 	end := func(name string, s quorum.Stage) string {
 		if len(s.Observers) > 0 {
-			name += ", " + count(len(s.Observers), "observer")
+			name += ", " + quorum.Plural(len(s.Observers), "observer")
 		}
 		if s.Tolerates < 0 {
 			return name + ": " + pg.bad("no quorum")

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"zkctl/quorum"
 )
@@ -19,21 +18,18 @@ type availabilityDoc struct {
 	Nines          *float64 `json:"nines"` // null: it cannot fail
 	Downtime       float64  `json:"downtime_seconds_per_year"`
 
-	percent string // without the sign
+	shown string // of Ensemble
 }
 
 func newAvailabilityDoc(a quorum.Availability, perNode any) *availabilityDoc {
-	return &availabilityDoc{perNode, a.Up(), digits(a.Down()), finite(digits(a.Nines())), digits(a.DowntimePerYear()), strings.TrimSuffix(percent(a), " %")}
+	return &availabilityDoc{perNode, a.Up(), digits(a.Down()), finite(digits(a.Nines())), digits(a.DowntimePerYear()), percent(a)}
 }
 
 func (a *availabilityDoc) text() string {
-	switch {
-	case a.Nines == nil:
-		return "100 %"
-	case strings.HasPrefix(a.percent, "1 - "): // too close to 100 %: what is missing
-		return fmt.Sprintf("%s, %s nines; down %s a year", a.percent, significant(*a.Nines), humanSeconds(a.Downtime))
+	if a.Nines == nil {
+		return a.shown
 	}
-	return fmt.Sprintf("%s %%, %s nines; down %s a year", a.percent, significant(*a.Nines), humanSeconds(a.Downtime))
+	return fmt.Sprintf("%s, %s nines; down %s a year", a.shown, significant(*a.Nines), humanSeconds(a.Downtime))
 }
 
 // perNode is a number when all voters are alike, else one by server.
@@ -61,11 +57,11 @@ func (o *quorumOptions) addAvailability(d *ensembleDoc) error {
 	switch {
 	case len(ps) > 0:
 		for i, id := range d.VoterIDs {
-			if _, ok := ps.of(names[i]); !ok {
+			if _, ok := ps[names[i]]; !ok {
 				return usagef("--availability is missing for server %d: give one for all as well, such as 0.99", id)
 			}
 		}
-		d.up = func(id int64) quorum.Probability { p, _ := ps.of(strconv.FormatInt(id, 10)); return p }
+		d.up = func(id int64) quorum.Probability { return ps[strconv.FormatInt(id, 10)] }
 	case o.mttf != "" && o.mttr != "":
 		p, err := o.fromRepair()
 		if err != nil {
@@ -82,14 +78,6 @@ func (o *quorumOptions) addAvailability(d *ensembleDoc) error {
 	d.Availability = newAvailabilityDoc(a, d.perNode())
 	d.row("available", "%s", d.Availability.text())
 	d.assumed = append(d.assumed, independent)
-	return nil
-}
-
-// needsAvailability is the error of a question that cannot be answered without.
-func (o *quorumOptions) needsAvailability(d *ensembleDoc, flag string) error {
-	if d.up == nil {
-		return usagef("%s needs --availability", flag)
-	}
 	return nil
 }
 
@@ -174,7 +162,7 @@ func (o *quorumOptions) addWhatIf(d *ensembleDoc) error {
 	}
 	further := quorum.GuaranteedTolerance(quorum.Without(d.subject.system, failed...))
 	d.WhatIf = &whatIfDoc{Failed: failed, HasQuorum: further >= 0, Further: further}
-	effect := d.ink.good("a quorum") + ", and tolerates " + count(further, "further failure")
+	effect := d.ink.good("a quorum") + ", and tolerates " + quorum.Plural(further, "further failure")
 	switch {
 	case further < 0:
 		effect = d.ink.bad("no quorum")

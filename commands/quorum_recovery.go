@@ -2,7 +2,6 @@ package commands
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -79,32 +78,27 @@ func (o *recoveryOptions) run() error {
 
 // fromConfig takes the limits that the file has; a flag given beside it wins.
 func (o *recoveryOptions) fromConfig(t *quorum.Timing, config *zoocfg.Config) {
-	number := func(key string, absent int) int {
-		text, _ := config.Get(key)
-		if n, err := strconv.Atoi(text); err == nil { // Check has read it before
-			return n
-		}
-		return absent
-	}
-	millis := func(key string, absent int) time.Duration {
-		return time.Duration(number(key, absent)) * time.Millisecond
+	millis := func(key string, absent int64) time.Duration {
+		return time.Duration(config.Number(key, absent)) * time.Millisecond
 	}
 	if !o.isSet("tick") {
 		t.Tick = millis("tickTime", 3000)
 	}
 	// ZooKeeper has no default for these two; 0 is then refused by its name.
 	if !o.isSet("init-limit") {
-		t.InitLimit = number("initLimit", 0)
+		t.InitLimit = int(config.Number("initLimit", 0))
 	}
 	if !o.isSet("sync-limit") {
-		t.SyncLimit = number("syncLimit", 0)
+		t.SyncLimit = int(config.Number("syncLimit", 0))
 	}
 	// -1 is ZooKeeper's way to say that the default holds.
 	t.MinSession, t.MaxSession = max(0, millis("minSessionTimeout", 0)), max(0, millis("maxSessionTimeout", 0))
 }
 
 func (doc recoveryDoc) draw(pg *page) {
-	ticks := func(n int) string { return fmt.Sprintf("%s (%s)", count(n, "tick"), humanSeconds(doc.Tick*float64(n))) }
+	ticks := func(n int) string {
+		return fmt.Sprintf("%s (%s)", quorum.Plural(n, "tick"), humanSeconds(doc.Tick*float64(n)))
+	}
 	pg.fields(
 		[2]string{"tick", humanSeconds(doc.Tick)},
 		[2]string{"initLimit", ticks(doc.InitLimit)},

@@ -14,7 +14,8 @@ import (
 
 type serveOptions struct {
 	*program
-	file string
+	file  string
+	words string
 }
 
 func newServeCommand(p *program) *cli.Command {
@@ -27,6 +28,10 @@ func newServeCommand(p *program) *cli.Command {
 		Description: "Runs a server as zkServer.sh start-foreground would, on the configuration file that Apache ZooKeeper reads, with " +
 			"a myid file in its dataDir. It speaks ZooKeeper's protocols, also to Java servers of the same ensemble. Keys that it " +
 			"does not know are accepted with a warning. It logs to stderr.",
+		Flags: []cli.Flag{
+			// For the supervisor, whose questions must not count among the clients' connections.
+			&cli.StringFlag{Name: localcluster.WordSocketFlag, Hidden: true, Destination: &o.words, Usage: "answer four-letter words on this unix `SOCKET`, too"},
+		},
 		UsageText: "zkctl serve zoo.cfg\nzkctl serve /etc/zookeeper/conf/zoo.cfg 2>> server.log",
 		Action: func(c *cli.Context) error {
 			if err := oneArg(c, "FILE", &o.file); err != nil {
@@ -44,6 +49,7 @@ func newServeCommand(p *program) *cli.Command {
 func (o *serveOptions) run(ctx context.Context) error {
 	config, err := member.LoadConfig(o.file)
 	if err == nil {
+		config.WordSocket = o.words
 		err = member.Run(ctx, config, slog.New(member.Throttled(slog.NewTextHandler(o.Err, nil))))
 	}
 	var bad *member.ConfigError

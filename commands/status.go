@@ -21,8 +21,8 @@ func newStatusCommand(p *program) *cli.Command {
 		Name:     "status",
 		Category: categoryEnsemble,
 		Usage:    "show the members, their roles and the verdict",
-		Description: "Asks every member over its own port what it is doing. Exits 0 when the ensemble is healthy, 3 when it is not, " +
-			"and 6 when it is not running. A narrow terminal shows fewer columns; -o json has all.",
+		Description: "Asks every member what it is doing. Exits 0 when the ensemble is healthy, 3 when it is not, 4 when members that " +
+			"run could not be asked and it cannot be told without them, and 6 when it is not running. A narrow terminal shows fewer columns; -o json has all.",
 		UsageText: "zkctl status\nzkctl status -o json\nzkctl status --name test && echo fine",
 		Action:    func(c *cli.Context) error { return o.run(c.Context) },
 	}
@@ -44,6 +44,8 @@ func (o *statusOptions) run(ctx context.Context) error {
 	case status.State != localcluster.StateRunning:
 		o.hint("zkctl up --name %s starts it", status.Name)
 		return reported(exitNotFound)
+	case status.Health == probe.HealthUnknown:
+		return reported(exitUnknown)
 	case status.Health != probe.HealthHealthy:
 		return reported(exitUnhealthy)
 	}
@@ -56,7 +58,7 @@ func drawStatus(pg *page, s localcluster.Status) {
 	switch s.Health {
 	case probe.HealthHealthy:
 		health = pg.good(health)
-	case probe.HealthDegraded:
+	case probe.HealthDegraded, probe.HealthUnknown:
 		health = pg.warn(health)
 	default:
 		health = pg.bad(health)
@@ -64,11 +66,17 @@ func drawStatus(pg *page, s localcluster.Status) {
 	if s.State != localcluster.StateRunning {
 		health = s.State
 	}
-	leader := "no leader"
+	leader, serve := "no leader", "serve"
+	if s.Health == probe.HealthUnknown || s.Health == probe.HealthDegraded {
+		leader = "leader not known"
+	}
+	if s.Health == probe.HealthUnknown {
+		serve = "are known to serve"
+	}
 	if s.Leader != nil {
 		leader = fmt.Sprintf("leader %d, epoch %d", *s.Leader, s.Epoch)
 	}
-	pg.para("%s: %s, %d of %d voters serve (%d needed), %s", s.Name, health, s.Quorum.Have, s.Quorum.Size, s.Quorum.Needed, leader)
+	pg.para("%s: %s, %d of %d voters %s (%d needed), %s", s.Name, health, s.Quorum.Have, s.Quorum.Size, serve, s.Quorum.Needed, leader)
 	var rows [][]string
 	for _, m := range s.Members {
 		rows = append(rows, memberRow(pg, m))

@@ -51,7 +51,6 @@ func everyPage(t *testing.T, width int) map[string]string {
 	for _, line := range []string{
 		"quorum --nodes 5 --availability 0.99 --availability 1=0.9",
 		"quorum --nodes 6 --zones amsterdam-1=1,2;frankfurt-2=3,4;paris-3=5,6 --availability 0.99 --zone-availability 0.999",
-		"quorum --nodes 7 --place amsterdam-1,frankfurt-2,paris-3 --availability 0.99 --zone-availability 0.999",
 		"quorum --nodes 3 --rtt RTT",
 		"quorum --compare 3,4,5,7,9 --availability 0.99 --mttf 90d --mttr 1h --rtt RTT",
 		"quorum plan --from 3 --to 7",
@@ -184,7 +183,6 @@ func TestEveryColumnIsTested(t *testing.T) {
 func TestColumnsLeftOut(t *testing.T) {
 	const (
 		zones   = "quorum --nodes 6 --zones amsterdam-1=1,2;frankfurt-2=3,4;paris-3=5,6 --availability 0.99 --zone-availability 0.999"
-		places  = "quorum --nodes 7 --place amsterdam-1,frankfurt-2,paris-3 --availability 0.99 --zone-availability 0.999"
 		rtt     = "quorum --nodes 3 --rtt RTT"
 		compare = "quorum --compare 3,4,5,7,9 --availability 0.99 --mttf 90d --mttr 1h --rtt RTT"
 		plan    = "quorum plan --from 3 --to 7"
@@ -198,8 +196,6 @@ func TestColumnsLeftOut(t *testing.T) {
 		{"ls", "NAME STATE HEALTH MEMBERS CONNECT", "NAME STATE HEALTH MEMBERS", "NAME HEALTH"},
 		{"faults", "ID KIND MEMBERS LINKS LEFT DETAIL", "ID KIND MEMBERS LINKS LEFT", "ID KIND MEMBERS LINKS"},
 		{zones, "ZONE SERVERS WITHOUT IT THEN TOLERATES", "ZONE SERVERS WITHOUT IT THEN TOLERATES", "ZONE WITHOUT IT THEN TOLERATES"},
-		{places, "AMSTERDAM-1 FRANKFURT-2 PARIS-3 SURVIVES ANY THEN AVAILABLE % DOWN/YEAR",
-			"AMSTERDAM-1 FRANKFURT-2 PARIS-3 SURVIVES ANY AVAILABLE %", "AMSTERDAM-1 FRANKFURT-2 PARIS-3 THEN"},
 		{rtt, "LEADER COMMIT ACKS OF A CLIENT'S WRITE", "LEADER COMMIT ACKS OF A CLIENT'S WRITE", "LEADER COMMIT ACKS OF"},
 		{compare, "VOTERS QUORUM TOLERATES MSGS AVAILABLE % DOWN/YEAR LASTS", "VOTERS TOLERATES AVAILABLE % DOWN/YEAR LASTS", "VOTERS TOLERATES MSGS AVAILABLE %"},
 		{plan, "STEP DO QUORUM DURING AFTER", "STEP DO QUORUM DURING AFTER", "STEP DO"},

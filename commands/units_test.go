@@ -120,7 +120,6 @@ func TestTablesFitEightyColumns(t *testing.T) {
 		"quorum --nodes 7 --observers 3 --availability 0.999 --mttf 90d --mttr 4h --failed 1,2",
 		"quorum --compare 3,4,5,6,7,9 --availability 0.99 --mttf 90d --mttr 4h",
 		"quorum --groups 1:2:3,4:5:6,7:8:9 --zones a=1,2,3;b=4,5,6;c=7,8,9 --availability 99% --zone-availability 99.9%",
-		"quorum --nodes 9 --place alpha,beta,gamma --availability 0.99 --zone-availability 0.999",
 		"quorum --nodes 5 --availability 1=.999 --availability .99",
 		"quorum --nodes 2",
 		"quorum --nodes 255 --availability 0.99",

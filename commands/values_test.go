@@ -60,6 +60,9 @@ func TestWrongValuesExitTwo(t *testing.T) {
 		}
 		path = append(slices.Clone(path), c.Name)
 		for _, f := range slices.Concat(c.Flags, globalFlags(app, []*cli.Command{c})) {
+			if !isVisible(f) {
+				continue // as hidden commands
+			}
 			name := f.Names()[0]
 			for _, value := range append(wrongValues(t, c.Name, f), "") {
 				args := slices.Concat(path, []string{"--" + name + "=" + value}, arguments[c.Name])

@@ -33,7 +33,8 @@ func silent(folder Folder, name string, within time.Duration) error {
 	hint := fmt.Sprintf("see what process %d is doing, or end it and its members: `zkctl down --name %s`", pid, name)
 	if stopped(pid) {
 		text = fmt.Sprintf("the supervisor of %s, process %d, is stopped (state T)", name, pid)
-		hint = fmt.Sprintf("`kill -CONT %d` lets it go on; `zkctl down --name %s` ends it and its members", pid, name)
+		hint = fmt.Sprintf("`kill -CONT %d` lets it go on; `zkctl down --name %s` ends it and its members; until then the links "+
+			"between the members, which run through it, carry nothing, and the members may lose their quorum", pid, name)
 	}
 	return &Error{Code: CodeFailed, Text: text, Hint: hint, cause: errSilent}
 }

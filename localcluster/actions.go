@@ -253,6 +253,9 @@ func (s *Supervisor) do(ctx context.Context, verb string, ids []int64, lease tim
 		return joinErrors(s.each(ids, func(m *member) error { return s.startStopped(m, why) }))
 	default: // restart
 		return joinErrors(s.each(ids, func(m *member) error {
+			if err := m.checkData(); err != nil {
+				return err // it runs on, with what it has in memory
+			}
 			s.endMember(m, askToEnd, restartGrace, why) // this ends its pause, too
 			return s.startStopped(m, why)
 		}))

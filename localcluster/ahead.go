@@ -23,7 +23,8 @@ func (s *Supervisor) StatusWithClients(ctx context.Context) (Status, error) {
 			ask = append(ask, probe.Server{ID: m.ID, Client: m.Client})
 		}
 	}
-	surveyor := probe.Surveyor{System: s.system, Timeout: surveyTimeout, Metrics: true}
+	surveyor := s.surveyor()
+	surveyor.Metrics = true
 	report := surveyor.Survey(ctx, ask)
 	for i, m := range status.Members {
 		if member := report.Member(m.ID); member != nil {

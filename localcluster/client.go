@@ -63,6 +63,10 @@ func Dial(folder Folder) (*Client, error) {
 		case err != nil:
 			return nil, noAccess(spec.Name, err)
 		case !held:
+			// Without its lock and its socket, too, a supervisor that is stopped is there: it restores them later.
+			if pid, _ := processesOf(folder); stopped(pid) {
+				return nil, silent(folder, spec.Name, 0)
+			}
 			return nil, notRunning(folder, spec)
 		case ctx.Err() != nil:
 			return nil, notListening(folder, spec.Name)

@@ -104,7 +104,7 @@ func TestTimelineOfAKilledSupervisorIsClosed(t *testing.T) {
 			t.Fatal(err)
 		}
 		added = append(added, string(text))
-	})
+	}, supervisorDied)
 	want := []string{`"kind":"exited","member":1,"pid":11,"signal":"KILL"`, `"kind":"exited","member":3,"pid":23`, `"kind":"heal","fault":{"id":"f2"`}
 	if len(added) != len(want) || left.issued != 2 {
 		t.Fatalf("%d faults issued; %q", left.issued, added)

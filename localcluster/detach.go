@@ -17,6 +17,9 @@ import (
 // SuperviseCommand is the hidden command that runs Detached: `zkctl supervise FOLDER`.
 const SuperviseCommand = "supervise"
 
+// WordSocketFlag is the hidden flag of `zkctl serve` that names the socket on which a member answers its supervisor.
+const WordSocketFlag = "word-socket"
+
 // A detached supervisor reports to the `up` that started it over a pipe, as its file descriptor 3: one
 // line of JSON that says whether it started. After that line the pipe is not read any more.
 const reportDescriptor = 3

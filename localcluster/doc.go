@@ -19,9 +19,11 @@
 // on the supervisor owns everything that runs: processes, links, faults, the timeline. Every other
 // zkctl is a [Client] of it, over HTTP on a unix socket; api.go is the protocol.
 //
-// A member is any program that runs one zoo.cfg. The supervisor asks a member what it is doing over the
-// member's own client port (package probe), and never reads it from a log. So both engines are
-// treated alike.
+// A member is any program that runs one zoo.cfg. The supervisor asks a member what it is doing with four-letter
+// words (package probe), and never reads it from a log. So both engines are treated alike. Embedded members
+// answer on a socket of their own, where the limits on clients do not hold; Apache's have no other way than
+// their client port, which may refuse a question (maxClientCnxns). A refused question says nothing of the
+// member: it is "unasked" then, not "looking".
 //
 // # The folder
 //
@@ -32,6 +34,7 @@
 //	    events.jsonl            the timeline, appended; full at 4 MB, it becomes events.jsonl.1
 //	    supervisor.log          empty when all is well; the same
 //	    members/1/zoo.cfg       written anew at every start
+//	    members/1/words.sock    0600; where an embedded member answers the supervisor; placed as control.sock
 //	    members/1/data/         myid, log and snapshots: what an ensemble is
 //	    members/1/log           what the member prints, appended by the supervisor; the same
 //
@@ -39,11 +42,12 @@
 //
 //   - There is at most one supervisor for a folder: it holds the lock, which the kernel drops when
 //     it dies. It reads the spec under the lock, and up changes the spec only under the lock.
-//   - A supervisor can be reached as long as it runs: within a second it makes a lock, a socket or a
-//     spec.json that was removed anew, and it ends when its folder is gone. Data is deleted only when
+//   - A supervisor can be reached as long as it runs: within a second it makes a lock, a socket, a
+//     spec.json or a timeline that was removed anew (a member's log when the member prints again), and it ends when its folder is gone. Data is deleted only when
 //     no process of the ensemble is left.
 //   - Every call of a Client has a deadline, so that no command hangs with a supervisor that is
-//     stopped. A supervisor that ends in order empties its lock file. A process number in a lock that
+//     stopped. While it is stopped the links carry nothing, and the members may lose their quorum. A supervisor
+//     that ends in order empties its lock file, and so does a down that kills one, which ends its timeline, too. A process number in a lock that
 //     is free means that this supervisor was killed; the file's time is when it was last seen.
 //   - No member outlives its supervisor, however that ends: see launcher and guard.
 //   - Ports are in spec.json before anything listens on them, and never change.
@@ -52,5 +56,6 @@
 //     whole again, and not before. A fault whose time is up and that cannot be ended is overdue, and
 //     ending it is tried again.
 //   - A member that dies is recorded and stays down, until a command starts it.
+//   - A member that had a data directory is not started without one: status and the timeline say data-gone.
 //   - What fails leaves nothing half-made: a lifecycle is a list of steps, each with its undo.
 package localcluster

@@ -46,7 +46,33 @@ func Down(ctx context.Context, home Home, name string, purge, dryRun bool) (Down
 	if purge {
 		return result, purgeEnsemble(ctx, folder, name)
 	}
-	return result, awaitGone(ctx, folder, name)
+	if err := awaitGone(ctx, folder, name); err != nil || result.Forced == "" {
+		return result, err
+	}
+	return result, recordKilled(folder, result.Forced)
+}
+
+// recordKilled ends the timeline of a supervisor that Down has killed, and empties its lock, as the supervisor does
+// that ends in order. When a supervisor runs again the record is its own. Events that cannot be written are the next
+// supervisor's to add.
+func recordKilled(folder Folder, forced string) error {
+	lock, err := takeFreeLock(folder.LockFile())
+	if err != nil || lock == nil {
+		return err
+	}
+	defer lock.unlock()
+	before, err := ReadEvents(folder)
+	if err != nil {
+		return err
+	}
+	events, err := openEventLog(folder.EventsFile(), eventsBound, before, time.Now)
+	if err != nil {
+		return err
+	}
+	why := "zkctl down killed the supervisor: " + forced
+	findOpen(before).close(events.add, why)
+	events.add(Event{Kind: EventDown, Why: why})
+	return errors.Join(events.close(), lock.file.Truncate(0))
 }
 
 // purgeEnsemble deletes a stopped ensemble, and holds its lock meanwhile, so that no supervisor starts on
@@ -89,11 +115,12 @@ func awaitGone(ctx context.Context, folder Folder, name string) error {
 
 // removeEnsemble deletes a stopped ensemble with all its data.
 func removeEnsemble(folder Folder) error {
+	sockets := folder.sockets() // while the spec says which members there are
 	// The spec is removed first: a folder without one is no ensemble, so a removal that is interrupted leaves none.
 	if err := os.Remove(folder.SpecFile()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if socket, err := folder.Socket(); err == nil {
+	for _, socket := range sockets {
 		_ = os.Remove(socket) // it may lie outside the folder
 	}
 	return os.RemoveAll(string(folder))

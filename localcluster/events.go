@@ -16,7 +16,7 @@ type EventKind string
 // The kinds of events. A reader should pass over kinds that it does not know.
 const (
 	EventUp        EventKind = "up"        // the supervisor began, with the ensemble's links open
-	EventDown      EventKind = "down"      // the supervisor ended, on request; nothing of it runs any more
+	EventDown      EventKind = "down"      // the supervisor ended, on request; why is set when down had to kill it
 	EventStarted   EventKind = "started"   // a member's process began
 	EventExited    EventKind = "exited"    // a member's process ended
 	EventSignal    EventKind = "signal"    // a signal was sent that does not by itself end a process
@@ -27,7 +27,8 @@ const (
 	EventHeal      EventKind = "heal"      // a fault ended
 	EventElection  EventKind = "election"  // an epoch began, with member as its leader where that is known
 	EventLost      EventKind = "lost"      // events could not be written, because the disk is full, for example; how many
-	EventContinued EventKind = "continued" // the file before this one was full; open is what had begun in it or before
+	EventContinued EventKind = "continued" // the file before this one was full, or why says what became of it; open is what had begun in it or before
+	EventDataGone  EventKind = "data-gone" // a member's data folder was removed or moved
 	EventOverdue   EventKind = "overdue"   // a fault's time is up, and it could not be ended yet; why says the reason
 )
 
@@ -87,6 +88,7 @@ func openEventLog(path string, bound int64, before []Event, now func() time.Time
 func (l *eventLog) add(e Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.restore()
 	l.recordLost()
 	l.open.note(e)
 	if !l.write(e) {
@@ -94,11 +96,31 @@ func (l *eventLog) add(e Event) {
 	}
 }
 
-// retry records how many events were lost, if some were and there is room again.
+// retry makes a timeline that was removed anew, and records how many events were lost, if some were and there is
+// room again.
 func (l *eventLog) retry() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.restore()
 	l.recordLost()
+}
+
+// restore opens the file anew when it was removed or replaced. It begins as one that follows a full file does.
+func (l *eventLog) restore() {
+	if gone, _ := l.file.restore(); !gone {
+		return
+	}
+	l.torn = !l.file.endsLine()
+	e := l.continued()
+	e.Why = "the file of the timeline was removed or replaced: the events in it are gone"
+	if line, err := l.stamp(e); err != nil || !l.append(line) {
+		l.lost++
+	}
+}
+
+// continued is the event that a file begins with which goes on with a timeline.
+func (l *eventLog) continued() Event {
+	return Event{Kind: EventContinued, Open: l.open.events(), Issued: l.open.issued}
 }
 
 func (l *eventLog) recordLost() {
@@ -115,7 +137,7 @@ func (l *eventLog) write(e Event) bool {
 		return false
 	}
 	if !l.torn && l.file.full(len(line)) && l.file.rotate() == nil {
-		top, err := l.stamp(Event{Kind: EventContinued, Open: l.open.events(), Issued: l.open.issued})
+		top, err := l.stamp(l.continued())
 		if err != nil || !l.append(top) {
 			return false
 		}

@@ -2,6 +2,7 @@ package localcluster
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -91,7 +92,7 @@ func TestLostEventsAreReported(t *testing.T) {
 	}
 	log.add(Event{Kind: EventUp})
 	good := log.file.file
-	broken, err := os.Open(os.DevNull) // for reading: no write succeeds
+	broken, err := os.Open(folder.EventsFile()) // for reading: no write succeeds
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,5 +108,28 @@ func TestLostEventsAreReported(t *testing.T) {
 	events, err := ReadEvents(folder)
 	if err != nil || len(events) != 3 || events[1].Kind != EventLost || events[1].Lost != 3 || events[2].Kind != EventDown {
 		t.Errorf("%+v, %v", events, err)
+	}
+}
+
+// A member's log that is removed while the member runs is made anew by the next line, and says so.
+func TestALogThatIsRemovedComesBack(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	log, err := openRotating(path, logBound)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := &memberOutput{log: log}
+	out.Write([]byte("before\n"))
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	out.Write([]byte("after\n"))
+	out.Write([]byte("later\n"))
+	text, err := os.ReadFile(path)
+	if want := "the file of this log was removed or replaced: earlier lines are gone\nafter\nlater\n"; err != nil || string(text) != want {
+		t.Errorf("%q, %v", text, err)
+	}
+	if err := log.Close(); err != nil {
+		t.Error(err)
 	}
 }

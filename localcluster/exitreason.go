@@ -86,7 +86,7 @@ func roomIn(dir string) bool {
 func (s *Supervisor) awaitAnswers(ctx context.Context, ids []int64) map[int64]error {
 	return s.each(ids, func(m *member) error {
 		server := []probe.Server{{ID: m.spec.ID, Client: m.spec.Client(), Observer: m.spec.Observer}}
-		asking := probe.Surveyor{System: s.system, Timeout: surveyTimeout}
+		asking := s.surveyor()
 		for ctx.Err() == nil {
 			s.mu.Lock()
 			stopped, how, why := m.state == stateStopped && !m.expected, "", m.reason

@@ -19,22 +19,26 @@ import (
 )
 
 // TestMain lets this test binary stand in for zkctl: the supervisor that a test starts, and the
-// members that the supervisor starts, are this program again, by the same commands as zkctl's.
+// members that the supervisor starts, are this program again, by the same commands as zkctl's. With arguments that
+// are no flags it never runs the tests: each member would run them all, and start members that do.
 func TestMain(m *testing.M) {
-	if len(os.Args) != 3 || strings.HasPrefix(os.Args[1], "-") {
+	if len(os.Args) < 2 || strings.HasPrefix(os.Args[1], "-") {
 		os.Exit(m.Run())
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var err error
-	switch os.Args[1] {
+	switch last := os.Args[len(os.Args)-1]; os.Args[1] {
 	case "serve":
 		var config member.Config
-		if config, err = member.LoadConfig(os.Args[2]); err == nil {
+		if config, err = member.LoadConfig(last); err == nil {
+			if os.Args[2] == "--"+localcluster.WordSocketFlag {
+				config.WordSocket = os.Args[3]
+			}
 			err = member.Run(ctx, config, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 		}
 	case localcluster.SuperviseCommand:
-		err = localcluster.Detached(ctx, localcluster.Folder(os.Args[2]), "zkctl")
+		err = localcluster.Detached(ctx, localcluster.Folder(last), "zkctl")
 	default:
 		err = fmt.Errorf("no such command: %s", os.Args[1])
 	}

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// Other programs can remove or move what a supervisor is found by: its folder, its lock, its socket. Without
+// Other programs can remove or move what a supervisor is found by: its folder, its lock, its socket; and its
+// timeline. Without
 // the folder it ends, since no command could reach it or the data any more; the others it makes again. At this
 // interval it notices within a second.
 const folderTick = 250 * time.Millisecond
@@ -36,10 +37,25 @@ func (s *Supervisor) watchFolder(ctx context.Context) {
 		_ = s.restoreLock()
 		_ = s.restoreSocket()
 		_ = s.restoreSpec()
+		s.events.retry()
+		s.noteData()
 		if beat%4 == 0 {
-			s.events.retry()
 			now := time.Now()
 			_ = os.Chtimes(s.folder.LockFile(), now, now)
+		}
+	}
+}
+
+// noteData records the members whose data folders are gone.
+func (s *Supervisor) noteData() {
+	for _, m := range s.members {
+		gone := m.lostData()
+		s.mu.Lock()
+		news := gone && !m.dataGone
+		m.dataGone = gone
+		s.mu.Unlock()
+		if news {
+			s.events.add(Event{Kind: EventDataGone, Member: m.spec.ID, Why: m.folder.DataDir() + " was removed or moved"})
 		}
 	}
 }
@@ -47,7 +63,7 @@ func (s *Supervisor) watchFolder(ctx context.Context) {
 // restoreLock takes the lock anew when its file was removed or replaced. Another supervisor that took the new
 // file meanwhile finds the ports in use, and ends.
 func (s *Supervisor) restoreLock() error {
-	if s.lock.isAt(s.folder.LockFile()) {
+	if isFileAt(s.lock.file, s.folder.LockFile()) {
 		return nil
 	}
 	lock, ok, err := lockFile(s.folder.LockFile())
@@ -57,16 +73,6 @@ func (s *Supervisor) restoreLock() error {
 	s.lock.unlock()
 	s.lock = lock
 	return lock.sign()
-}
-
-// isAt tells whether the lock's file is the one that is found at path.
-func (l *fileLock) isAt(path string) bool {
-	own, err := l.file.Stat()
-	if err != nil {
-		return false
-	}
-	there, err := os.Stat(path)
-	return err == nil && os.SameFile(own, there)
 }
 
 // restoreSocket listens anew when the socket's file was removed. Requests under way go on.

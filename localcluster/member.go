@@ -1,7 +1,9 @@
 package localcluster
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -40,6 +42,8 @@ func (s memberState) String() string {
 type member struct {
 	spec   MemberSpec
 	folder MemberFolder
+	// socket is where an embedded member answers the supervisor's questions; empty where there is no place for it.
+	socket string
 
 	// The rest is guarded by Supervisor.mu.
 	state   memberState
@@ -51,12 +55,17 @@ type member struct {
 	outside  bool      // paused by another process than this supervisor
 	why      string    // the request behind the end
 	role     string    // last seen, for the timeline
+	dataGone bool      // the timeline says that its data folder is gone
 	reason   string    // why it ended, when it ended by itself with an error
 }
 
 // prepare makes what a member's process needs in its directory: its data directory with a myid, and its
-// configuration. Data that is there is kept.
+// configuration. Data that is there is kept, and a member that had a data directory before is not started
+// without it: it would serve an empty history, and so many of them lose what they have acknowledged.
 func (m *member) prepare(s *Spec) error {
+	if err := m.checkData(); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(m.folder.DataDir(), 0o700); err != nil {
 		return fmt.Errorf("member %d: %w", m.spec.ID, err)
 	}
@@ -67,6 +76,21 @@ func (m *member) prepare(s *Spec) error {
 		return fmt.Errorf("member %d: %w", m.spec.ID, err)
 	}
 	return nil
+}
+
+// lostData tells whether the member's data directory is gone: it is made before the configuration.
+func (m *member) lostData() bool {
+	_, err := os.Stat(m.folder.DataDir())
+	return errors.Is(err, fs.ErrNotExist) && fileExists(m.folder.ConfigFile())
+}
+
+// checkData is why the member must not be started without its data directory.
+func (m *member) checkData() error {
+	if !m.lostData() {
+		return nil
+	}
+	return fail(CodeFailed, "put it back; or make an empty one, and the member takes what the others have: `mkdir "+m.folder.DataDir()+"`",
+		"member %d: its data folder %s is gone", m.spec.ID, m.folder.DataDir())
 }
 
 // writeID makes the myid file where it is missing. A file with another id means that the directory is
@@ -87,7 +111,11 @@ func (m *member) writeID() error {
 
 // command is the program that runs the member.
 func (m *member) command(self, name string, apache apacheEngine) launch {
-	l := launch{path: self, args: []string{name, "serve", m.folder.ConfigFile()}, dir: string(m.folder), log: m.folder.LogFile()}
+	l := launch{path: self, args: []string{name, "serve"}, dir: string(m.folder), log: m.folder.LogFile()}
+	if m.socket != "" {
+		l.args = append(l.args, "--"+WordSocketFlag, m.socket)
+	}
+	l.args = append(l.args, m.folder.ConfigFile())
 	if m.spec.Engine == Apache {
 		l.args = apache.command(m.folder.ConfigFile())
 		l.path = l.args[0]

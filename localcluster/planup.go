@@ -23,6 +23,9 @@ func PlanUp(o UpOptions) ([]string, error) {
 	if !u.result.Created && u.folder.Running() {
 		return u.planRunning()
 	}
+	if _, err := Dial(u.folder); errors.Is(err, errSilent) {
+		return nil, err
+	}
 	var steps []string
 	add := func(format string, args ...any) { steps = append(steps, fmt.Sprintf(format, args...)) }
 	if err := u.checkStart(); err != nil {

@@ -58,10 +58,12 @@ func (o *open) events() (events []Event) {
 	return events
 }
 
+// supervisorDied is why something ended that an earlier supervisor had begun.
+const supervisorDied = "its supervisor died"
+
 // close adds the ends that an earlier supervisor could not record because it was killed: the kernel has killed its
 // members, and its links have closed. So every beginning in a timeline has an end.
-func (o open) close(add func(Event)) {
-	const why = "its supervisor died"
+func (o open) close(add func(Event), why string) {
 	for _, id := range slices.Sorted(maps.Keys(o.processes)) {
 		add(Event{Kind: EventExited, Member: id, PID: o.processes[id].PID, Signal: "KILL", Why: why})
 	}

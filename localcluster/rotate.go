@@ -86,6 +86,31 @@ func (r *rotatingFile) rotate() error {
 	return err
 }
 
+// restore opens the file anew when another program has removed or replaced it: what was written to it since could
+// not be read. gone tells that it has. Where the file cannot be opened the old one stays.
+func (r *rotatingFile) restore() (gone bool, err error) {
+	if isFileAt(r.file, r.path) {
+		return false, nil
+	}
+	fresh, err := openRotating(r.path, r.bound)
+	if err != nil {
+		return false, err
+	}
+	err = r.file.Close()
+	r.file = fresh.file
+	return true, err
+}
+
+// isFileAt tells whether an open file is the one that is found at path.
+func isFileAt(file *os.File, path string) bool {
+	own, err := file.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Stat(path)
+	return err == nil && os.SameFile(own, there)
+}
+
 func (r *rotatingFile) Close() error { return r.file.Close() }
 
 // memberOutput is where a member's process prints: its log. The end of the output is also kept in memory, for the
@@ -103,6 +128,9 @@ func (o *memberOutput) Write(text []byte) (int, error) {
 	o.end = append(o.end, text...)
 	o.end = append([]byte(nil), o.end[max(0, len(o.end)-maxReason):]...)
 	o.findCrash(text)
+	if gone, _ := o.log.restore(); gone {
+		_, _ = o.log.Write([]byte("the file of this log was removed or replaced: earlier lines are gone\n"))
+	}
 	if o.lost > 0 {
 		note := fmt.Appendf(nil, "%d bytes of this log are lost: they could not be written\n", o.lost)
 		if _, err := o.log.Write(note); err != nil {

@@ -44,15 +44,45 @@ const maxSocketPath = 103
 // Socket is where the supervisor listens: control.sock in the folder, or, where that path is longer
 // than a socket address can hold, a short name in the runtime directory made from the folder's path.
 func (f Folder) Socket() (string, error) {
-	path := filepath.Join(string(f), "control.sock")
+	path, err := socketIn(string(f), "control.sock")
+	if err != nil {
+		return "", fmt.Errorf("control socket: %w", err)
+	}
+	return path, nil
+}
+
+// WordSocket is where an embedded member answers four-letter words to its supervisor: words.sock in its folder,
+// or elsewhere as the control socket.
+func (m MemberFolder) WordSocket() (string, error) { return socketIn(string(m), "words.sock") }
+
+// sockets are the paths of all sockets of an ensemble.
+func (f Folder) sockets() (paths []string) {
+	if path, err := f.Socket(); err == nil {
+		paths = append(paths, path)
+	}
+	spec, err := LoadSpec(f)
+	if err != nil {
+		return paths // without its spec it has no members to be found
+	}
+	for _, m := range spec.Members {
+		if path, err := f.Member(m.ID).WordSocket(); err == nil {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
+
+// socketIn is a socket's path in a folder, or its short name in the runtime directory.
+func socketIn(folder, name string) (string, error) {
+	path := filepath.Join(folder, name)
 	if len(path) <= maxSocketPath {
 		return path, nil
 	}
 	dir, err := runtimeDir()
 	if err != nil {
-		return "", fmt.Errorf("control socket: %w", err)
+		return "", err
 	}
-	return filepath.Join(dir, fmt.Sprintf("%016x.sock", hashOf(string(f)))), nil
+	return filepath.Join(dir, fmt.Sprintf("%016x.sock", hashOf(folder))), nil
 }
 
 func hashOf(text string) uint64 {

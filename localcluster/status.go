@@ -89,8 +89,18 @@ func (s *Supervisor) Status(ctx context.Context) (Status, error) {
 			}
 		}
 	}
+	for _, m := range s.members {
+		if m.lostData() {
+			status.Reasons = append(status.Reasons, probe.Finding{Code: CodeDataGone, Members: []int64{m.spec.ID}, Text: fmt.Sprintf(
+				"server %d has lost its data folder %s: it ends at its next write, and is not started without it", m.spec.ID, m.folder.DataDir())})
+			status.Health = min(status.Health, probe.HealthDegraded)
+		}
+	}
 	return status, ctx.Err()
 }
+
+// CodeDataGone is the finding that a member's data folder is gone.
+const CodeDataGone probe.Code = "data-gone"
 
 func (s *Supervisor) memberStatus(m *member, report *probe.Report) MemberStatus {
 	status := m.spec.status(s.spec, m.folder)

@@ -115,7 +115,11 @@ func (s *Supervisor) readSpec() (err error) {
 		return err
 	}
 	for _, m := range s.spec.Members {
-		s.members = append(s.members, &member{spec: m, folder: s.folder.Member(m.ID)})
+		own := &member{spec: m, folder: s.folder.Member(m.ID)}
+		if m.Engine == Embedded {
+			own.socket, _ = own.folder.WordSocket() // without one it is asked over its client port
+		}
+		s.members = append(s.members, own)
 	}
 	s.epoch = s.newestEpoch()
 	return nil
@@ -157,7 +161,7 @@ func (s *Supervisor) openEvents() error {
 		return err
 	}
 	left := findOpen(before)
-	left.close(s.events.add)
+	left.close(s.events.add, supervisorDied)
 	s.ledger.Resume(left.issued)
 	return nil
 }
@@ -265,7 +269,7 @@ func (s *Supervisor) startMember(m *member, why string) error {
 	}
 	s.guard.watch(p.pid)
 	s.mu.Lock()
-	m.process, m.state, m.expected, m.outside, m.why, m.role, m.reason = p, stateRunning, false, false, "", "", ""
+	m.process, m.state, m.expected, m.outside, m.why, m.role, m.reason, m.dataGone = p, stateRunning, false, false, "", "", "", false
 	s.mu.Unlock()
 	s.events.add(Event{Kind: EventStarted, Member: m.spec.ID, PID: p.pid, Why: why})
 	s.reaping.Go(func() { s.reap(m, p) })

@@ -2,6 +2,7 @@ package localcluster
 
 import (
 	"context"
+	"net"
 	"time"
 
 	"zkctl/inject"
@@ -14,9 +15,32 @@ import (
 // stuck.
 const surveyTimeout = 500 * time.Millisecond
 
-// survey asks every member what it is doing, over its own client port, and judges the answers
+// surveyor asks the members. Embedded members are asked over sockets of their own, so that the supervisor's
+// questions do not count among a client's connections (maxClientCnxns): they take no client's place, and are
+// answered when clients have taken all.
+func (s *Supervisor) surveyor() probe.Surveyor {
+	return probe.Surveyor{System: s.system, Timeout: surveyTimeout, Dial: s.dialMember}
+}
+
+// dialMember connects to a member by the address of its client port.
+func (s *Supervisor) dialMember(ctx context.Context, network, address string) (net.Conn, error) {
+	var d net.Dialer
+	for _, m := range s.members {
+		if m.socket == "" || m.spec.Client() != address {
+			continue
+		}
+		if conn, err := d.DialContext(ctx, "unix", m.socket); err == nil {
+			return conn, nil
+		}
+		break // it does not listen yet, or its socket was removed
+	}
+	return d.DialContext(ctx, network, address)
+}
+
+// survey asks every member what it is doing, and judges the answers
 // together. The supervisor adds only what it knows of the processes: a member whose process has ended or is
-// stopped is not asked, and one whose process runs and does not listen yet is looking, not down.
+// stopped is not asked, one whose process runs and does not listen yet is looking, and one whose process runs and
+// does not answer, or refuses the question, is unasked: nothing follows from that.
 func (s *Supervisor) survey(ctx context.Context) *probe.Report {
 	var members []probe.Member
 	var ask []probe.Server
@@ -34,10 +58,12 @@ func (s *Supervisor) survey(ctx context.Context) *probe.Report {
 		}
 	}
 	s.mu.Unlock()
-	surveyor := probe.Surveyor{System: s.system, Timeout: surveyTimeout}
+	surveyor := s.surveyor()
 	for _, m := range surveyor.Survey(ctx, ask).Members {
-		if m.Role == probe.RoleDown {
+		if m.Role == probe.RoleDown && m.Reason == probe.ReasonRefused {
 			m.Role = probe.RoleLooking
+		} else if m.Role == probe.RoleDown {
+			m.Role = probe.RoleUnasked
 		}
 		members = append(members, m)
 	}
@@ -100,6 +126,10 @@ func roleName(report *probe.Report, m *probe.Member) string {
 	switch {
 	case m.Role == probe.RoleStandalone && len(report.Members) == 1:
 		return probe.RoleLeader.String()
+	case m.Role == probe.RoleUnasked && report.Leader != nil && *report.Leader == m.ID:
+		return probe.RoleLeader.String() // the others follow it
+	case m.Role == probe.RoleUnasked:
+		return m.Role.String()
 	case m.Role == probe.RoleLeader && (report.Leader == nil || *report.Leader != m.ID), !m.Role.Serves() && m.Role != probe.RoleDown && m.Role != probe.RolePaused:
 		return probe.RoleLooking.String()
 	}

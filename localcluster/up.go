@@ -44,7 +44,9 @@ func Up(ctx context.Context, o UpOptions) (UpResult, error) {
 	if err := u.design(); err != nil {
 		return UpResult{}, err
 	}
-	if client, err := Dial(u.folder); err == nil && !u.result.Created {
+	if client, err := Dial(u.folder); errors.Is(err, errSilent) {
+		return UpResult{}, err
+	} else if err == nil && !u.result.Created {
 		result, err := u.attach(ctx, client)
 		if CodeOf(err) != CodeMissing || awaitEnd(ctx, u.folder, 0, stopTime) != nil {
 			return result, err

@@ -26,7 +26,8 @@ func (s *Supervisor) watchRoles(ctx context.Context) {
 }
 
 // noteRoles records the roles that changed. A member that takes part in no quorum is "looking". A member that
-// has not served since it was started gets its first event when it serves.
+// has not served since it was started gets its first event when it serves. A question without an answer is no
+// change of a role.
 func (s *Supervisor) noteRoles(report *probe.Report) {
 	for _, m := range s.members {
 		said := report.Member(m.spec.ID)
@@ -34,7 +35,7 @@ func (s *Supervisor) noteRoles(report *probe.Report) {
 		s.mu.Lock()
 		was := m.role
 		worth := m.state == stateRunning && said.Role != probe.RolePaused && said.Role != probe.RoleDown &&
-			role != was && (was != "" || role != probe.RoleLooking.String())
+			role != probe.RoleUnasked.String() && role != was && (was != "" || role != probe.RoleLooking.String())
 		if worth {
 			m.role = role
 		}

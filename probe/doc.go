@@ -31,6 +31,7 @@
 //	healthy    exactly one leader, which with its followers is a quorum; every member
 //	           serves, in the place that it is configured for. This is readiness.
 //	degraded   as above for the ensemble as a whole, but not for every member
+//	unknown    servers that run could not be asked, and with them there may be a quorum
 //	no-quorum  a server runs, but there is no leader with a quorum behind it
 //	down       no server answers
 //
@@ -39,6 +40,9 @@
 // in, and only together with members that say they follow and with which it is a quorum
 // by the rules of package quorum, the same that the servers count by. The members are
 // asked one moment apart, and the next moment may be different.
+//
+// A server that could not be asked, because clients have all the connections that it grants for example, proves
+// nothing: it counts neither as serving nor as looking. When all others follow, it is the one that leads.
 //
 // Where srvr is not allowed, a session is opened instead: that is a write, and returns
 // only when a quorum has committed it.

@@ -49,8 +49,9 @@ type judgement struct {
 	system *quorum.System
 	voters []int64
 
-	proven bool // a quorum was seen at work
-	flaws  int  // findings that keep the ensemble from being healthy
+	proven    bool // a quorum was seen at work
+	undecided bool // the members that could not be asked may make a quorum
+	flaws     int  // findings that keep the ensemble from being healthy
 }
 
 func majorityOf(members []Member) (*quorum.System, error) {
@@ -83,7 +84,9 @@ func (j *judgement) judgeStandalone() {
 func (j *judgement) judgeLeaders() {
 	leaders := j.inRole(RoleLeader)
 	if len(leaders) == 0 {
-		j.judgeHidden()
+		if !j.judgeUnasked() {
+			j.judgeHidden()
+		}
 		return
 	}
 	// The latest epoch first; within one, which must not happen, the largest id.
@@ -108,6 +111,7 @@ func (j *judgement) judgeLeaders() {
 		if m.Role.Serves() && m.Epoch > top.Epoch && top.Zxid != 0 {
 			j.find(CodeStaleLeader, []int64{top.ID}, "server %d leads epoch %d, but server %d is in epoch %d already",
 				top.ID, top.Epoch, m.ID, m.Epoch)
+			j.undecided = j.withUnasked(backed)
 			return
 		}
 	}
@@ -117,8 +121,12 @@ func (j *judgement) judgeLeaders() {
 		}
 	}
 	tied := len(leaders) > 1 && leaders[1].Epoch == top.Epoch
+	quorum := j.system.IsQuorum(func(id int64) bool { return backed[id] })
 	switch {
-	case !j.system.IsQuorum(func(id int64) bool { return backed[id] }):
+	case !quorum && !tied && j.withUnasked(backed):
+		j.undecided = true
+		j.Leader, j.Epoch = &top.ID, top.Epoch // no member speaks against it
+	case !quorum:
 		j.find(CodeNotBacked, []int64{top.ID}, "server %d says that it leads, but has no quorum of followers", top.ID)
 	case !tied:
 		j.proven = true
@@ -133,6 +141,53 @@ func (j *judgement) judgeRivals(leaders []*Member) {
 		return
 	}
 	j.find(CodeTwoLeaders, ids, "servers %s all say that they lead; server %d is in the latest epoch", list(ids), top.ID)
+}
+
+// withUnasked reports whether members and those that could not be asked are a quorum together.
+func (j *judgement) withUnasked(members map[int64]bool) bool {
+	unasked := map[int64]bool{}
+	for _, m := range j.inRole(RoleUnasked) {
+		unasked[m.ID] = true
+	}
+	return len(unasked) > 0 && j.system.IsQuorum(func(id int64) bool { return members[id] || unasked[id] })
+}
+
+// judgeUnasked judges when no member says that it leads, and one of those that could not be asked may lead. The
+// members that follow must follow one of these: if each would make a quorum with the followers there is one,
+// and if it can be only one that is the leader. It returns false when there is no such member.
+func (j *judgement) judgeUnasked() bool {
+	follow, serve, epoch := map[int64]bool{}, map[int64]bool{}, int64(0)
+	for i := range j.Members {
+		if m := &j.Members[i]; m.Role == RoleFollower || m.Role == RoleUnknown {
+			serve[m.ID], follow[m.ID] = true, m.Role == RoleFollower
+			epoch = max(epoch, m.Epoch)
+		}
+	}
+	var leaders []int64
+	each := true // of the possible leaders has a quorum
+	for _, m := range j.inRole(RoleUnasked) {
+		if j.system.CanLead(m.ID) {
+			leaders = append(leaders, m.ID)
+			each = each && j.system.IsQuorum(func(id int64) bool { return follow[id] || id == m.ID })
+		}
+	}
+	if len(leaders) == 0 || !j.withUnasked(serve) {
+		return false
+	}
+	for _, id := range j.voters {
+		if serve[id] {
+			j.Quorum.Have++
+		}
+	}
+	j.Epoch = epoch
+	j.proven, j.undecided = each && j.Quorum.Have > 0, true
+	if j.proven {
+		j.Quorum.Have++ // the leader
+		if len(leaders) == 1 {
+			j.Leader = &leaders[0]
+		}
+	}
+	return true
 }
 
 // judgeHidden judges when no member says that it leads. If members do not say their
@@ -171,6 +226,8 @@ func (j *judgement) judgeMembers() {
 			j.find(CodeDown, self, "server %d is %s: %s", m.ID, m.Role, m.because())
 		case m.Role == RoleLooking:
 			j.find(CodeLooking, self, "server %d takes part in no quorum: %s", m.ID, m.because())
+		case m.Role == RoleUnasked:
+			j.find(CodeUnasked, self, "server %d runs, and could not be asked: %s; it may serve all the same (%s)", m.ID, m.because(), m.Reason.Hint())
 		case m.Role == RoleStandalone && max(len(j.Members), len(j.voters)) > 1:
 			j.find(CodeStandalone, self, "server %d serves alone, as if there were no others", m.ID)
 		case m.Role == RoleObserver && slices.Contains(j.voters, m.ID):
@@ -204,6 +261,8 @@ func (j *judgement) verdict() Health {
 		return HealthHealthy
 	case j.proven:
 		return HealthDegraded
+	case j.undecided:
+		return HealthUnknown
 	}
 	for _, m := range j.Members {
 		if m.Role != RoleDown && m.Role != RolePaused {

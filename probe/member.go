@@ -21,7 +21,8 @@ type Server struct {
 type Role uint8
 
 // The roles. Over the network a paused process looks like one that hangs, so a survey
-// never sets RolePaused; the supervisor of the process does.
+// never sets RolePaused; the supervisor of the process does. Nor does it set RoleUnasked: whether a process runs
+// that cannot be asked is more than a survey knows.
 const (
 	RoleUnknown    Role = iota // it serves clients, and does not say its role
 	RoleDown                   // no answer, or none of ZooKeeper's
@@ -31,11 +32,12 @@ const (
 	RoleFollower
 	RoleObserver
 	RolePaused
+	RoleUnasked // it runs, and could not be asked: it may serve
 )
 
 var roleNames = [...]string{
 	RoleUnknown: "unknown", RoleDown: "down", RoleLooking: "looking", RoleStandalone: "standalone",
-	RoleLeader: "leader", RoleFollower: "follower", RoleObserver: "observer", RolePaused: "paused",
+	RoleLeader: "leader", RoleFollower: "follower", RoleObserver: "observer", RolePaused: "paused", RoleUnasked: "unasked",
 }
 
 // String is the role's name as zkctl prints it.

@@ -133,6 +133,8 @@ func dialReason(ctx context.Context, err error) Reason {
 		return ReasonCancelled
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return ReasonRefused
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return ReasonClosed // it was connected, and closed before this side noticed that
 	case errors.As(err, &dns) && !dns.IsTimeout:
 		return ReasonUnresolved
 	case isTimeout(err):

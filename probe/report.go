@@ -13,12 +13,13 @@ type Health uint8
 const (
 	HealthDown Health = iota
 	HealthNoQuorum
+	HealthUnknown
 	HealthDegraded
 	HealthHealthy
 )
 
 var healthNames = [...]string{
-	HealthDown: "down", HealthNoQuorum: "no-quorum", HealthDegraded: "degraded", HealthHealthy: "healthy",
+	HealthDown: "down", HealthNoQuorum: "no-quorum", HealthUnknown: "unknown", HealthDegraded: "degraded", HealthHealthy: "healthy",
 }
 
 // String is the verdict as zkctl prints it.
@@ -64,6 +65,7 @@ const (
 	CodeRolesHidden   Code = "roles-hidden"    // members serve, but allow no command that says their role
 	CodeDown          Code = "member-down"     // does not answer, or not as ZooKeeper does
 	CodeLooking       Code = "member-looking"  // runs without a quorum
+	CodeUnasked       Code = "member-unasked"  // runs, and could not be asked
 	CodeSession       Code = "session-failed"  // says that it serves, and a client cannot use it
 	CodeStandalone    Code = "standalone"      // serves alone, though it is configured with others
 	CodeUnexpected    Code = "unexpected-role" // an observer that votes, or a voter that observes

@@ -226,7 +226,7 @@ func gather(items []item, need int64) (chance, error) {
 		}
 		if work += len(next); work > maxSums {
 			return chance{}, tooLarge("%s whose weights differ make more than %d different sums; smaller weights, or fewer different ones, make fewer",
-				plural(len(items), "server"), maxSums)
+				Plural(len(items), "server"), maxSums)
 		}
 		sums = next
 	}
@@ -243,17 +243,19 @@ func gather(items []item, need int64) (chance, error) {
 
 // available adds up the states, with a quorum and without.
 func (e *states) available(of func(id int64) chance) chance {
-	c := chance{nothing, nothing}
-	share := make([][]float64, len(e.classes)) // ln of how likely so many of a class are up
-	for i, class := range e.classes {
-		for up := range len(class.ids) + 1 {
-			share[i] = append(share[i], lnBinomial(len(class.ids), up, of(class.ids[0])))
+	times := func(n int, ln float64) float64 {
+		if n == 0 { // 0 times ln 0 is 0
+			return 0
 		}
+		return float64(n) * ln
 	}
+	c := chance{nothing, nothing}
 	e.each(func(state int, up []int) {
-		ln := 0.0
-		for i := range up {
-			ln += share[i][up[i]]
+		ways, _ := new(big.Float).SetInt(e.ways(up)).Float64()
+		ln := math.Log(ways)
+		for i, class := range e.classes {
+			one := of(class.ids[0])
+			ln += times(up[i], one.up) + times(len(class.ids)-up[i], one.down)
 		}
 		if e.quorum[state] {
 			c.up = logAdd(c.up, ln)
@@ -262,19 +264,6 @@ func (e *states) available(of func(id int64) chance) chance {
 		}
 	})
 	return c.balance()
-}
-
-// lnBinomial is ln of how likely exactly up of n are up.
-func lnBinomial(n, up int, c chance) float64 {
-	ways, _ := new(big.Float).SetInt(binomial(n, up)).Float64()
-	ln := math.Log(ways)
-	if up > 0 { // 0 times ln 0 is 0
-		ln += float64(up) * c.up
-	}
-	if up < n {
-		ln += float64(n-up) * c.down
-	}
-	return ln
 }
 
 // Importance returns Birnbaum's importance of each voter, in the order of Voters: the derivative

@@ -32,15 +32,14 @@
 // group in which all weigh the same. Without is what is left when servers have failed.
 //
 //	system.go        NewMajority, NewHierarchical, NewJoint, Without; IsQuorum, CanLead
-//	tolerance.go     Tolerance, SinglePoints, ShapeOf                       what can fail
-//	availability.go  Available, Importance, SmallestFor                    probabilities
-//	zones.go         Zones, AvailableWithZones                             common causes
-//	placement.go     Place                                                 where
-//	repair.go        Repairable, MeanTimeToLoss                            failing in time
-//	latency.go       CommitLatency, MessagesPerWrite, EstimateThroughput   what a write takes
-//	plan.go          PlanChange                                            changing members
-//	recovery.go      RecoveryBudget                                        losing the leader
-//	explain.go       Lint                                                  advice
+//	tolerance.go     Tolerance, SinglePoints, ShapeOf       what can fail
+//	availability.go  Available, Importance, SmallestFor     probabilities
+//	zones.go         Zones, AvailableWithZones              common causes, and where to place servers
+//	repair.go        Repairable, MeanTimeToLoss             failing in time
+//	latency.go       CommitLatency, MessagesPerWrite        what a write takes
+//	plan.go          PlanChange                             changing members
+//	recovery.go      RecoveryBudget                         losing the leader
+//	explain.go       Lint                                   advice
 //
 // # Algorithms
 //

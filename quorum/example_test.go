@@ -141,16 +141,24 @@ func ExampleZones() {
 }
 
 // Two data centres are worse than one.
-func ExamplePlace() {
+func ExampleAvailableWithZones_placement() {
 	up := must(quorum.ParseProbability("0.999"))
-	zones := []quorum.Zone{{Name: "east", Up: up}, {Name: "west", Up: up}}
-	for _, p := range must(quorum.Place(5, zones, must(quorum.ParseProbability("0.99")))) {
-		fmt.Printf("%v %.6f\n", p.Sizes, p.Availability.Up())
+	for _, first := range []int64{5, 4, 3} {
+		zones := []quorum.Zone{{Name: "east", Up: up}, {Name: "west", Up: up}}
+		for id := int64(1); id <= 5; id++ {
+			zone := &zones[0]
+			if id > first {
+				zone = &zones[1]
+			}
+			zone.Members = append(zone.Members, id)
+		}
+		a := must(quorum.AvailableWithZones(must(quorum.MajorityOf(5)), quorum.Uniform(must(quorum.ParseProbability("0.99"))), zones))
+		fmt.Printf("%d and %d: %.6f\n", first, 5-first, a.Up())
 	}
 	// Output:
-	// [5 0] 0.998990
-	// [4 1] 0.998990
-	// [3 2] 0.998960
+	// 5 and 0: 0.998990
+	// 4 and 1: 0.998990
+	// 3 and 2: 0.998960
 }
 
 // A quorum of three lasts 19 years, of four only half as long.
@@ -183,7 +191,7 @@ func ExampleCommitLatency() {
 
 // Observers cost a copy of every write.
 func ExampleMessagesPerWrite() {
-	m := must(quorum.MessagesPerWrite(5, 4))
+	m := quorum.MessagesPerWrite(5, 4)
 	fmt.Println(m.Total, "messages,", m.Copies, "copies of the payload")
 	// Output:
 	// 16 messages, 8 copies of the payload
@@ -261,15 +269,4 @@ func ExampleAvailableWithZones() {
 	// Output:
 	// survives map[feed x:false feed y:true rack a:true rack b:true rack c:true]
 	// unavailable 5.8892e-04
-}
-
-// Reads scale with the servers and writes do not: which size is faster depends on the mix.
-func ExampleEstimateThroughput() {
-	for _, n := range []int{3, 5} {
-		t := must(quorum.EstimateThroughput(n, 0.7))
-		fmt.Printf("%d servers: %.0f ops/s at 70 %% reads\n", n, t)
-	}
-	// Output:
-	// 3 servers: 44779 ops/s at 70 % reads
-	// 5 servers: 47826 ops/s at 70 % reads
 }

@@ -115,7 +115,7 @@ func (s *System) lintGroups(warn func(c Code, format string, args ...any)) {
 	}
 	if n := len(c.groups); n > 1 && n%2 == 0 {
 		warn(TwoGroups, "Of %d groups %d must have their majority, so they tolerate the loss of %s, as %d would. Use an odd number of groups.",
-			n, c.need, plural(n-c.need, "group"), n-1)
+			n, c.need, Plural(n-c.need, "group"), n-1)
 	}
 	if unused := slices.DeleteFunc(sortedKeys(c.weights), func(id int64) bool { return grouped[id] }); len(unused) > 0 {
 		warn(UnusedWeight, "Weights of %s have no effect: they are in no group.", idNames(unused))
@@ -159,8 +159,8 @@ func IDList(ids []int64) string {
 	return strings.Join(parts, ", ")
 }
 
-// plural writes "no group", "1 group", "2 groups".
-func plural(n int, what string) string {
+// Plural writes "no group", "1 group", "2 groups".
+func Plural(n int, what string) string {
 	switch n {
 	case 0:
 		return "no " + what

@@ -110,16 +110,6 @@ type golden struct {
 			Float float64 `json:"float"`
 		} `json:"iid_exponential"`
 	} `json:"latency_order_statistics"`
-	Throughput struct {
-		Predicted map[string]float64 `json:"-"`
-		Fit       struct {
-			A    float64            `json:"a_ms"`
-			B    float64            `json:"b_ms_per_follower"`
-			Pred map[string]float64 `json:"pred_ops"`
-		} `json:"write_fit_ms_per_op = a + b*(n-1)"`
-		At70      map[string]float64 `json:"harmonic_mix_at_70pct_reads"`
-		Crossover map[string]float64 `json:"harmonic_mix_crossover_read_fraction"`
-	} `json:"throughput_atc10"`
 	Large []struct {
 		System      string  `json:"system"`
 		N           int     `json:"n"`

@@ -1,7 +1,6 @@
 package quorum
 
 import (
-	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -157,17 +156,23 @@ func TestGoldenOverlappingDomains(t *testing.T) {
 	}
 }
 
+// The ways to spread voters over zones, the most available first.
 func TestGoldenPlacement(t *testing.T) {
 	for _, g := range loadGolden(t).Placement {
-		zones := spread([]int{0, 0, 0}, prob(t, decimal(g.Zone)))
-		ranked, err := Place(g.N, zones, prob(t, decimal(g.Node)))
+		m, err := MajorityOf(g.N)
 		if err != nil {
 			t.Fatal(err)
 		}
+		better := 1.0
 		for i, want := range g.Ranked {
-			if got := ranked[i]; !slices.Equal(got.Sizes, want.Sizes) || !near(got.Availability.Up(), want.A, 1e-14) {
-				t.Errorf("n=%d rank %d: %v %v, want %v %v", g.N, i, got.Sizes, got.Availability.Up(), want.Sizes, want.A)
+			a, err := AvailableWithZones(m, Uniform(prob(t, decimal(g.Node))), spread(want.Sizes, prob(t, decimal(g.Zone))))
+			if err != nil {
+				t.Fatal(err)
 			}
+			if !near(a.Up(), want.A, 1e-14) || a.Up() > better {
+				t.Errorf("n=%d rank %d: %v has %v, want %v and no more than %v", g.N, i, want.Sizes, a.Up(), want.A, better)
+			}
+			better = a.Up()
 		}
 	}
 }
@@ -208,50 +213,9 @@ func TestGoldenRepair(t *testing.T) {
 
 func TestGoldenMessages(t *testing.T) {
 	for _, g := range loadGolden(t).Messages {
-		m, err := MessagesPerWrite(g.Voters, g.Observers)
-		if want := (Messages{g.Proposal, g.Ack, g.Commit, g.Inform, g.Total, g.Copies}); err != nil || m != want {
-			t.Errorf("%d+%d: %+v (%v), want %+v", g.Voters, g.Observers, m, err, want)
-		}
-	}
-}
-
-func TestGoldenThroughput(t *testing.T) {
-	g := loadGolden(t).Throughput
-	if writeBase != g.Fit.A || writeEach != g.Fit.B {
-		t.Errorf("fit %v %v, want %v %v", writeBase, writeEach, g.Fit.A, g.Fit.B)
-	}
-	for text, want := range g.Fit.Pred {
-		n, _ := strconv.Atoi(text)
-		if got := 1000 / (writeBase + writeEach*float64(n-1)); !near(got, want, 1e-12) {
-			t.Errorf("n=%d: %v writes, want %v", n, got, want)
-		}
-	}
-	for text, want := range g.At70 {
-		n, _ := strconv.Atoi(text)
-		if got, err := EstimateThroughput(n, 0.7); err != nil || !near(got, want, 1e-12) {
-			t.Errorf("n=%d: %+v (%v), want %v", n, got, err, want)
-		}
-	}
-	for text, want := range g.Crossover {
-		var a, b int
-		if _, err := fmt.Sscanf(text, "%dvs%d", &a, &b); err != nil {
-			t.Fatal(err)
-		}
-		x, err := EstimateThroughput(a, want) // where the two sizes are equally fast
-		if err != nil {
-			t.Fatal(err)
-		}
-		if y, err := EstimateThroughput(b, want); err != nil || !near(x, y, 1e-12) {
-			t.Errorf("%s at %v reads: %v and %v (%v)", text, want, x, y, err)
-		}
-	}
-	for n := 1; n < MaxVoters; n++ {
-		less, err := EstimateThroughput(n, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if more, err := EstimateThroughput(n+1, 0); err != nil || more > less {
-			t.Errorf("writes get faster from %d to %d voters: %v to %v (%v)", n, n+1, less, more, err)
+		m := MessagesPerWrite(g.Voters, g.Observers)
+		if want := (Messages{g.Proposal, g.Ack, g.Commit, g.Inform, g.Total, g.Copies}); m != want {
+			t.Errorf("%d+%d: %+v, want %+v", g.Voters, g.Observers, m, want)
 		}
 	}
 }

@@ -68,17 +68,15 @@ type ServerLatency struct {
 // that is missing. Source: Leader.propose and processAck; nothing queues.
 func Latencies(s *System, network Network, failed ...int64) ([]LeaderLatency, error) {
 	var all []LeaderLatency
-	for _, leader := range s.voters {
-		if slices.Contains(failed, leader) || !s.CanLead(leader) {
+	left := Without(s, failed...)
+	for _, leader := range left.voters {
+		if !left.CanLead(leader) {
 			continue
 		}
 		l := LeaderLatency{Leader: leader, Acks: []int64{}, Writes: []ServerLatency{}}
-		acks, trips := map[int64]time.Duration{}, map[int64]time.Duration{}
-		for _, id := range s.voters {
-			if slices.Contains(failed, id) {
-				continue
-			}
-			rtt, ok := network.RoundTrip[[2]int64{min(leader, id), max(leader, id)}]
+		acks := map[int64]time.Duration{}
+		for _, id := range left.voters {
+			trip, ok := network.RoundTrip[[2]int64{min(leader, id), max(leader, id)}]
 			if !ok && id != leader {
 				return nil, invalidf("no round trip between servers %d and %d", min(leader, id), max(leader, id))
 			}
@@ -86,13 +84,13 @@ func Latencies(s *System, network Network, failed ...int64) ([]LeaderLatency, er
 			if !ok {
 				return nil, invalidf("no fsync time for server %d", id)
 			}
-			acks[id], trips[id] = rtt+fsync, rtt
+			acks[id] = trip + fsync
 		}
-		if c, ok := CommitLatency(s, func(id int64) (time.Duration, bool) { at, ok := acks[id]; return at, ok }); ok {
+		if c, ok := CommitLatency(left, func(id int64) (time.Duration, bool) { return acks[id], true }); ok {
 			seconds := c.After.Seconds()
 			l.Commit, l.Acks = &seconds, c.Acks
-			for _, id := range sortedKeys(trips) {
-				l.Writes = append(l.Writes, ServerLatency{id, (trips[id] + c.After).Seconds()})
+			for _, id := range left.voters {
+				l.Writes = append(l.Writes, ServerLatency{id, (acks[id] - network.Fsync[id] + c.After).Seconds()})
 			}
 		}
 		all = append(all, l)
@@ -112,49 +110,10 @@ type Messages struct {
 	Copies int `json:"payload_copies"`
 }
 
-// MessagesPerWrite counts them for an ensemble with that many voters and
+// MessagesPerWrite counts them for an ensemble with that many voters, one or more, and
 // observers, as ZooKeeper's Leader sends them. Every learner gets everything,
-// whatever the quorum. Errors wrap ErrInvalid: voters below 1, observers
-// below 0. O(1). Source: Leader.propose, processAck, commit and inform.
-func MessagesPerWrite(voters, observers int) (Messages, error) {
-	if voters < 1 || observers < 0 {
-		return Messages{}, invalidf("%d voters and %d observers", voters, observers)
-	}
-	m := Messages{Proposals: voters - 1, Acks: voters - 1, Commits: voters - 1, Informs: observers}
-	m.Total = m.Proposals + m.Acks + m.Commits + m.Informs
-	m.Copies = m.Proposals + m.Informs
-	return m, nil
-}
-
-// The throughput model: measurements of Hunt, Konar, Junqueira and Reed, "ZooKeeper: Wait-free
-// coordination for Internet-scale systems" (USENIX ATC 2010), table 1; 1 KB operations, 250
-// clients, hardware of 2010.
-const (
-	// A write costs the leader writeBase + writeEach·(n-1) milliseconds: least relative error
-	// over the five measured sizes, 12.7 % at most.
-	writeBase = 0.02665165165165164
-	writeEach = 0.007802445302445302
-	// A server answers this many reads a second, the mean of the five.
-	readsEach = 33397.557997557996
-)
-
-// measured are the paper's operations a second by number of servers.
-var measured = map[int]struct{ reads, writes float64 }{
-	3: {87_000, 21_000}, 5: {165_000, 18_000}, 7: {257_000, 14_000}, 9: {296_000, 12_000}, 13: {460_000, 8_000},
-}
-
-// EstimateThroughput is the operations a second of an ensemble of n voters: measured for the
-// paper's five sizes, else from the fit. Reads and writes are mixed as if each operation used up
-// its share of time. It is for comparing sizes: the absolute numbers are those of the paper's
-// machines. Observers are not in the model. Errors wrap ErrInvalid for n below 1 and a ratio
-// outside [0,1].
-func EstimateThroughput(n int, readRatio float64) (float64, error) {
-	if n < 1 || !(readRatio >= 0 && readRatio <= 1) {
-		return 0, invalidf("read ratio %v of %d voters is not between 0 and 1", readRatio, n)
-	}
-	m, ok := measured[n]
-	if !ok {
-		m.reads, m.writes = readsEach*float64(n), 1000/(writeBase+writeEach*float64(n-1))
-	}
-	return 1 / (readRatio/m.reads + (1-readRatio)/m.writes), nil
+// whatever the quorum. Source: Leader.propose, processAck, commit and inform.
+func MessagesPerWrite(voters, observers int) Messages {
+	others := voters - 1
+	return Messages{others, others, others, observers, 3*others + observers, others + observers}
 }

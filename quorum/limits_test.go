@@ -152,7 +152,6 @@ func TestTooLargeIsSaid(t *testing.T) {
 		"repair":        second(Repairable(spread, 10, 1)),
 		"first loss":    second(MeanTimeToLoss(spread, 10, 1)),
 		"zones":         second(Zones(m, make([]Zone, 17))),
-		"placement":     second(Place(255, make3(t), prob(t, "0.9"))),
 	} {
 		if !errors.Is(err, ErrTooLarge) || !strings.Contains(err.Error(), "most") && !strings.Contains(err.Error(), "more than") {
 			t.Errorf("%s: %v, want ErrTooLarge and the limit", name, err)
@@ -165,11 +164,6 @@ func TestTooLargeIsSaid(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
-
-// make3 is zones that all differ, so that no two placements are alike.
-func make3(t *testing.T) []Zone {
-	return []Zone{{Name: "a", Up: prob(t, "0.9")}, {Name: "b", Up: prob(t, "0.99")}, {Name: "c", Up: prob(t, "0.999")}}
-}
 
 func TestSmallestForLimits(t *testing.T) {
 	for _, c := range []struct {

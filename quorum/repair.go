@@ -69,28 +69,22 @@ func MeanTimeToLoss(s *System, mttf, mttr float64) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	n := 0
-	for _, quorum := range e.quorum {
-		if quorum {
-			n++
-		}
-	}
-	if n > maxChain {
-		return 0, tooLarge("%d voters of %s have %d states with a quorum, and at most %d are solved",
-			len(s.voters), plural(len(e.classes), "kind"), n, maxChain)
-	}
 	type alive struct {
-		state, failed int
-		down          []int // by class
+		state int
+		up    []int // by class
 	}
 	var chain []alive
 	e.each(func(state int, up []int) {
-		if e.quorum[state] {
-			down := e.complement(up)
-			chain = append(chain, alive{state, sum(down), down})
+		if e.quorum[state] && len(chain) <= maxChain {
+			chain = append(chain, alive{state, slices.Clone(up)})
 		}
 	})
-	slices.SortStableFunc(chain, func(a, b alive) int { return cmp.Compare(a.failed, b.failed) })
+	n := len(chain)
+	if n > maxChain {
+		return 0, tooLarge("%d voters of %s have more than %d states with a quorum, which is how many are solved",
+			len(s.voters), Plural(len(e.classes), "kind"), maxChain)
+	}
+	slices.SortStableFunc(chain, func(a, b alive) int { return cmp.Compare(sum(b.up), sum(a.up)) })
 	at := map[int]int{}
 	for i, a := range chain {
 		at[a.state] = i
@@ -100,14 +94,15 @@ func MeanTimeToLoss(s *System, mttf, mttr float64) (float64, error) {
 	for i, a := range chain {
 		rate[i], time[i] = make([]float64, n+1), 1
 		for k, class := range e.classes {
-			if up := len(class.ids) - a.down[k]; up > 0 {
+			up := a.up[k]
+			if up > 0 {
 				to, quorum := at[a.state-e.stride[k]]
 				if !quorum {
 					to = n
 				}
 				rate[i][to] += float64(up) / mttf
 			}
-			if down := a.down[k]; down > 0 {
+			if down := len(class.ids) - up; down > 0 {
 				rate[i][at[a.state+e.stride[k]]] = float64(down) / mttr
 			}
 		}

@@ -49,7 +49,7 @@ func enumerate(s *System, chances ...func(id int64) chance) (*states, error) {
 		e.stride = append(e.stride, total)
 		if total *= len(c.ids) + 1; total > maxStates {
 			return nil, tooLarge("%d voters of %s have more than %d states, which is what is enumerated: "+
-				"at most 20 voters that differ, or more that are alike", len(s.voters), plural(len(e.classes), "kind"), maxStates)
+				"at most 20 voters that differ, or more that are alike", len(s.voters), Plural(len(e.classes), "kind"), maxStates)
 		}
 	}
 	e.quorum = make([]bool, total)
@@ -111,25 +111,6 @@ func (e *states) each(visit func(state int, up []int)) {
 			up[i] = 0
 		}
 	}
-}
-
-// minimalBlocking reports whether a state is no quorum, and one with any one voter more.
-func (e *states) minimalBlocking(state int, up []int) bool {
-	for i := range up {
-		if up[i] < len(e.classes[i].ids) && !e.quorum[state+e.stride[i]] {
-			return false
-		}
-	}
-	return !e.quorum[state]
-}
-
-// complement is how many of each class are down.
-func (e *states) complement(up []int) []int {
-	down := make([]int, len(up))
-	for i := range up {
-		down[i] = len(e.classes[i].ids) - up[i]
-	}
-	return down
 }
 
 // ways is how many sets of voters a state stands for.

@@ -250,12 +250,6 @@ func Without(s *System, failed ...int64) *System {
 // Kind returns the shape of the system.
 func (s *System) Kind() Kind { return s.kind }
 
-// Groups returns how many groups a hierarchical system was declared with, and how many of them
-// weigh anything and so count.
-func (s *System) Groups() (declared, effective int) {
-	return len(s.configs[0].declared), len(s.configs[0].groups)
-}
-
 // Voters returns the ids whose votes and acknowledgements count, ascending; those of either
 // configuration while one replaces the other. The slice is the caller's own.
 func (s *System) Voters() []int64 { return slices.Clone(s.voters) }
@@ -300,16 +294,7 @@ func (s *System) Has(ids ...int64) bool {
 // configuration while one replaces the other. ZooKeeper gives servers of weight 0 a vote but
 // never the leadership. Source: FastLeaderElection.totalOrderPredicate.
 func (s *System) CanLead(id int64) bool {
-	for _, c := range s.configs {
-		for _, g := range c.groups {
-			for _, m := range g.members {
-				if m.id == id {
-					return true
-				}
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.places(id), func(p place) bool { return p.group >= 0 })
 }
 
 // voterSet checks and sorts a list of voter ids.

@@ -127,24 +127,24 @@ func ShapeOf(s *System) (Shape, error) {
 	}
 	matters := make([]bool, len(e.classes))
 	e.each(func(state int, up []int) {
-		if !e.quorum[state] {
-			fatal := shape.Fatal[len(s.voters)-sum(up)]
-			fatal.Add(fatal, e.ways(up))
-			if e.minimalBlocking(state, up) {
-				shape.MinimalBlocking.Add(shape.MinimalBlocking, e.ways(up))
+		minimal := true // one voter less is no quorum, or one more is one
+		for i, class := range e.classes {
+			switch quorum := e.quorum[state]; {
+			case quorum && up[i] > 0:
+				needed := !e.quorum[state-e.stride[i]]
+				minimal, matters[i] = minimal && needed, matters[i] || needed
+			case !quorum && up[i] < len(class.ids):
+				minimal = minimal && e.quorum[state+e.stride[i]]
 			}
-			return
 		}
-		minimal := true
-		for i := range up {
-			if up[i] > 0 && e.quorum[state-e.stride[i]] {
-				minimal = false
-			} else if up[i] > 0 {
-				matters[i] = true
-			}
+		count, ways := shape.MinimalQuorums, e.ways(up)
+		if !e.quorum[state] {
+			count = shape.MinimalBlocking
+			fatal := shape.Fatal[len(s.voters)-sum(up)]
+			fatal.Add(fatal, ways)
 		}
 		if minimal {
-			shape.MinimalQuorums.Add(shape.MinimalQuorums, e.ways(up))
+			count.Add(count, ways)
 		}
 	})
 	for i, c := range e.classes {

@@ -103,19 +103,14 @@ type silence struct {
 	log    string
 }
 
-// TestBadCompany sends nonsense to every port of every member while a client of each
+// TestHostileConnections sends nonsense to every port of every member while a client of each
 // keeps writing. Nonsense ends only the connection on which it arrives.
-func TestBadCompany(t *testing.T) {
+func TestHostileConnections(t *testing.T) {
 	// syncLimit is long, so that a busy machine causes no election: only the nonsense could.
 	e := up(t, "--set", "syncLimit=50")
 	before := e.status()
 	logs := e.logs()
-	var scribes []*scribe
-	for _, m := range before.Members {
-		s := e.scribe(fmt.Sprintf("s%d", m.ID), m.Client)
-		s.keepWriting()
-		scribes = append(scribes, s)
-	}
+	scribes := e.scribes(before)
 
 	var silent []silence
 	for _, m := range before.Members {

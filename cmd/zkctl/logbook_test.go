@@ -166,6 +166,17 @@ func (e *ensemble) scribe(name string, hosts ...string) *scribe {
 	return s
 }
 
+// scribes has a client of each member keep writing.
+func (e *ensemble) scribes(before status) (scribes []*scribe) {
+	e.Helper()
+	for _, m := range before.Members {
+		s := e.scribe(fmt.Sprintf("s%d", m.ID), m.Client)
+		s.keepWriting()
+		scribes = append(scribes, s)
+	}
+	return scribes
+}
+
 // write writes one more node. If the node exists already, an earlier attempt has made
 // it and its answer was lost.
 func (s *scribe) write(data string) error {

@@ -179,7 +179,7 @@ type status struct {
 func (e *ensemble) status() status {
 	e.Helper()
 	out, errs, code := e.run("status", "-o", "json")
-	if code != 0 && code != 3 {
+	if code != 0 && code != 3 && code != 4 {
 		e.Fatalf("zkctl status: exit %d\n%s", code, errs)
 	}
 	var s status

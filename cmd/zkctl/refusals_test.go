@@ -77,7 +77,7 @@ var refused = []string{
 // have no sizes, so their author must have meant something else.
 var stricter = map[string]string{
 	more("server.3=h9:2888:3888"):                               "zookeeper silently takes the last of two lines that contradict each other",
-	more("server.03=h9:2888:3888"):                              "and one of these, nobody can say which",
+	more("server.03=h9:2888:3888"):                              "and one of these, it does not say which",
 	more("server.-4=h4:1:2"):                                    "negative ids are those of observers that were given none",
 	more("group.1=1:2:3\nweight.1=-1"):                          "an acknowledgement would take votes away",
 	more("group.1=1:2:3\nweight.1=9223372036854775807"):         "the sum is beyond 64 bits, and negative in Java",

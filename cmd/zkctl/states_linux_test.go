@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -87,19 +88,10 @@ var states = []state{
 	{
 		name: "killed", make: func(e *ensemble) { e.signalSupervisor(syscall.SIGKILL) },
 		others: answer{6, `default is not running: its supervisor, process \d+, was killed; it was last seen at \d+-\d+-\d+ \d+:\d+:\d+\nhint: .zkctl up --name default. starts it`},
-		answers: map[string]answer{
-			"status":                          {6, `supervisor, process \d+, was killed; it was last seen`},
-			"ls":                              {0, `default +stopped +down`},
-			"wait --for down --timeout 100ms": {0, `was killed; it was last seen`},
-			"env":                             {0, "not running"},
-			"logs 1":                          {0, "."},
-			"logs leader":                     {6, "has no leader now"},
-			"events":                          {0, `"kind":"up"`},
-			"up --wait 1s --dry-run":          {0, "would start a supervisor"},
-			"down --dry-run":                  {0, "is not running: there is nothing to stop"},
-			"up --wait 1s":                    {0, "healthy"},
-			"down":                            {0, "is stopped"},
-		},
+		answers: afterKill(map[string]answer{
+			"up --wait 1s": {0, "healthy"},
+			"down":         {0, "is stopped"},
+		}),
 	},
 	{
 		name: "starting", make: func(e *ensemble) { e.zkctl("down"); e.holdLock() },
@@ -186,19 +178,10 @@ var states = []state{
 			fill(e, e.home)
 		},
 		others: answer{6, `default is not running: its supervisor, process \d+, was killed`},
-		answers: map[string]answer{
-			"ls":                              {0, `default +stopped +down`},
-			"status":                          {6, `supervisor, process \d+, was killed; it was last seen`},
-			"wait --for down --timeout 100ms": {0, `was killed; it was last seen`},
-			"env":                             {0, "not running"},
-			"logs 1":                          {0, "."},
-			"logs leader":                     {6, "has no leader now"},
-			"events":                          {0, `"kind":"up"`},
-			"up --wait 1s --dry-run":          {0, "would start a supervisor"},
-			"down --dry-run":                  {0, "is not running: there is nothing to stop"},
-			"up --wait 1s":                    {1, `no space left on device(.|\n)*hint: make room on the disk`},
-			"down":                            {0, "was not running"},
-		},
+		answers: afterKill(map[string]answer{
+			"up --wait 1s": {1, `no space left on device(.|\n)*hint: make room on the disk`},
+			"down":         {0, "was not running"},
+		}),
 	},
 	{
 		name: "another user's", make: asNobody,
@@ -211,6 +194,22 @@ var states = []state{
 
 // noRoom is what a command says that cannot write a member's files.
 const noRoom = `member 1: (.|\n)*no space left on device(.|\n)*hint: make room on the disk`
+
+// afterKill adds the answers that a supervisor that was killed leaves behind, where they are not the ordinary one.
+func afterKill(answers map[string]answer) map[string]answer {
+	maps.Copy(answers, map[string]answer{
+		"status":                          {6, `supervisor, process \d+, was killed; it was last seen`},
+		"ls":                              {0, `default +stopped +down`},
+		"wait --for down --timeout 100ms": {0, `was killed; it was last seen`},
+		"env":                             {0, "not running"},
+		"logs 1":                          {0, "."},
+		"logs leader":                     {6, "has no leader now"},
+		"events":                          {0, `"kind":"up"`},
+		"up --wait 1s --dry-run":          {0, "would start a supervisor"},
+		"down --dry-run":                  {0, "is not running: there is nothing to stop"},
+	})
+	return answers
+}
 
 // settling are the answers while the lock is held and nothing listens, where they are not the ordinary one.
 var settling = map[string]answer{

@@ -108,19 +108,23 @@ func (t *Tree) MultiRead(m *wire.MultiRequest, c Caller) (wire.MultiResponse, wi
 		if !ok || op.Null {
 			return r, wire.ErrMarshalling
 		}
-		if size += t.readSize(op.Op, q.Path); size > maxMultiRead {
-			return wire.MultiResponse{}, wire.ErrMarshalling
-		}
 		var response wire.Record
 		var code wire.ErrCode
 		if op.Op == wire.OpGetData {
 			var d wire.DataResponse
 			d, code = t.GetData(q.Path, c)
+			size += len(d.Data)
 			response = &d
 		} else {
 			var d wire.Children2Response
 			d, code = t.GetChildren(q.Path, c)
+			for _, name := range d.Children {
+				size += 4 + len(name)
+			}
 			response = &wire.ChildrenResponse{Children: d.Children}
+		}
+		if size += answerOverhead; size > maxMultiRead {
+			return wire.MultiResponse{}, wire.ErrMarshalling
 		}
 		if code != wire.OK {
 			r.Results = append(r.Results, wire.MultiResult{Op: wire.OpError, Err: code})

@@ -11,17 +11,17 @@ import (
 // flush hands them to the replyQueue.
 var _ replica.Client = (*conn)(nil)
 
-// frame appends one frame and counts it.
-func (c *conn) frame(records ...wire.Record) (size int) {
+// frame appends one frame and counts it. Either part may be nil.
+func (c *conn) frame(header *wire.ReplyHeader, body wire.Record) (size int) {
 	mark := c.frames.BeginFrame()
-	for _, r := range records {
-		if r != nil {
-			r.Encode(&c.frames)
-		}
+	if header != nil {
+		header.Encode(&c.frames)
+	}
+	if body != nil {
+		body.Encode(&c.frames)
 	}
 	c.frames.EndFrame(mark)
 	size = c.frames.Len() - mark
-	c.replies.made(size)
 	c.server.made += size
 	c.server.sent(c, size)
 	c.server.schedule(c)
@@ -30,7 +30,7 @@ func (c *conn) frame(records ...wire.Record) (size int) {
 
 // Connected implements replica.Client.
 func (c *conn) Connected(r wire.ConnectResponse) {
-	c.frame(&r)
+	c.frame(nil, &r)
 	if r.SessionID != 0 {
 		c.open = true
 		c.replies.start(time.Duration(r.Timeout) * time.Millisecond)
@@ -58,14 +58,15 @@ func (c *conn) Done(r *replica.Request, zxid wire.Zxid, err wire.ErrCode) {
 	s := c.server
 	c.asked += r.Size
 	c.room -= r.Room
-	took := s.Now() - r.At
+	now := s.Now()
+	took := now - r.At
 	s.stats.latency.add(took)
 	st := &c.stats
 	st.latency.add(took)
 	st.lastLatency = took.Milliseconds()
 	st.lastOp = abbreviate(r.Op)
 	st.lastZxid = zxid
-	st.lastResponse = s.Now().Milliseconds()
+	st.lastResponse = now.Milliseconds()
 	if r.Xid >= 0 { // not pings, auth and setWatches
 		st.lastCxid = r.Xid
 	}

@@ -27,6 +27,9 @@ type Config struct {
 
 	// ClientAddress is host:port of the client port, host empty for all addresses.
 	ClientAddress string
+	// WordSocket is the path of a unix socket on which four-letter words are answered, all of them, and to which
+	// no limit on clients applies; empty for none (no key of zoo.cfg).
+	WordSocket string
 
 	Tick                                 time.Duration
 	InitLimit, SyncLimit                 int // in ticks

@@ -29,6 +29,8 @@ type conn struct {
 	remote  netip.AddrPort
 	since   time.Time
 	replies *replyQueue
+	// wordsOnly is set on the connections of the socket for four-letter words.
+	wordsOnly bool
 
 	*replica.ServerCnxn
 	server    *server // from connOpened on
@@ -76,10 +78,13 @@ type (
 		req wire.ConnectRequest
 	}
 
+	// requestRead has the replica's Request in it, so that both are allocated at once. It is
+	// posted as a pointer.
 	requestRead struct {
-		c     *conn
-		frame []byte
-		at    time.Time
+		c       *conn
+		frame   []byte
+		at      time.Time
+		request replica.Request
 	}
 
 	// connGone is the last message of a connection. err is nil if the client closed it.
@@ -100,7 +105,6 @@ func (c *conn) serve(post mailbox, cfg *Config) error {
 	opened := post(connOpened{c}) // before the writer can post anything
 	go func() { written <- c.replies.writeAll(func() { post(progressed{c}) }) }()
 	defer c.socket.Close()
-	defer c.replies.settleUnread()
 	if !opened {
 		c.replies.abandon()
 		return <-written
@@ -126,6 +130,9 @@ func (c *conn) read(post mailbox, cfg *Config) error {
 	}
 	if wire.IsFourLetterWord(string(word)) {
 		return c.readWord(string(word), post, cfg)
+	}
+	if c.wordsOnly {
+		return fmt.Errorf("it sent %q, which is no four-letter word, to the socket for those", word)
 	}
 	if err := c.readConnect(in, post, cfg); err != nil {
 		return err
@@ -169,7 +176,7 @@ func (c *conn) readRequests(in *bufio.Reader, post mailbox, cfg *Config) error {
 			return fmt.Errorf("a request of %d bytes is too short for its header", len(frame))
 		}
 		c.replies.count(len(frame))
-		if !post(requestRead{c, frame, time.Now()}) {
+		if !post(&requestRead{c: c, frame: frame, at: time.Now()}) {
 			return nil
 		}
 	}

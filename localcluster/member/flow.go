@@ -42,18 +42,19 @@ const (
 type flow struct {
 	requests atomic.Int64 // not answered
 	asked    atomic.Int64 // their bytes
-	unread   atomic.Int64 // bytes of answers and events that clients have not taken
+	unread   atomic.Int64 // bytes of answers and events in memory: queued, or being written
 }
 
 // request hands a request to the replica once there is room for its answer; until
 // then it waits, and the requests behind it wait with it.
-func (s *server) request(m requestRead) {
+func (s *server) request(m *requestRead) {
 	c := m.c
 	c.heard = m.at
 	s.received(c)
 	header, body := splitRequest(m.frame)
-	r := &replica.Request{Xid: header.Xid, Op: header.Op, Body: body, At: m.at.Sub(s.began), Size: len(m.frame)}
-	if len(c.waiting) == 0 && s.admit(c, r) || c.Closing() {
+	r := &m.request
+	*r = replica.Request{Xid: header.Xid, Op: header.Op, Body: body, At: m.at.Sub(s.began), Size: len(m.frame)}
+	if c.over() || len(c.waiting) == 0 && s.admit(c, r) {
 		return
 	}
 	s.replica.Touch(c.ServerCnxn)
@@ -67,8 +68,7 @@ func (s *server) request(m requestRead) {
 // answered only when the write is done, and together with all others that wait
 // for it; so admit reserves room for its answer.
 func (s *server) admit(c *conn, r *replica.Request) bool {
-	unread := c.replies.unreadBytes()
-	full := s.port.unread.Load() >= maxServerUnread
+	unread, full := c.unread(), s.full()
 	if unread >= maxUnread || full && unread > 0 {
 		return false
 	}
@@ -84,21 +84,28 @@ func (s *server) admit(c *conn, r *replica.Request) bool {
 	return true
 }
 
-// admitWaiting admits requests that had to wait.
+// admitWaiting admits requests that had to wait, until the batch is full or a tick is due,
+// which calls it again. The connections take turns.
 func (s *server) admitWaiting() {
-	all := s.waiting
+	turns, until := s.waiting, s.batchEnd()
 	s.waiting = nil
-	for _, c := range all {
+	for ; len(turns) > 0 && s.inBatch(until); s.Now() {
+		c := turns[0]
+		turns = turns[1:]
 		c.replies.want() // before admit looks at what is unread, so that no progress is missed
-		for len(c.waiting) > 0 && !c.Closing() && s.admit(c, c.waiting[0]) {
+		for len(c.waiting) > 0 && !c.over() && s.inBatch(until) && s.admit(c, c.waiting[0]) {
 			c.waiting[0] = nil
 			c.waiting = c.waiting[1:]
 		}
-		if len(c.waiting) > 0 && !c.Closing() {
+		if len(c.waiting) > 0 && !c.over() {
 			s.waiting = append(s.waiting, c)
 		} else {
 			c.waiting = nil
 		}
+	}
+	s.waiting = append(turns, s.waiting...)
+	if s.made >= batchBytes {
+		s.admitSoon()
 	}
 }
 
@@ -121,15 +128,26 @@ func (s *server) progressed(m progressed) {
 	}
 }
 
+// over tells whether nothing that is made for the connection reaches its client. The
+// socket may have ended before the loop handles the message that the connection is gone;
+// the replyQueue then takes and counts nothing any more.
+func (c *conn) over() bool { return c.Closing() || c.replies.ended.Load() }
+
+// unread is the number of bytes in memory that the client has not read.
+func (c *conn) unread() int { return c.frames.Len() + int(c.replies.unread.Load()) }
+
+// full tells whether as much as may waits for all clients.
+func (s *server) full() bool { return s.port.unread.Load()+int64(s.made) >= maxServerUnread }
+
 // mayReply tells whether an answer may be made. It may not if nodes have grown so much
 // since room was reserved for their answers that too many bytes wait.
-func (c *conn) mayReply() bool { return c.keepIf(c.replies.unreadBytes() <= maxOverrun) }
+func (c *conn) mayReply() bool { return !c.over() && c.keepIf(c.unread() <= maxOverrun) }
 
 // mayNotify tells whether a watch event may be made. Watch events need a limit of their
 // own, since leaving the client's requests unread does not stop them.
 func (c *conn) mayNotify(event *wire.WatcherEvent) bool {
-	full := c.server.port.unread.Load() >= maxServerUnread
-	return c.keepIf(c.events+c.replies.unreadEvents() <= maxOverrun && !(full && c.replies.unreadBytes()+len(event.Path) > smallAnswer))
+	return !c.over() && c.keepIf(c.events+c.replies.unreadEvents() <= maxOverrun &&
+		!(c.server.full() && c.unread()+len(event.Path) > smallAnswer))
 }
 
 // keepIf closes the connection at the next flush unless ok.
@@ -146,7 +164,7 @@ func (c *conn) keepIf(ok bool) bool {
 func (s *server) tooMuchUnread(word string) bool {
 	switch word {
 	case "cons", "dump", "stat", "wchc", "wchp":
-		return s.port.unread.Load() >= maxServerUnread
+		return s.full()
 	}
 	return false
 }

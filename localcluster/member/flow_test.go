@@ -114,7 +114,7 @@ func TestReadsOfANodeThatGrowsAreCutOff(t *testing.T) {
 			repeat(1000, getData("/n"))...)...)
 		writer.mustCall(wire.OpSetData, &wire.SetDataRequest{Path: "/n", Version: -1}, nil)
 		m.log.mu.Lock()
-		cut := m.log.count([]string{"does not read its answers"})
+		cut := m.log.count([]string{"does not read its answers", "reason="})
 		m.log.mu.Unlock()
 		c.close()
 		if cut > 0 {
@@ -129,18 +129,25 @@ func TestMultiReadIsBounded(t *testing.T) {
 	m := standalone(t)
 	c := connectRaw(t, m.addr)
 	c.create("/big", strings.Repeat("x", 1_000_000))
-	ask := func(n int) wire.ErrCode {
+	c.mustCall(wire.OpCreate, &wire.CreateRequest{Path: "/secret", Data: make([]byte, 1_000_000),
+		ACL: []wire.ACL{{Perms: wire.PermAll &^ wire.PermRead, ID: wire.ID{Scheme: "world", ID: "anyone"}}}}, nil)
+	for _, test := range []struct {
+		path string
+		n    int
+		want wire.ErrCode
+	}{
+		{"/big", 16, wire.OK},
+		{"/big", 20, wire.ErrMarshalling},
+		{"/big", 10_000, wire.ErrMarshalling},
+		{"/secret", 20, wire.OK}, // its answer is 20 errors, and small
+	} {
 		r := &wire.MultiRequest{}
-		for range n {
-			r.Ops = append(r.Ops, wire.MultiOp{Op: wire.OpGetData, Request: &wire.PathWatchRequest{Path: "/big"}})
+		for range test.n {
+			r.Ops = append(r.Ops, wire.MultiOp{Op: wire.OpGetData, Request: &wire.PathWatchRequest{Path: test.path}})
 		}
-		return c.call(wire.OpMultiRead, r, nil)
-	}
-	if code := ask(16); code != wire.OK {
-		t.Errorf("16 MB: %v", code)
-	}
-	if code := ask(10_000); code != wire.ErrMarshalling {
-		t.Errorf("10 GB: %v", code)
+		if code := c.call(wire.OpMultiRead, r, nil); code != test.want {
+			t.Errorf("%d times %s: %v, want %v", test.n, test.path, code, test.want)
+		}
 	}
 }
 

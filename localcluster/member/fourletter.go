@@ -18,7 +18,6 @@ func (s *server) answerWord(m wordAsked) {
 			"word", m.word, "unread", s.port.unread.Load())
 	} else {
 		text := s.word(m)
-		m.c.replies.made(len(text))
 		m.c.replies.put([]byte(text), 0, 0, 0)
 	}
 	m.c.replies.part()
@@ -27,7 +26,7 @@ func (s *server) answerWord(m wordAsked) {
 }
 
 func (s *server) word(m wordAsked) string {
-	if !s.cfg.Commands.Allows(m.word) {
+	if !m.c.wordsOnly && !s.cfg.Commands.Allows(m.word) {
 		return wire.NotWhitelistedText(m.word)
 	}
 	switch m.word {

@@ -7,6 +7,8 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,7 +19,7 @@ import (
 
 // Nonsense on the client port ends only its own connection, the log says why, and
 // another client does not notice.
-func TestBadCompanyOnTheClientPort(t *testing.T) {
+func TestHostileClients(t *testing.T) {
 	m := standalone(t)
 	good := connectRaw(t, m.addr)
 	good.create("/n", "")
@@ -181,6 +183,51 @@ func TestTooManyConnectionsFromOneAddress(t *testing.T) {
 	}
 }
 
+// The socket for four-letter words answers all of them when clients have taken every connection and the client
+// port answers none, takes no client's place, and serves no client.
+func TestWordSocket(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "words.sock")
+	m := standalone(t, func(c *Config) {
+		c.MaxClientConnections, c.WordSocket, c.Commands = 1, socket, ParseWhitelist("")
+	})
+	say := func(text string) string {
+		t.Helper()
+		conn, err := net.Dial("unix", socket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := io.WriteString(conn, text); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := io.ReadAll(conn)
+		if err != nil && !isReset(err) {
+			t.Fatal(err)
+		}
+		return string(answer)
+	}
+	open, err := net.Dial("unix", socket) // asks nothing yet
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer open.Close()
+	c := connectRaw(t, m.addr)
+	for word, want := range map[string]string{"srvr": "Mode: standalone", "mntr": "zk_server_state", "ruok": "imok"} {
+		if answer := say(word); !strings.Contains(answer, want) {
+			t.Errorf("%s: %q", word, answer)
+		}
+	}
+	connect := wire.AppendFrame(nil, wire.Marshal(&wire.ConnectRequest{Timeout: 10000}))
+	if answer := say(string(connect)); answer != "" {
+		t.Errorf("it serves a client: %q", answer)
+	}
+	m.log.await(1, "no four-letter word")
+	c.mustCall(wire.OpExists, &wire.PathWatchRequest{Path: "/"}, nil)
+	if info, err := os.Stat(socket); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+}
+
 // The server stops reading from clients that do not read their answers; they do not delay
 // other clients.
 func TestBackPressure(t *testing.T) {
@@ -248,7 +295,7 @@ func TestWhitelist(t *testing.T) {
 	}
 }
 
-func TestBadCompanyOnThePeersPorts(t *testing.T) {
+func TestHostilePeers(t *testing.T) {
 	e := startEnsemble(t, 3, 0)
 	leader := e.members[e.leader()]
 	own, _ := ownServer(&leader.cfg)

@@ -15,7 +15,8 @@ type clientPort struct {
 	log      *slog.Logger
 	post     mailbox
 	listener net.Listener
-	flow     // of all connections
+	words    net.Listener // the socket for four-letter words; nil for none
+	flow                  // of all connections
 
 	stop chan struct{} // closed by close
 
@@ -28,21 +29,25 @@ type clientPort struct {
 	lastID int64
 }
 
-func listenClients(cfg *Config, listener net.Listener, log *slog.Logger, post mailbox) *clientPort {
+// listenClients serves the connections of listener, and those of words, which may be nil.
+func listenClients(cfg *Config, listener, words net.Listener, log *slog.Logger, post mailbox) *clientPort {
 	p := &clientPort{
-		cfg: cfg, log: log, post: post, listener: listener, stop: make(chan struct{}),
+		cfg: cfg, log: log, post: post, listener: listener, words: words, stop: make(chan struct{}),
 		perIP: map[netip.Addr]int{}, conns: map[*conn]bool{},
 	}
-	p.wg.Go(p.accept)
+	p.wg.Go(func() { p.accept(listener, false) })
+	if words != nil {
+		p.wg.Go(func() { p.accept(words, true) })
+	}
 	return p
 }
 
 // accept accepts connections until the port is closed. Errors of accept(2), such
 // as too many open files, are temporary; a server that stopped listening because of
 // one would look alive but serve no client.
-func (p *clientPort) accept() {
+func (p *clientPort) accept(listener net.Listener, wordsOnly bool) {
 	for {
-		socket, err := p.listener.Accept()
+		socket, err := listener.Accept()
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
@@ -54,20 +59,22 @@ func (p *clientPort) accept() {
 			}
 			continue
 		}
-		p.serve(socket)
+		p.serve(socket, wordsOnly)
 	}
 }
 
 const acceptPause = 50 * time.Millisecond
 
-// serve starts serving a connection, unless its address has maxClientCnxns already.
-func (p *clientPort) serve(socket net.Conn) {
+// serve starts serving a connection, unless its address has maxClientCnxns already. Those of the socket for
+// four-letter words have no address, and are not counted.
+func (p *clientPort) serve(socket net.Conn, wordsOnly bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.lastID++
 	c := newConn(p.lastID, socket, newReplyQueue(socket, &p.flow, p.cfg.GlobalOutstanding, p.cfg.SessionlessTimeout))
+	c.wordsOnly = wordsOnly
 	ip := c.remote.Addr()
-	if limit := p.cfg.MaxClientConnections; limit > 0 && p.perIP[ip] >= limit {
+	if limit := p.cfg.MaxClientConnections; limit > 0 && !wordsOnly && p.perIP[ip] >= limit {
 		p.log.Warn("too many connections from one address: closing the newest", "address", ip, "maxClientCnxns", limit)
 		socket.Close()
 		return
@@ -102,6 +109,9 @@ func (p *clientPort) forget(c *conn) {
 func (p *clientPort) close() {
 	close(p.stop)
 	p.listener.Close()
+	if p.words != nil {
+		p.words.Close()
+	}
 	p.each(true, func(c *conn) { c.replies.part() })
 	done := make(chan struct{})
 	go func() {

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -32,21 +33,25 @@ type replyQueue struct {
 	all    *flow // of the whole server
 	limit  int64 // of all.requests: ZooKeeper's globalOutstandingLimit
 
-	mu         sync.Mutex
-	changed    sync.Cond     // on mu
-	queue      []byte        // frames not yet taken by the writer
-	events     int           // bytes of watch events in queue
-	writing    int           // bytes of watch events that the writer has taken
-	unread     int           // bytes that were made for the client and are not written
-	unanswered int           // requests that the loop has and has not answered
-	asked      int           // their bytes
-	open       bool          // the session is confirmed: requests may be read
-	wanted     bool          // wrote must report when there is room
-	parting    bool          // write the queue, then close
-	broken     bool          // close without writing
-	settled    bool          // unread is counted as gone
-	stall      time.Duration // how long the client may take for a chunk
-	deadline   time.Time     // of the chunk that is being written
+	// The reader and the loop look at these for every request, without mu. What makes
+	// room for a request is changed under mu, so that awaitRoom misses nothing.
+	unanswered atomic.Int64 // requests that the loop has and has not answered
+	asked      atomic.Int64 // their bytes
+	unread     atomic.Int64 // bytes in memory: in queue, and with the writer until all that it took is written
+	open       atomic.Bool  // the session is confirmed: requests may be read
+	ended      atomic.Bool  // parting or broken: nothing more is taken
+
+	mu      sync.Mutex
+	changed sync.Cond     // on mu
+	queue   []byte        // frames not yet taken by the writer
+	events  int           // bytes of watch events in queue
+	writing int           // bytes of watch events that the writer has taken
+	wanted  bool          // wrote must report when there is room
+	parting bool          // write the queue, then close
+	stall   time.Duration // how long the client may take for a chunk
+
+	deadline time.Time // of the chunk that is being written
+	reported time.Time // when the writer last called progress during a write; the writer's own
 }
 
 func newReplyQueue(socket net.Conn, all *flow, limit int, stall time.Duration) *replyQueue {
@@ -57,15 +62,14 @@ func newReplyQueue(socket net.Conn, all *flow, limit int, stall time.Duration) *
 
 // awaitRoom waits until one more request may be read. It returns false when
 // the connection ends.
-//
-// A connection without a request in flight may always send one, so that the limit
-// for the whole server slows all clients down and starves none
-// (ZooKeeperServer.shouldThrottle).
 func (o *replyQueue) awaitRoom() bool {
+	if o.mayRead() {
+		return true
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for !o.ended() {
-		if o.open && o.unread < maxUnread && (o.unanswered == 0 || o.mayPipeline()) {
+	for !o.ended.Load() {
+		if o.mayRead() {
 			return true
 		}
 		o.changed.Wait()
@@ -73,26 +77,29 @@ func (o *replyQueue) awaitRoom() bool {
 	return false
 }
 
-// mayPipeline tells whether one request more may be in flight; the caller holds mu.
-func (o *replyQueue) mayPipeline() bool {
-	return o.unanswered < maxUnanswered && o.asked < maxUnansweredBytes &&
+// mayRead tells whether one request more may be read.
+//
+// A connection without a request in flight may always send one, so that the limit
+// for the whole server slows all clients down and starves none
+// (ZooKeeperServer.shouldThrottle).
+func (o *replyQueue) mayRead() bool {
+	if !o.open.Load() || o.ended.Load() || o.unread.Load() >= maxUnread {
+		return false
+	}
+	n := o.unanswered.Load()
+	return n == 0 || n < maxUnanswered && o.asked.Load() < maxUnansweredBytes &&
 		o.all.requests.Load() < o.limit && o.all.asked.Load() < maxServerUnanswered
 }
 
 // count counts a request of so many bytes that is handed to the event loop.
-func (o *replyQueue) count(size int) {
-	o.mu.Lock()
-	o.release(-1, -size)
-	o.mu.Unlock()
-}
-
-func (o *replyQueue) ended() bool { return o.parting || o.broken }
+func (o *replyQueue) count(size int) { o.release(-1, -int64(size)) }
 
 // start lets requests be read, once the session is confirmed. A client that reads nothing
 // for as long as its session timeout counts as gone.
 func (o *replyQueue) start(timeout time.Duration) {
 	o.mu.Lock()
-	o.open, o.stall = true, max(timeout, partingTime)
+	o.open.Store(true)
+	o.stall = max(timeout, partingTime)
 	o.mu.Unlock()
 	o.changed.Broadcast()
 }
@@ -103,57 +110,43 @@ func (o *replyQueue) start(timeout time.Duration) {
 func (o *replyQueue) put(frames []byte, events, answered, asked int) (keeps bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !o.ended() {
+	if !o.ended.Load() {
 		if keeps = len(o.queue) == 0 && len(frames) > writeChunk; keeps {
 			o.queue = frames
 		} else {
 			o.queue = append(o.queue, frames...)
 		}
 		o.events += events
+		o.addUnread(len(frames))
 	}
-	o.release(answered, asked)
+	o.release(int64(answered), int64(asked))
 	o.changed.Broadcast()
 	return keeps || cap(frames) > writeChunk
 }
 
-// release counts n requests of size bytes as no longer in flight; the caller holds mu.
-func (o *replyQueue) release(n, size int) {
-	o.unanswered -= n
-	o.asked -= size
-	o.all.requests.Add(-int64(n))
-	o.all.asked.Add(-int64(size))
+// release counts n requests of size bytes as no longer in flight.
+func (o *replyQueue) release(n, size int64) {
+	o.unanswered.Add(-n)
+	o.asked.Add(-size)
+	o.all.requests.Add(-n)
+	o.all.asked.Add(-size)
 }
 
-// made counts bytes that will be put. wrote takes them off again, once they are in the
-// socket.
-func (o *replyQueue) made(n int) {
-	o.mu.Lock()
-	o.addUnread(n)
-	o.mu.Unlock()
-}
-
-// wrote returns true when the loop waits for room (want) and there is some now.
+// wrote counts n bytes that the writer has taken as written, or as dropped. It returns
+// true when the loop waits for room (want) and there is some now.
 func (o *replyQueue) wrote(n int) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.addUnread(-n)
 	o.changed.Broadcast() // the reader may be waiting for room
-	report := o.wanted && o.unread < maxUnread
+	report := o.wanted && o.unread.Load() < maxUnread
 	o.wanted = o.wanted && !report
 	return report
 }
 
 func (o *replyQueue) addUnread(n int) {
-	if !o.settled {
-		o.unread += n
-		o.all.unread.Add(int64(n))
-	}
-}
-
-func (o *replyQueue) unreadBytes() int {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.unread
+	o.unread.Add(int64(n))
+	o.all.unread.Add(int64(n))
 }
 
 func (o *replyQueue) unreadEvents() int {
@@ -174,7 +167,7 @@ func (o *replyQueue) extend() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	now, limit := time.Now(), o.stall
-	if o.ended() {
+	if o.ended.Load() {
 		limit = partingTime
 	}
 	if o.deadline.Sub(now) < limit/2 {
@@ -189,6 +182,7 @@ func (o *replyQueue) part() {
 	o.mu.Lock()
 	if !o.parting {
 		o.parting = true
+		o.ended.Store(true)
 		o.deadline = time.Now().Add(partingTime)
 		o.socket.SetWriteDeadline(o.deadline)
 	}
@@ -199,7 +193,9 @@ func (o *replyQueue) part() {
 // abandon ends the connection now.
 func (o *replyQueue) abandon() {
 	o.mu.Lock()
-	o.broken, o.queue = true, nil
+	o.ended.Store(true)
+	o.addUnread(-len(o.queue))
+	o.queue = nil
 	o.mu.Unlock()
 	o.changed.Broadcast()
 	o.socket.Close()
@@ -207,32 +203,19 @@ func (o *replyQueue) abandon() {
 
 // settle counts the requests of a connection that has ended as answered. It is
 // called once, when the loop will answer none of them any more.
-func (o *replyQueue) settle() {
-	o.mu.Lock()
-	o.release(o.unanswered, o.asked)
-	o.mu.Unlock()
-}
-
-// settleUnread counts the unread bytes as gone. It is called once, when both goroutines
-// of the connection have ended.
-func (o *replyQueue) settleUnread() {
-	o.mu.Lock()
-	o.addUnread(-o.unread)
-	o.settled = true
-	o.mu.Unlock()
-}
+func (o *replyQueue) settle() { o.release(o.unanswered.Load(), o.asked.Load()) }
 
 // next waits for something to write. last means that nothing will follow;
 // spare is a buffer to reuse.
 func (o *replyQueue) next(spare []byte) (frames []byte, last bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for len(o.queue) == 0 && !o.ended() {
+	for len(o.queue) == 0 && !o.ended.Load() {
 		o.changed.Wait()
 	}
 	frames, o.queue = o.queue, spare[:0]
 	o.events, o.writing = 0, o.events
-	return frames, o.ended()
+	return frames, o.ended.Load()
 }
 
 // writeAll is the writer goroutine: it writes together what has gathered. It calls
@@ -240,26 +223,18 @@ func (o *replyQueue) next(spare []byte) (frames []byte, last bool) {
 // returns errNotReading when the client has not read for too long.
 func (o *replyQueue) writeAll(progress func()) error {
 	var spare []byte
-	reported := time.Now()
 	for {
 		frames, last := o.next(spare)
-		for rest := frames; len(rest) > 0; {
-			o.extend()
-			n, err := o.socket.Write(rest[:min(len(rest), writeChunk)])
-			rest = rest[n:]
-			if o.wrote(n) || len(rest) > 0 && time.Since(reported) > progressEvery {
-				reported = time.Now()
-				progress()
-			}
-			if err != nil {
-				o.abandon()
-				if errors.Is(err, os.ErrDeadlineExceeded) {
-					return errNotReading
-				}
-				return nil
-			}
+		err := o.write(frames, progress)
+		if o.wrote(len(frames)) {
+			progress()
 		}
-		if last {
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return errNotReading
+		case err != nil:
+			return nil
+		case last:
 			o.hangUp()
 			return nil
 		}
@@ -267,6 +242,26 @@ func (o *replyQueue) writeAll(progress func()) error {
 			spare = nil // one large answer must not keep its memory for ever
 		}
 	}
+}
+
+// write writes frames in chunks. After an error it has ended the connection.
+func (o *replyQueue) write(frames []byte, progress func()) error {
+	for len(frames) > 0 {
+		o.extend()
+		n, err := o.socket.Write(frames[:min(len(frames), writeChunk)])
+		if err != nil {
+			o.abandon()
+			return err
+		}
+		if frames = frames[n:]; len(frames) == 0 {
+			break
+		}
+		if now := time.Now(); now.Sub(o.reported) > progressEvery {
+			o.reported = now
+			progress()
+		}
+	}
+	return nil
 }
 
 // hangUp ends the sending direction, and gives the client a moment to notice.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
+	"os"
 	"syscall"
 	"time"
 
@@ -77,7 +79,7 @@ func (s *server) run(ctx context.Context, store *storage.Store, history storage.
 			return fmt.Errorf("%w: is another server running with this configuration?", err)
 		}
 	}
-	s.port = listenClients(s.cfg, client, s.log, s.post)
+	s.port = listenClients(s.cfg, client, s.listenWords(), s.log, s.post)
 
 	err = s.loop(ctx)
 	close(s.stopped) // ends all waiting calls of post
@@ -107,6 +109,29 @@ func listenClient(cfg *Config, ready net.Listener) (net.Listener, error) {
 		return nil, fmt.Errorf("listen for clients on %s: %w", cfg.ClientAddress, err)
 	}
 	return listener, nil
+}
+
+// listenWords opens the socket for four-letter words. A server that cannot open it serves its clients all the
+// same, and answers the words on the client port.
+func (s *server) listenWords() net.Listener {
+	path := s.cfg.WordSocket
+	if path == "" {
+		return nil
+	}
+	if info, err := os.Lstat(path); err == nil && info.Mode().Type() == fs.ModeSocket {
+		_ = os.Remove(path) // a server's that was killed; if it stays, listening fails
+	}
+	listener, err := net.Listen("unix", path)
+	if err == nil {
+		if err = os.Chmod(path, 0o600); err != nil {
+			listener.Close()
+		}
+	}
+	if err != nil {
+		s.log.Warn("there is no socket for four-letter words: they are answered on the client port only", "socket", path, "error", err)
+		return nil
+	}
+	return listener
 }
 
 func openStorage(cfg *Config, fs storage.FS) (*storage.Store, *storage.Recovered, error) {

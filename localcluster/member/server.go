@@ -36,6 +36,7 @@ type server struct {
 
 	stats        serverStats
 	servingSince time.Duration
+	now          time.Duration // the latest result of Now
 }
 
 // inboxSize is the number of messages that may wait for the event loop before post
@@ -93,16 +94,23 @@ func (s *server) loop(ctx context.Context) error {
 }
 
 // handleBatch handles the messages that already wait, from servers and clients in turn,
-// until the batch is full or a tick is due.
+// until the batch is full.
 func (s *server) handleBatch() {
-	until := time.Now().Add(replica.TickInterval(s.cfg.Tick))
-	for n := 1; n < batchSize && s.made < batchBytes && s.replica.Err() == nil; n++ {
+	until := s.batchEnd()
+	for n := 1; n < batchSize && s.inBatch(until) && s.replica.Err() == nil; n++ {
 		peers := s.handleNext(s.fromPeers)
-		if clients := s.handleNext(s.inbox); !peers && !clients || time.Now().After(until) {
+		if clients := s.handleNext(s.inbox); !peers && !clients {
 			return
 		}
 	}
 }
+
+// batchEnd is the time at which a batch that begins now must end, because a tick is due.
+func (s *server) batchEnd() time.Duration { return s.Now() + replica.TickInterval(s.cfg.Tick) }
+
+// inBatch tells whether the batch may go on: it is not too large, and was not at its end
+// when the clock was last read, which is done for each message.
+func (s *server) inBatch(until time.Duration) bool { return s.made < batchBytes && s.now <= until }
 
 // handleNext handles a message if there is one.
 func (s *server) handleNext(inbox <-chan any) bool {
@@ -130,7 +138,7 @@ func (s *server) dispatch(message any) {
 		s.answerWord(m)
 	case connectRead:
 		s.connect(m)
-	case requestRead:
+	case *requestRead:
 		s.request(m)
 	case progressed:
 		s.progressed(m)
@@ -179,7 +187,7 @@ func (s *server) flushConn(c *conn) {
 	}
 	if c.cutOff && !c.Closing() {
 		s.log.Warn("a client does not read its answers: closing the connection", "client", c.remote,
-			"session", replica.SessionName(c.Session()), "unread", c.replies.unreadBytes())
+			"session", replica.SessionName(c.Session()), "unread", c.unread(), "reason", "too much waits for it")
 		s.replica.CloseNow(c.ServerCnxn)
 	}
 }

@@ -205,12 +205,7 @@ func TestRequestsAheadOfCloseSession(t *testing.T) {
 		c := connectRaw(t, m.addr)
 		c.create("/d", "")
 		path := &wire.PathWatchRequest{Path: "/d", Watch: true}
-		segment := []byte{}
-		var xids []int32
-		for _, r := range []struct {
-			op   wire.OpCode
-			body wire.Record
-		}{
+		xids := c.pipeline([]request{
 			{wire.OpSetData, &wire.SetDataRequest{Path: "/d", Data: []byte("new"), Version: -1}},
 			{wire.OpCreate, &wire.CreateRequest{Path: "/e", ACL: wire.OpenACL(), Flags: wire.FlagEphemeral}},
 			{wire.OpExists, path},
@@ -228,18 +223,7 @@ func TestRequestsAheadOfCloseSession(t *testing.T) {
 			{wire.OpSetWatches, &wire.SetWatches{Data: []string{"/d"}}},
 			{wire.OpGetData, path},
 			{wire.OpCloseSession, nil},
-		} {
-			c.xid++
-			xids = append(xids, c.xid)
-			payload := wire.Marshal(&wire.RequestHeader{Xid: c.xid, Op: r.op})
-			if r.body != nil {
-				payload = wire.AppendRecord(payload, r.body)
-			}
-			segment = wire.AppendFrame(segment, payload)
-		}
-		if _, err := c.c.Write(segment); err != nil {
-			t.Fatal(err)
-		}
+		}...)
 		for _, xid := range xids {
 			if f := c.reply(xid); f.Err != wire.OK {
 				t.Errorf("request %d of %d: %v", xid, c.xid, f.Err)

@@ -28,7 +28,7 @@ func TestRetryPauses(t *testing.T) {
 				if attempts = append(attempts, time.Now()); len(attempts) == 40 {
 					close(done)
 				}
-				return nil, errors.New("nobody there")
+				return nil, errors.New("connection refused")
 			},
 		})
 		if err != nil {

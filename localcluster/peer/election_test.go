@@ -312,7 +312,7 @@ func TestPeerDownWhenAServerStops(t *testing.T) {
 		synctest.Wait() // no time passes
 		for _, id := range []int64{1, 2} {
 			if !strings.HasPrefix(s.logs[id].await(t, "down 3"), "down 3") || s.logs[id].count("down") != 1 {
-				t.Errorf("server %d saw %q, want 3 down and nobody else", id, s.logs[id].all())
+				t.Errorf("server %d saw %q, want only 3 down", id, s.logs[id].all())
 			}
 		}
 	})
@@ -323,7 +323,7 @@ func TestSendErrors(t *testing.T) {
 		s := newEnsemble(1, 2)
 		e := s.start(t, 1)
 		if err := e.Send(7, vote(1)); err == nil {
-			t.Error("a vote for a server that nobody knows was taken")
+			t.Error("a vote for an unknown server was taken")
 		}
 		if err := e.Send(1, vote(1)); err != nil {
 			t.Errorf("a vote for oneself: %v", err)

@@ -37,6 +37,17 @@ func (c *ServerCnxn) Timeout() int32 { return c.timeout }
 // Closing reports whether the server no longer answers on the connection.
 func (c *ServerCnxn) Closing() bool { return c.closing }
 
+// pop removes the head of the queue. A queue that has become empty keeps its memory for
+// the next request.
+func (c *ServerCnxn) pop() {
+	c.queue[0] = nil
+	if len(c.queue) == 1 {
+		c.queue = c.queue[:0]
+		return
+	}
+	c.queue = c.queue[1:]
+}
+
 // Queued is the number of unanswered requests.
 func (c *ServerCnxn) Queued() int { return len(c.queue) }
 

@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"zkctl/localcluster/datatree"
 	"zkctl/localcluster/zab"
 	"zkctl/probe/wire"
 	"zkctl/quorum"
@@ -18,24 +17,11 @@ const follower = zab.LinkID(1<<63 | 1)
 // it.
 func newLeader(t *testing.T) *testShell {
 	t.Helper()
-	w := &testShell{}
 	voters, err := quorum.MajorityOf(3)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := New(Options{
-		Zab:               zab.Config{ID: 3, Voters: voters, Tick: 100 * time.Millisecond, InitLimit: 10, SyncLimit: 5},
-		MinSessionTimeout: 200 * time.Millisecond, MaxSessionTimeout: time.Minute, SnapCount: 100,
-		Tracer: Tracer{
-			Serving:   func(begins bool) { w.record("serving: %v", begins) },
-			Proposing: func(q datatree.Request, p wire.Proposal) { w.record("propose %v %v", p.Zxid, q.Op) },
-		},
-	}, Recovered{Tree: datatree.New()}, w)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.Server = server
-	w.Step(zab.Start{})
+	w := startShell(t, zab.Config{ID: 3, Voters: voters, Tick: 100 * time.Millisecond, InitLimit: 10, SyncLimit: 5}, time.Minute)
 	w.sync()
 	info := wire.LearnerInfo{ServerID: 1, ProtocolVersion: 0x10000}
 	w.received(wire.PacketFollowerInfo, 0, wire.Marshal(&info))

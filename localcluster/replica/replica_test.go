@@ -81,13 +81,12 @@ func (l *fakeClient) CloseAfterReplies()                     { l.w.record("%s: c
 func (l *fakeClient) CloseNow()                              { l.w.record("%s: closed now", l.name) }
 func (l *fakeClient) String() string                         { return l.name }
 
-// newStandalone returns a standalone server that serves.
-func newStandalone(t *testing.T) *testShell {
+// startShell returns a server on an empty tree that has started, and records when it serves and proposes.
+func startShell(t *testing.T, config zab.Config, maxSession time.Duration) *testShell {
 	t.Helper()
 	w := &testShell{}
 	server, err := New(Options{
-		Zab:               zab.Config{ID: 1, Standalone: true, Tick: 100 * time.Millisecond},
-		MinSessionTimeout: 200 * time.Millisecond, MaxSessionTimeout: 2 * time.Second, SnapCount: 100,
+		Zab: config, MinSessionTimeout: 200 * time.Millisecond, MaxSessionTimeout: maxSession, SnapCount: 100,
 		Tracer: Tracer{
 			Serving:   func(begins bool) { w.record("serving: %v", begins) },
 			Proposing: func(q datatree.Request, p wire.Proposal) { w.record("propose %v %v", p.Zxid, q.Op) },
@@ -98,6 +97,13 @@ func newStandalone(t *testing.T) *testShell {
 	}
 	w.Server = server
 	w.Step(zab.Start{})
+	return w
+}
+
+// newStandalone returns a standalone server that serves.
+func newStandalone(t *testing.T) *testShell {
+	t.Helper()
+	w := startShell(t, zab.Config{ID: 1, Standalone: true, Tick: 100 * time.Millisecond}, 2*time.Second)
 	if got := w.recorded(); got != "serving: true" {
 		t.Fatalf("a standalone server records %q at its start", got)
 	}

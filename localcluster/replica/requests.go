@@ -100,8 +100,7 @@ func (s *Server) drain(c *ServerCnxn) {
 		if r.inFlight() && !r.done {
 			return
 		}
-		c.queue[0] = nil
-		c.queue = c.queue[1:]
+		c.pop()
 		if r.done {
 			s.reply(r, r.reply, r.answer)
 		} else {

@@ -193,6 +193,16 @@ func onDisk(t testing.TB, st *testHistory) *MemFS {
 	return m
 }
 
+// oneLog returns a history of n transactions of epoch 1, a disk with it, and the path and the bytes of its only log.
+func oneLog(t testing.TB, n int) (st *testHistory, m *MemFS, path string, log []byte) {
+	t.Helper()
+	st = newTestHistory()
+	st.grow(1, n)
+	m = onDisk(t, st)
+	path = logPath(st.proposals[0].Zxid)
+	return st, m, path, readFile(t, m, path)
+}
+
 // clone copies the files of a disk to a new one.
 func clone(m *MemFS, seed uint64) *MemFS {
 	c := NewMemFS(seed)

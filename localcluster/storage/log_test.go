@@ -14,11 +14,7 @@ import (
 
 // A log that ends at any byte opens as one whose last write was interrupted there.
 func TestLogCutAtEveryByte(t *testing.T) {
-	st := newTestHistory()
-	st.grow(1, 12)
-	whole := onDisk(t, st)
-	path := logPath(st.proposals[0].Zxid)
-	log := readFile(t, whole, path)
+	st, whole, path, log := oneLog(t, 12)
 	ends := entryEnds(st.proposals)
 	if ends[len(ends)-1] != int64(len(log)) {
 		t.Fatalf("the log has %d bytes, expected %d", len(log), ends[len(ends)-1])
@@ -124,11 +120,7 @@ func TestInterruptedBeforeNewEpoch(t *testing.T) {
 
 // No flipped bit may pass for an interrupted write: that would silently drop transactions.
 func TestEveryFlippedBitInLogIsFound(t *testing.T) {
-	st := newTestHistory()
-	st.grow(1, 9)
-	whole := onDisk(t, st)
-	path := logPath(st.proposals[0].Zxid)
-	log := readFile(t, whole, path)
+	st, whole, path, log := oneLog(t, 9)
 	for _, zeros := range []int{0, 64} {
 		padded := append(slices.Clone(log), make([]byte, zeros)...)
 		for i := range padded {
@@ -159,11 +151,7 @@ func TestEveryFlippedBitInLogIsFound(t *testing.T) {
 
 // Whatever overwrites part of a log, Open returns no transaction that was not appended.
 func TestOverwrittenLogInventsNothing(t *testing.T) {
-	st := newTestHistory()
-	st.grow(1, 20)
-	whole := onDisk(t, st)
-	path := logPath(st.proposals[0].Zxid)
-	log := readFile(t, whole, path)
+	st, whole, path, log := oneLog(t, 20)
 	rng := rand.New(rand.NewPCG(7, 7))
 	opened := 0
 	for round := range 3000 {
@@ -217,11 +205,7 @@ func TestTornTailWithLogInsideData(t *testing.T) {
 }
 
 func TestRefusedLogs(t *testing.T) {
-	st := newTestHistory()
-	st.grow(1, 4)
-	whole := onDisk(t, st)
-	path := logPath(st.proposals[0].Zxid)
-	log := readFile(t, whole, path)
+	st, whole, path, log := oneLog(t, 4)
 	header := appendFileHeader(nil, logMagic, logDBID)
 	entry := func(p wire.Proposal) []byte { return appendEntry(nil, p.Data) }
 	tests := map[string]struct {

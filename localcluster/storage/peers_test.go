@@ -132,37 +132,16 @@ func TestJavaServesOurFolder(t *testing.T) {
 	}
 	dir := t.TempDir()
 	st := forJava(t, dir)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	address := freeAddress(t)
-	_, port, _ := net.SplitHostPort(address)
-	cmd := peers.Java(ctx, t, "-Dzookeeper.admin.enableServer=false", "-Dzookeeper.extendedTypesEnabled=true",
-		"org.apache.zookeeper.server.ZooKeeperServerMain", config(t, dir, port))
-	server := startServer(t, cmd)
-
-	conn, events, err := zk.Connect([]string{address}, 10*time.Second, zk.WithLogger(noLogger{}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	for event := range events {
-		if event.State == zk.StateHasSession {
-			break
+	output := javaServes(t, dir, func(conn *zk.Conn) error {
+		if data, _, err := conn.Get("/after"); err != nil || string(data) != "snapshot" {
+			t.Errorf("/after holds %q: %v", data, err)
 		}
-	}
-	if data, _, err := conn.Get("/after"); err != nil || string(data) != "snapshot" {
-		t.Errorf("/after holds %q: %v", data, err)
-	}
-	if there, _, err := conn.Exists("/ephemeral"); err != nil || there {
-		t.Errorf("/ephemeral is there: %v, %v", there, err)
-	}
-	if _, err := conn.Create("/java", []byte("was here"), 0, zk.WorldACL(zk.PermAll)); err != nil {
-		t.Error(err)
-	}
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	output := server()
+		if there, _, err := conn.Exists("/ephemeral"); err != nil || there {
+			t.Errorf("/ephemeral is there: %v, %v", there, err)
+		}
+		_, err := conn.Create("/java", []byte("was here"), 0, zk.WorldACL(zk.PermAll))
+		return err
+	}, "-Dzookeeper.extendedTypesEnabled=true")
 	if strings.Contains(output, "igests are not matching") || strings.Contains(output, "ERROR") {
 		t.Errorf("the server complained:\n%s", output)
 	}
@@ -240,15 +219,16 @@ func TestJavaRecordsWrongDigests(t *testing.T) {
 	}
 }
 
-// javaServes runs a standalone server of ZooKeeper on a folder, calls do with a client, and kills the server.
+// javaServes runs a standalone server of ZooKeeper on a folder, with options of the JVM, calls do with a client, and kills the server.
 // It returns the server's output.
-func javaServes(t *testing.T, dir string, do func(*zk.Conn) error) string {
+func javaServes(t *testing.T, dir string, do func(*zk.Conn) error, options ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	address := freeAddress(t)
 	_, port, _ := net.SplitHostPort(address)
-	cmd := peers.Java(ctx, t, "-Dzookeeper.admin.enableServer=false", "org.apache.zookeeper.server.ZooKeeperServerMain", config(t, dir, port))
+	options = append(options, "-Dzookeeper.admin.enableServer=false", "org.apache.zookeeper.server.ZooKeeperServerMain", config(t, dir, port))
+	cmd := peers.Java(ctx, t, options...)
 	output := startServer(t, cmd)
 	conn, events, err := zk.Connect([]string{address}, 10*time.Second, zk.WithLogger(noLogger{}))
 	if err != nil {

@@ -229,11 +229,7 @@ func TestRecent(t *testing.T) {
 }
 
 func TestCheckChangesNothing(t *testing.T) {
-	st := newTestHistory()
-	st.grow(1, 6)
-	m := onDisk(t, st)
-	path := logPath(st.proposals[0].Zxid)
-	log := readFile(t, m, path)
+	st, m, path, log := oneLog(t, 6)
 	m.WriteFile(path, log[:len(log)-5])
 	m.WriteFile(dataDir+"/version-2/tmp.snapshot", []byte("half"))
 	before, ops := m.Files(), m.Ops()

@@ -1,6 +1,9 @@
 package wire
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // Encoder appends Jute values to a byte slice. Its zero value is ready.
 //
@@ -22,6 +25,10 @@ func (e *Encoder) Len() int { return len(e.buf) }
 
 // Reset empties the Encoder and keeps its memory.
 func (e *Encoder) Reset() { e.buf = e.buf[:0] }
+
+// grow makes room for n more bytes, so that a record of many large fields is not moved
+// once for each of them.
+func (e *Encoder) grow(n int) { e.buf = slices.Grow(e.buf, n) }
 
 // Bool appends one byte, 1 or 0.
 func (e *Encoder) Bool(v bool) {
@@ -92,6 +99,11 @@ func (e *Encoder) EndFrame(mark int) {
 // vectors of strings in the protocol are children, paths and watches, and the Java
 // client dereferences them without looking for null.
 func (e *Encoder) texts(v []string) {
+	size := 4
+	for _, s := range v {
+		size += 4 + len(s)
+	}
+	e.grow(size)
 	e.Int32(int32(len(v)))
 	for _, s := range v {
 		e.Text(s)

@@ -100,6 +100,13 @@ type MultiResponse struct{ Results []MultiResult }
 
 // Encode implements Record.
 func (m *MultiResponse) Encode(e *Encoder) {
+	size := 0
+	for i := range m.Results {
+		if d, ok := m.Results[i].Response.(*DataResponse); ok {
+			size += len(d.Data)
+		}
+	}
+	e.grow(size)
 	for _, r := range m.Results {
 		h := MultiHeader{Op: r.Op, Err: r.Err}
 		h.Encode(e)

@@ -78,7 +78,7 @@ func (c *Config) Check() error {
 		return given && !strings.EqualFold(value, "false")
 	}
 	for _, rule := range needs {
-		if on(rule[0]) && (!on(rule[1]) || c.numberOr(rule[1], 1) == 0) {
+		if on(rule[0]) && (!on(rule[1]) || c.Number(rule[1], 1) == 0) {
 			e, _ := c.Lookup(rule[0])
 			return refuse(e.Line, "%s is set, and needs %s to be set, too", e.Key, rule[1])
 		}
@@ -89,8 +89,8 @@ func (c *Config) Check() error {
 // checkSessions: unless given, the limits are 2 and 20 ticks; -1 is the same as
 // not given.
 func (c *Config) checkSessions() error {
-	tick := c.numberOr("tickTime", 3000)
-	low, high := c.numberOr("minSessionTimeout", -1), c.numberOr("maxSessionTimeout", -1)
+	tick := c.Number("tickTime", 3000)
+	low, high := c.Number("minSessionTimeout", -1), c.Number("maxSessionTimeout", -1)
 	if low == -1 {
 		low = 2 * tick
 	}
@@ -109,20 +109,13 @@ func (c *Config) checkSessions() error {
 	return refuse(line, "minSessionTimeout %d is larger than maxSessionTimeout %d", low, high)
 }
 
-// numberOr is a key's value, or what it is when the key is absent or no number.
-func (c *Config) numberOr(key string, absent int64) int64 {
+// Number is a key's value, or what it is when the key is absent or no number.
+func (c *Config) Number(key string, absent int64) int64 {
 	text, _ := c.Get(key)
 	if n, err := strconv.ParseInt(text, 10, 32); err == nil {
 		return n
 	}
 	return absent
-}
-
-// Complete reports whether the text is a whole zoo.cfg and not a part of one, such
-// as a dynamic configuration or a template: it says where the data is.
-func (c *Config) Complete() bool {
-	_, ok := c.Lookup("dataDir")
-	return ok
 }
 
 // OnlyMembers reports whether the text holds nothing but membership, as a dynamic
@@ -137,13 +130,13 @@ func (c *Config) OnlyMembers() bool {
 func (c *Config) CheckStart(e *Ensemble) error {
 	if distributed := len(e.Voters()) > 1 || len(e.Servers) > 0 && !e.alone; distributed {
 		for _, key := range []string{"initLimit", "syncLimit"} {
-			if c.numberOr(key, 0) == 0 {
+			if c.Number(key, 0) == 0 {
 				entry, _ := c.Lookup(key)
 				return refuse(entry.Line, "%s is not set: an ensemble needs it (the usual lines are initLimit=10 and syncLimit=5)", key)
 			}
 		}
 	}
-	port := c.numberOr("clientPort", 0)
+	port := c.Number("clientPort", 0)
 	agrees := func(s Server) bool { return s.Client == nil || int64(s.Client.Port) == port }
 	if port == 0 || len(e.Servers) == 0 || slices.ContainsFunc(e.Servers, agrees) {
 		return nil
