@@ -113,6 +113,8 @@ type Ensemble interface {
 	// Quorum reports whether the members that has accepts are a quorum.
 	Quorum(has func(member int64) bool) bool
 	Tick() time.Duration
+	// Foreign tells that the ensemble was in use before, so that its history began before the run's.
+	Foreign() bool
 	// Folder is the state directory, with the members' logs and data.
 	Folder() Folder
 	// Close stops what was started for the drill; an ensemble that was up before stays up.
