@@ -7,10 +7,15 @@ import (
 	"zkctl/probe"
 )
 
-// watchRoles records when a member has another role than before. It asks once a tick, which is often enough for
+// askInterval is how often the supervisor asks the members for their roles: once a tick, which is often enough for
 // a timeline and little work for the members.
+func (s *Spec) askInterval() time.Duration {
+	return min(max(s.Tick(), 50*time.Millisecond), time.Second)
+}
+
+// watchRoles records when a member has another role than before.
 func (s *Supervisor) watchRoles(ctx context.Context) {
-	ticker := time.NewTicker(min(max(s.spec.Tick(), 50*time.Millisecond), time.Second))
+	ticker := time.NewTicker(s.spec.askInterval())
 	defer ticker.Stop()
 	for {
 		if report := s.survey(ctx); ctx.Err() == nil {

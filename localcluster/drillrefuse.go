@@ -1,0 +1,75 @@
+package localcluster
+
+import (
+	"fmt"
+	"strings"
+
+	"zkctl/inject/scenario"
+)
+
+// A step that cannot be carried out is refused before anything is started, with the reason. These are the reasons, a
+// line a verb and what it asks for.
+var drillRefusals = []struct {
+	verb   scenario.Verb
+	asks   func(scenario.Fault) bool // nil: whatever it asks for
+	reason string
+}{
+	{scenario.Kill, func(f scenario.Fault) bool { return f.Silent },
+		"the kernel closes the connections of a process that ends: to lose a member without a word, pause it"},
+	{scenario.Kill, func(f scenario.Fault) bool { return f.Lose != scenario.LoseNothing },
+		"a process that is killed loses nothing that it has written, as the operating system has it: only a simulation loses power"},
+	{scenario.Kill, func(f scenario.Fault) bool { return f.Wipe }, "zkctl keeps the data of a member that it kills"},
+	{scenario.Partition, func(f scenario.Fault) bool { return f.Channel == "client" }, "clients reach the members without a link that could be cut"},
+	{scenario.Slow, func(f scenario.Fault) bool { return f.Channel == "client" }, "clients reach the members without a link that could be slowed"},
+	{scenario.Reset, nil, "zkctl cannot break connections between processes"},
+	{scenario.Refuse, nil, "zkctl cannot have the port of a process refuse connections"},
+	{scenario.Disk, nil, "zkctl cannot reach the disk of a process"},
+	{scenario.Clock, nil, "zkctl cannot set the clock of a process"},
+	{scenario.Expire, nil, "zkctl cannot end a session of a process"},
+	{scenario.Elect, nil, "zkctl cannot have the leader step down: kill or pause it"},
+	{scenario.Damage, nil, "zkctl damages no files"},
+}
+
+// refuseSteps lists the steps that the processes of an ensemble cannot carry out.
+func refuseSteps(spec *Spec, s *scenario.Scenario) []scenario.Refusal {
+	var refused []scenario.Refusal
+	for _, step := range s.Steps {
+		if reason := refusal(spec, step); reason != "" {
+			refused = append(refused, scenario.Refusal{Step: step, Reason: reason})
+		}
+	}
+	return refused
+}
+
+// refusal is why a step cannot be carried out; empty: it can.
+func refusal(spec *Spec, step scenario.Step) string {
+	if step.When.Point != "" {
+		return "the members are processes, and do not say when they reach the point " + string(step.When.Point)
+	}
+	if id, ok := stranger(spec, step.Fault); ok {
+		return fmt.Sprintf("there is no member %d in the ensemble %s", id, spec.Name)
+	}
+	for _, r := range drillRefusals {
+		if r.verb == step.Fault.Verb && (r.asks == nil || r.asks(step.Fault)) {
+			return r.reason
+		}
+	}
+	return ""
+}
+
+// stranger finds an id in the target that no member has. An ensemble that was there before need not have the ids
+// 1, 2, 3, which is all that the scenario's own check knows.
+func stranger(spec *Spec, f scenario.Fault) (int64, bool) {
+	if f.Verb == scenario.Client || f.Verb == scenario.Expire {
+		return 0, false
+	}
+	for _, text := range strings.FieldsFunc(f.Target+"|"+f.Bridge, func(r rune) bool { return strings.ContainsRune("!,|> ", r) }) {
+		ids, _ := scenario.IDs(text)
+		for _, id := range ids {
+			if _, ok := spec.Member(id); !ok {
+				return id, true
+			}
+		}
+	}
+	return 0, false
+}
