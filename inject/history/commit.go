@@ -3,9 +3,12 @@ package history
 import "zkctl/probe/wire"
 
 // Commit carries out the request of a committed transaction, and compares the outcome
-// with the one that the leader decided.
+// with the one that the leader decided. A request without an Op changes nothing.
 func (m *Model) Commit(z wire.Zxid, q Request, txn *wire.Txn) {
 	m.begin(z, txn.Header.Time)
+	if q.Op == 0 || !m.concerns(&q) {
+		return
+	}
 	e := expected{session: q.Session, cxid: q.Cxid, op: q.Op, body: q.Body}
 	if refused(txn) {
 		// Only the leader knows that a session has moved to another server.
@@ -20,12 +23,14 @@ func (m *Model) Commit(z wire.Zxid, q Request, txn *wire.Txn) {
 		m.replies[z] = e
 		return
 	}
-	if _, alive := m.sessions[q.Session]; !alive && q.Op != wire.OpCreateSession && q.Op != wire.OpDeleteContainer {
+	s := m.sessions[q.Session]
+	alive := s.closed == 0 && (s.created != 0 || m.root != "")
+	if !alive && q.Op != wire.OpCreateSession && q.Op != wire.OpDeleteContainer {
 		if q.Op == wire.OpCloseSession {
 			m.replies[z] = e
 			return // closing a session twice changes nothing
 		}
-		m.fail(Ephemerals, "%v of session %x is carried out at %v, but that session was closed at %v", q.Op, uint64(q.Session), z, m.closed[q.Session])
+		m.fail(Ephemerals, "%v of session %x is carried out at %v, but that session was closed at %v", q.Op, uint64(q.Session), z, s.closed)
 		return
 	}
 	body, code := m.carryOut(&q, txn)

@@ -24,7 +24,9 @@ type MemberLog struct {
 	Voter    bool
 	Txns     []Txn     // ascending; what the member has truncated is not in it
 	Snapshot wire.Zxid // the newest valid one; 0: none
-	Problem  string    // why the log could not be read to its end; "": it was
+	// Snapshots are all that it has, by the zxids in their names, ascending.
+	Snapshots []wire.Zxid
+	Problem   string // why the log could not be read to its end; "": it was
 }
 
 // Txn is a transaction as a member's log has it.
@@ -56,4 +58,6 @@ type Window struct {
 	Members  []int64 // empty: all
 	// Cut is set when the members reach no quorum: they must not acknowledge a write.
 	Cut bool
+	// Clock is set when the members' clocks are wrong: what depends on wall clocks is not judged.
+	Clock bool
 }

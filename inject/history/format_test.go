@@ -146,7 +146,8 @@ func TestReadMistakes(t *testing.T) {
 	}
 }
 
-// FuzzRead checks that a history which can be read is written and read again as the same.
+// FuzzRead checks that a history which can be read is written and read again as the same, and that it can
+// be judged.
 func FuzzRead(f *testing.F) {
 	var b bytes.Buffer
 	h := everyField()
@@ -171,6 +172,9 @@ func FuzzRead(f *testing.F) {
 		}
 		if !reflect.DeepEqual(first, second) {
 			t.Errorf("%q is read as %q, and that as %q", text, written(t, first), written(t, second))
+		}
+		if report := Check(Evidence{History: first}); len(report.Checks) != len(Promises()) {
+			t.Errorf("%d promises are judged", len(report.Checks))
 		}
 	})
 }

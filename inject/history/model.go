@@ -18,12 +18,12 @@ type Model struct {
 	fail Fail
 	over func(session, epoch int64) bool // whether servers of an epoch may say that a session is over
 
+	root     string // "": all is modelled; see SetForeign
 	nodes    map[string]*node
-	journal  []entry         // all changes, in order
-	sessions map[int64]int32 // alive, with their timeouts
-	owned    map[int64][]string
-	created  map[int64]wire.Zxid // of sessions
-	closed   map[int64]wire.Zxid // of sessions
+	journal  []entry // all changes, in order
+	sessions map[int64]session
+	alive    int                // sessions that are not closed
+	owned    map[int64][]string // ephemeral nodes that a session has made
 	replies  map[wire.Zxid]expected
 
 	at  wire.Zxid // the transaction that is carried out, or the last one
@@ -44,6 +44,12 @@ type Request struct {
 	Cxid    int32
 	Op      wire.OpCode
 	Body    []byte
+}
+
+// session is all that ever was of one session.
+type session struct {
+	timeout         int32
+	created, closed wire.Zxid // 0: it is not
 }
 
 // node is all that ever was at one path, oldest first.
@@ -116,8 +122,7 @@ type expected struct {
 func NewModel(fail Fail) *Model {
 	m := &Model{
 		fail: fail, nodes: map[string]*node{},
-		sessions: map[int64]int32{}, owned: map[int64][]string{},
-		created: map[int64]wire.Zxid{}, closed: map[int64]wire.Zxid{}, replies: map[wire.Zxid]expected{},
+		sessions: map[int64]session{}, owned: map[int64][]string{}, replies: map[wire.Zxid]expected{},
 	}
 	m.over = func(session, _ int64) bool { return m.Closed(session) != 0 }
 	m.set("/", &state{data: []byte{}, cversion: -1, children: 1})
@@ -130,13 +135,13 @@ func NewModel(fail Fail) *Model {
 func (m *Model) At() wire.Zxid { return m.at }
 
 // Sessions is how many are alive.
-func (m *Model) Sessions() int { return len(m.sessions) }
+func (m *Model) Sessions() int { return m.alive }
 
 // Created is the transaction in which a session began; 0: it did not.
-func (m *Model) Created(session int64) wire.Zxid { return m.created[session] }
+func (m *Model) Created(session int64) wire.Zxid { return m.sessions[session].created }
 
 // Closed is the transaction in which a session ended; 0: it did not.
-func (m *Model) Closed(session int64) wire.Zxid { return m.closed[session] }
+func (m *Model) Closed(session int64) wire.Zxid { return m.sessions[session].closed }
 
 // Version is the newest version of a node's data; false: there is no node.
 func (m *Model) Version(path string) (int32, bool) {
@@ -170,7 +175,7 @@ func (m *Model) asOf(path string, z wire.Zxid) *state {
 
 func parentPath(path string) string {
 	cut := strings.LastIndexByte(path, '/')
-	if cut == 0 {
+	if cut <= 0 {
 		return "/"
 	}
 	return path[:cut]

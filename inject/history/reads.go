@@ -118,11 +118,14 @@ func (m *Model) firstChange(path string, child bool, z wire.Zxid) (change, bool)
 }
 
 // Same compares a whole tree with the model.
-func (m *Model) Same(v View) error {
+func (m *Model) Same(v View) error { return m.sameAt(v, m.at) }
+
+// sameAt compares a tree that is at zxid z.
+func (m *Model) sameAt(v View, z wire.Zxid) error {
 	nodes := 0
 	for _, path := range slices.Sorted(maps.Keys(m.nodes)) {
-		n := m.get(path)
-		if n == nil {
+		n := m.asOf(path, z)
+		if n == nil || !m.inside(path) {
 			continue
 		}
 		data, stat, acl, ok := v.Node(path)
@@ -138,16 +141,29 @@ func (m *Model) Same(v View) error {
 		}
 		nodes++
 	}
+	if m.root != "" {
+		return nil // the rest was there before
+	}
 	if got := v.Nodes(); got != nodes {
 		return fmt.Errorf("%d nodes, but there should be %d", got, nodes)
 	}
-	for _, session := range slices.Sorted(maps.Keys(m.sessions)) {
-		if got, ok := v.Session(session); !ok || got != m.sessions[session] {
-			return fmt.Errorf("session %x has the timeout %d, and should have %d", uint64(session), got, m.sessions[session])
+	return m.sameSessions(v, z)
+}
+
+func (m *Model) sameSessions(v View, z wire.Zxid) error {
+	alive := 0
+	for _, id := range slices.Sorted(maps.Keys(m.sessions)) {
+		s := m.sessions[id]
+		if s.created > z || s.closed != 0 && s.closed <= z {
+			continue
+		}
+		alive++
+		if got, ok := v.Session(id); !ok || got != s.timeout {
+			return fmt.Errorf("session %x has the timeout %d, and should have %d", uint64(id), got, s.timeout)
 		}
 	}
-	if got := v.Sessions(); got != len(m.sessions) {
-		return fmt.Errorf("%d sessions, but there should be %d", got, len(m.sessions))
+	if got := v.Sessions(); got != alive {
+		return fmt.Errorf("%d sessions, but there should be %d", got, alive)
 	}
 	return nil
 }

@@ -82,6 +82,48 @@ func (b *Watches) Restore(seen wire.Zxid) *wire.SetWatches {
 	return set
 }
 
+// Asked notes what a client has really asked to set again, before Restored: it knows best which
+// watches it had. Those whose events have been reported as missed are used up by now.
+func (b *Watches) Asked(set *wire.SetWatches) {
+	b.seen = set.RelativeZxid
+	for _, t := range []struct {
+		table *map[string]wire.Zxid
+		paths []string
+		child bool
+	}{{&b.data, set.Data, false}, {&b.exist, set.Exist, false}, {&b.child, set.Child, true}} {
+		asked := make(map[string]wire.Zxid, len(t.paths))
+		for _, path := range t.paths {
+			since, known := (*t.table)[path]
+			used := slices.ContainsFunc(b.missed, func(e wire.WatcherEvent) bool {
+				return e.Path == path && (e.Type == wire.EventDeleted || (e.Type == wire.EventChildrenChanged) == t.child)
+			})
+			switch {
+			case known:
+				asked[path] = since
+			case !used:
+				asked[path] = set.RelativeZxid
+			}
+		}
+		*t.table = asked
+	}
+	b.persistent = nil
+	for _, w := range set.Persistent {
+		b.keep(&persistentWatch{path: w})
+	}
+	for _, w := range set.PersistentRecursive {
+		b.keep(&persistentWatch{path: w, recursive: true})
+	}
+}
+
+// keep adds a persistent watch, and tells whether there was none.
+func (b *Watches) keep(w *persistentWatch) bool {
+	i, found := slices.BinarySearchFunc(b.persistent, *w, comparePersistent)
+	if !found {
+		b.persistent = slices.Insert(b.persistent, i, w)
+	}
+	return !found
+}
+
 // Restored handles the answer to setWatches: all missed events have been reported.
 func (b *Watches) Restored(op *Op, epoch int64) {
 	switch op.Err {
@@ -170,13 +212,10 @@ func (b *Watches) Add(op *Op, epoch int64) {
 		return
 	}
 	w := &persistentWatch{path: op.Path, recursive: add.Mode == wire.WatchPersistentRecursive}
-	i, found := slices.BinarySearchFunc(b.persistent, *w, comparePersistent)
-	if found {
-		return
+	if b.keep(w) {
+		w.set(b.judge.Model, op.Zxid)
+		b.quiet = min(b.quiet, op.Zxid)
 	}
-	w.set(b.judge.Model, op.Zxid)
-	b.persistent = slices.Insert(b.persistent, i, w)
-	b.quiet = min(b.quiet, op.Zxid)
 }
 
 func comparePersistent(a *persistentWatch, b persistentWatch) int {

@@ -11,8 +11,10 @@ import (
 func (m *Model) carryOut(q *Request, txn *wire.Txn) (wire.Record, wire.ErrCode) {
 	switch q.Op {
 	case wire.OpCreateSession:
-		m.sessions[q.Session] = wire.NewDecoder(q.Body).Int32()
-		m.created[q.Session] = m.at
+		if old := m.sessions[q.Session]; old.created == 0 || old.closed != 0 {
+			m.alive++
+		}
+		m.sessions[q.Session] = session{timeout: wire.NewDecoder(q.Body).Int32(), created: m.at}
 		return nil, wire.OK
 	case wire.OpCloseSession:
 		m.close(q.Session)
@@ -189,9 +191,13 @@ func (m *Model) close(session int64) {
 	for _, path := range m.ephemerals(session) {
 		m.remove(path, m.get(path))
 	}
-	delete(m.sessions, session)
 	delete(m.owned, session)
-	m.closed[session] = m.at
+	s := m.sessions[session]
+	if s.created != 0 {
+		m.alive--
+	}
+	s.closed = m.at
+	m.sessions[session] = s
 }
 
 // ephemerals are the nodes that a session owns. Some of those that it made may be gone, and
