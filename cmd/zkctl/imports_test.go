@@ -56,8 +56,8 @@ var layout = map[string]rule{
 	"localcluster/replica":  {pure: true, imports: []string{"probe/wire", "localcluster/zab", "localcluster/datatree"}},
 	"localcluster/member": {imports: []string{"quorum/...", "probe/wire", "localcluster/zab", "localcluster/datatree",
 		"localcluster/replica", "localcluster/storage", "localcluster/peer"}},
-	"localcluster/simulation": {imports: []string{"quorum/...", "probe/wire", "localcluster/zab", "localcluster/datatree",
-		"localcluster/replica", "localcluster/storage", "inject/history"}},
+	"localcluster/simulation": {imports: []string{"quorum/...", "probe/wire", "inject", "inject/scenario", "inject/history",
+		"localcluster/zab", "localcluster/datatree", "localcluster/replica", "localcluster/storage"}},
 
 	"commands":  {imports: []string{"quorum/...", "probe/...", "inject/...", "localcluster/..."}},
 	"cmd/zkctl": {imports: []string{"commands"}},

@@ -66,22 +66,27 @@ func (s *Scenario) fileName() string {
 
 // problems are those of a step alone.
 func (s *Scenario) problems(step *Step) (problems []string) {
-	w, f := &step.When, &step.Fault
+	w := &step.When
 	if w.Point == "" && w.Step == "" && w.At >= s.Duration {
 		problems = append(problems, fmt.Sprintf("it strikes at %v, and the faults end after %v", w.At, s.Duration))
 	}
-	members := s.Ensemble.Nodes + s.Ensemble.Observers
-	selectors := []string{f.Bridge, w.Of, f.Forced}
+	return append(problems, step.Absent(s.Ensemble.Nodes, s.Ensemble.Observers, s.Workload.Clients)...)
+}
+
+// Absent names the members and clients of a step that an ensemble of this size does not have.
+func (s *Step) Absent(voters, observers, clients int) (problems []string) {
+	f := &s.Fault
+	selectors := []string{f.Bridge, s.When.Of, f.Forced}
 	switch f.Verb {
 	case Client, Expire:
-		if n, err := strconv.Atoi(strings.TrimPrefix(f.Target, "client:")); err == nil && n > s.Workload.Clients {
-			problems = append(problems, fmt.Sprintf("there is no client %d: the workload has %d", n, s.Workload.Clients))
+		if n, err := strconv.Atoi(strings.TrimPrefix(f.Target, "client:")); err == nil && n > clients {
+			problems = append(problems, fmt.Sprintf("there is no client %d: the workload has %d", n, clients))
 		}
 	default:
 		selectors = append(selectors, f.Target)
 	}
 	for _, selector := range selectors {
-		problems = append(problems, absent(selector, s.Ensemble.Nodes, members)...)
+		problems = append(problems, absent(selector, voters, voters+observers)...)
 	}
 	return problems
 }

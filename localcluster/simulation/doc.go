@@ -39,7 +39,7 @@
 // the first sync, during DIFF, during SNAP, while two leaders overlap. The swarm
 // (swarm.go) draws for each run the kinds of faults, their number, and the share of them
 // that is planted at injection points, so that rare combinations occur beside common
-// ones. A scenario (scenarios.go) brings servers to such a place and kills them there. In
+// ones. A sequence (sequences.go) brings servers to such a place and kills them there. In
 // some runs epochs have few zxids (Setup.EpochEnd), so that leaders reach the last one,
 // as after four billion transactions. The runs count what really happened (coverage.go),
 // and a test requires that the swarm reaches all of it.
@@ -94,7 +94,7 @@
 //
 //	seed 5
 //	setup voters=3 observers=0 …
-//	at 5.168764907s sync-error server=2 n=6 keeps=some for=267.694912ms
+//	at 5.168764907s disk 2 --error EIO --nth 6 --lose some --for 267.694912ms
 //
 //	 virtual s  from>to packet, or server: what happens there
 //	  5.221931  2: dies (lose power)
@@ -117,7 +117,8 @@
 // no other invariant finds.
 //
 // A fault is a FaultKind, drawn by drawFault and carried out by plan.strikeServer,
-// which returns whether it had an effect. TestCoverage fails until some run has one
+// which returns whether it had an effect; Fault.write and Fault.read translate it to a
+// step of a scenario and back. TestCoverage fails until some run has one
 // that did.
 //
 // A mutant is an entry of mutants_*_test.go: a text that occurs once in a file of
@@ -127,13 +128,15 @@
 //
 // # Files, in reading order
 //
-//	schedule.go, setup.go, fault.go     the text that decides a run
-//	swarm.go, scenarios.go              random schedules
+//	schedule.go, setup.go, fault.go     what decides a run
+//	text.go, compile.go                 faults as steps of a scenario, and back
+//	swarm.go, sequences.go              random schedules
 //	world.go, queue.go, log.go          clock, events, event log
 //	server.go, shell.go, disk.go        a server
 //	conn.go, client.go, workload.go     a client
 //	network.go, links.go, votes.go      connections between servers
-//	plan.go, injectionpoints.go         faults strike
+//	plan.go, strike.go, selected.go, injectionpoints.go
+//	                                    faults strike
 //	coverage.go                         which of them did
 //	oracle.go                           invariants of Zab
 //	judge.go, sessionactivity.go        invariants of ZooKeeper; the model of the data tree

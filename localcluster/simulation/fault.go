@@ -1,13 +1,9 @@
 package simulation
 
 import (
-	"errors"
-	"fmt"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
+	"zkctl/inject"
 	"zkctl/localcluster/storage"
 )
 
@@ -35,17 +31,23 @@ const (
 	FaultShut          FaultKind = "shut"           // Server's quorum port refuses connections, as that of a Java server that does not lead yet
 	FaultResign        FaultKind = "resign"         // Server leaves its role
 	FaultForceElection FaultKind = "force-election" // the servers in N, a set of bits, leave their roles and elect Peer
-	FaultSever         FaultKind = "sever"          // client N loses its connection without either side noticing
+	FaultSever         FaultKind = "sever"          // client N loses its connection, and neither side notices
 	FaultSleep         FaultKind = "sleep"          // client N stops for a while
 	FaultAbandon       FaultKind = "abandon"        // client N never comes back
+	FaultPartition     FaultKind = "partition"      // the lanes of Partition carry nothing
 )
 
-// FaultKinds lists them all, in the order in which weights are drawn.
+// FaultKinds lists them all: first those that are drawn, in the order in which their weights are.
 var FaultKinds = [...]FaultKind{
 	FaultCrash, FaultStop, FaultPower, FaultPause, FaultIsolate, FaultDeafen, FaultMute, FaultCut, FaultSplit, FaultBreak,
 	FaultLag, FaultSlowDisk, FaultStuckDisk, FaultSync, FaultFull, FaultClock, FaultResign, FaultForceElection,
 	FaultSever, FaultSleep, FaultAbandon, FaultShut,
+	FaultPartition,
 }
+
+// drawnKinds is how many kinds the swarm draws. A partition of any shape is for scenarios: the
+// swarm has its own kinds for the shapes that it needs.
+const drawnKinds = len(FaultKinds) - 1
 
 // Values of Fault.Server that are not ids.
 const (
@@ -54,181 +56,89 @@ const (
 	All    = -2
 )
 
-// Fault is one fault: what, when and where.
+// Values of Fault.N that are no client.
+const (
+	AllClients  = -1
+	HalfClients = -2
+)
+
+// Fault is one fault: what, when and where. It is a step of a scenario in the form in which it is
+// drawn, carried out and counted; text.go and compile.go translate.
 type Fault struct {
 	Kind FaultKind
-	At   time.Duration  // since the start of the run; with On, since the injection point
+	At   time.Duration  // since the start of the run; with On or After, since that moment
 	On   InjectionPoint // empty: at a time
 	Of   int            // the server whose injection point it is; 0: any
 	Nth  int            // which occurrence of that point, from 1
 
-	Server   int
-	Peer     int
-	For      time.Duration
-	N        int
-	Amount   time.Duration
-	Survival storage.Survival
-	Channel  Channel
+	Label string // names the fault for After
+	After string // the label of the fault that this one waits for; empty: none
+	Ended bool   // with After: it waits for the end, and not for the beginning
+
+	Server    int
+	Select    string // instead of Server: a selector of members, resolved when the fault strikes
+	Peer      int
+	For       time.Duration // 0: until healing, for what does not end at once
+	N         int
+	Amount    time.Duration
+	Survival  storage.Survival
+	Channel   Channel
+	Partition inject.Partition
 }
 
-var survivals = map[storage.Survival]string{
-	storage.KillProcess: "process", storage.LosePower: "some", storage.LoseUnsynced: "synced",
-}
-
-// String is a line of a schedule, which ParseFault reads.
-func (f Fault) String() string {
-	var b strings.Builder
+// normal returns the fault without what has no effect on it, so that its text says all.
+func (f Fault) normal(s *Setup) Fault {
 	if f.On == "" {
-		fmt.Fprintf(&b, "at %v", f.At)
+		f.Nth = 0
 	} else {
-		fmt.Fprintf(&b, "on %s", f.On)
-		field(&b, "of", f.Of != 0, f.Of)
-		field(&b, "nth", f.Nth > 1, f.Nth)
-		field(&b, "after", f.At != 0, f.At)
+		f.Nth = max(f.Nth, 1)
 	}
-	fmt.Fprintf(&b, " %s", f.Kind)
-	switch f.Server {
-	case Self:
-	case Leader:
-		b.WriteString(" server=leader")
-	case All:
-		b.WriteString(" server=all")
-	default:
-		field(&b, "server", true, f.Server)
-	}
-	field(&b, "peer", f.Peer != 0, f.Peer)
-	field(&b, "n", f.N != 0, f.N)
-	field(&b, "amount", f.Amount != 0, f.Amount)
-	field(&b, "keeps", f.Survival != 0, survivals[f.Survival])
-	field(&b, "channel", f.Channel != Both, f.Channel)
-	field(&b, "for", f.For != 0, f.For)
-	return b.String()
-}
-
-func field(b *strings.Builder, name string, present bool, value any) {
-	if present {
-		fmt.Fprintf(b, " %s=%v", name, value)
-	}
-}
-
-// ParseFault reads what String writes.
-func ParseFault(line string) (Fault, error) {
-	var f Fault
-	words := strings.Fields(line)
-	if len(words) < 3 {
-		return f, fmt.Errorf("fault %q: expected a time or an injection point, a kind and fields, as in: at 1.3s crash server=2 keeps=process", line)
-	}
-	var err error
-	switch words[0] {
-	case "at":
-		f.At, err = time.ParseDuration(words[1])
-	case "on":
-		f.On, f.Nth = InjectionPoint(words[1]), 1
-	default:
-		err = fmt.Errorf("it begins with %q and must begin with at or on", words[0])
-	}
-	for _, word := range words[2:] {
-		if err != nil {
-			break
+	switch f.Kind {
+	case FaultCrash:
+		f.N = min(f.N, 1)
+		if f.Survival == storage.KillProcess {
+			f.N = 0
 		}
-		name, value, ok := strings.Cut(word, "=")
-		if !ok {
-			f.Kind = FaultKind(word)
-			continue
+	case FaultPower, FaultSync:
+		f.N = max(f.N, 1)
+	case FaultLag, FaultSlowDisk:
+		f.Amount = max(f.Amount, 1)
+	case FaultSplit:
+		f.Server = Self
+		all := 1<<(s.Voters+s.Observers) - 1
+		if f.N &= all; f.N == 0 {
+			f.N = all // the same: nobody is on the other side
 		}
-		err = f.setField(name, value)
+	case FaultForceElection:
+		f.Server = Self
+		f.N &= 1<<s.Voters - 1
+	case FaultSever, FaultSleep, FaultAbandon:
+		f.Server = Self
 	}
-	if err == nil {
-		err = f.check()
-	}
-	if err != nil {
-		return f, fmt.Errorf("fault %q: %w", line, err)
-	}
-	return f, nil
-}
-
-func (f *Fault) setField(name, value string) (err error) {
-	switch name {
-	case "of":
-		f.Of, err = strconv.Atoi(value)
-	case "nth":
-		f.Nth, err = strconv.Atoi(value)
-	case "after":
-		f.At, err = time.ParseDuration(value)
-	case "server":
-		switch value {
-		case "leader":
-			f.Server = Leader
-		case "all":
-			f.Server = All
-		default:
-			f.Server, err = strconv.Atoi(value)
-		}
-	case "peer":
-		f.Peer, err = strconv.Atoi(value)
-	case "n":
-		f.N, err = strconv.Atoi(value)
-	case "amount":
-		f.Amount, err = time.ParseDuration(value)
-	case "for":
-		f.For, err = time.ParseDuration(value)
-	case "keeps":
-		err = fmt.Errorf("keeps=%s is not one of process, some, synced", value)
-		for survival, text := range survivals {
-			if text == value {
-				f.Survival, err = survival, nil
-			}
-		}
-	case "channel":
-		switch value {
-		case QuorumChannel.String():
-			f.Channel = QuorumChannel
-		case ElectionChannel.String():
-			f.Channel = ElectionChannel
-		default:
-			err = fmt.Errorf("channel=%s is not one of quorum, election", value)
-		}
-	default:
-		err = fmt.Errorf("unknown field %s", name)
-	}
-	return err
-}
-
-func (f *Fault) check() error {
-	switch {
-	case f.On != "" && !slices.Contains(InjectionPoints[:], f.On):
-		return fmt.Errorf("unknown injection point %q", f.On)
-	case !slices.Contains(FaultKinds[:], f.Kind):
-		return fmt.Errorf("unknown kind %q", f.Kind)
-	case f.At < 0 || f.For < 0:
-		return errors.New("a time is negative")
-	case f.Amount < 0 && f.Kind != FaultClock:
-		return errors.New("amount is negative")
+	switch f.Kind {
+	case FaultBreak, FaultResign, FaultForceElection, FaultSever, FaultAbandon:
+		f.For = 0
 	}
 	switch f.Kind {
 	case FaultCrash, FaultPower, FaultSync:
-		if f.Survival == 0 {
-			return fmt.Errorf("%s needs keeps=process, some or synced", f.Kind)
-		}
-	case FaultClock:
-		if f.N < 1 || f.N > 1000 {
-			return fmt.Errorf("n=%d: the clock's rate must be from 1 to 1000 percent", f.N)
-		}
-	case FaultSever, FaultSleep, FaultAbandon:
-		if f.N < 1 {
-			return fmt.Errorf("n=%d is not a client; clients are numbered from 1", f.N)
-		}
+	default:
+		f.Survival = 0
 	}
-	return nil
+	return f
 }
 
-// possible tells whether the setup has the servers or the client that the fault names.
+// possible tells whether the setup has the servers and clients that the fault names.
 func (f *Fault) possible(s *Setup) bool {
-	servers := s.Voters + s.Observers
-	if f.ofClient() && f.N > s.Clients {
+	if f.Kind == FaultForceElection && f.N == 0 {
 		return false
 	}
-	return f.Server >= All && f.Server <= servers && f.Peer >= 0 && f.Peer <= servers && f.Of >= 0 && f.Of <= servers
+	step := f.step(s)
+	return len(step.Absent(s.Voters, s.Observers, s.Clients)) == 0
+}
+
+// ofEnsemble tells whether the fault strikes links or servers that it names itself, and not Server.
+func (f *Fault) ofEnsemble() bool {
+	return f.Kind == FaultForceElection || f.Kind == FaultSplit || f.Kind == FaultPartition
 }
 
 // ofClient tells whether the fault strikes client N, and no server.

@@ -1,40 +1,40 @@
 package simulation
 
 import (
+	"zkctl/inject/scenario"
 	"zkctl/localcluster/zab"
 	"zkctl/probe/wire"
 )
 
-// InjectionPoint is a place in the protocol where a fault can be planted: a place where
-// such systems fail and that a fault at a random time hardly ever hits.
-type InjectionPoint string
+// InjectionPoint is a place in the protocol where a fault can be planted.
+type InjectionPoint = scenario.Point
 
-// The injection points. A server reaches each of them.
-const (
-	AtElected      InjectionPoint = "elected"      // knows its leader
-	AtPromise      InjectionPoint = "promise"      // is about to write acceptedEpoch
-	AtHistory      InjectionPoint = "history"      // leader: its history is the epoch's initial history, currentEpoch is about to be written
-	AtSyncSent     InjectionPoint = "sync-sent"    // leader: DIFF or TRUNC is on its way
-	AtSnapSent     InjectionPoint = "snap-sent"    // leader: SNAP is on its way
-	AtDiff         InjectionPoint = "diff"         // learner: DIFF came
-	AtTrunc        InjectionPoint = "trunc"        // learner: TRUNC came
-	AtSnap         InjectionPoint = "snap"         // learner: a whole SNAP came
-	AtTornSnap     InjectionPoint = "torn-snap"    // learner: a SNAP broke off
-	AtFirstAppend  InjectionPoint = "first-append" // learner: the first transaction of a synchronization is about to be logged
-	AtNewLeader    InjectionPoint = "newleader"    // learner: NEWLEADER came, currentEpoch is about to be written
-	AtSynchronized InjectionPoint = "synchronized" // learner: UPTODATE came
-	AtEstablished  InjectionPoint = "established"  // leader
-	AtOverlap      InjectionPoint = "overlap"      // leader: established while another server still believes that it is
-	AtProposed     InjectionPoint = "proposed"     // leader: a transaction is on its way
-	AtResigned     InjectionPoint = "resigned"     // left a role
-	AtDied         InjectionPoint = "died"         // a fault of its disk strikes when it starts
-)
-
-// InjectionPoints lists them all.
+// InjectionPoints lists those that servers reach.
 var InjectionPoints = [...]InjectionPoint{
 	AtElected, AtPromise, AtHistory, AtSyncSent, AtSnapSent, AtDiff, AtTrunc, AtSnap, AtTornSnap,
 	AtFirstAppend, AtNewLeader, AtSynchronized, AtEstablished, AtOverlap, AtProposed, AtResigned, AtDied,
 }
+
+// The injection points. Package scenario says what they are.
+const (
+	AtElected      = scenario.AtElected
+	AtPromise      = scenario.AtPromise
+	AtHistory      = scenario.AtHistory
+	AtSyncSent     = scenario.AtSyncSent
+	AtSnapSent     = scenario.AtSnapSent
+	AtDiff         = scenario.AtDiff
+	AtTrunc        = scenario.AtTrunc
+	AtSnap         = scenario.AtSnap
+	AtTornSnap     = scenario.AtTornSnap
+	AtFirstAppend  = scenario.AtFirstAppend
+	AtNewLeader    = scenario.AtNewLeader
+	AtSynchronized = scenario.AtSynchronized
+	AtEstablished  = scenario.AtEstablished
+	AtOverlap      = scenario.AtOverlap
+	AtProposed     = scenario.AtProposed
+	AtResigned     = scenario.AtResigned
+	AtDied         = scenario.AtDied
+)
 
 // reached triggers the faults that wait for an injection point.
 func (w *World) reached(s *server, m InjectionPoint) { w.plan.reached(s, m) }

@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"zkctl/inject/scenario"
 )
 
 // Schedule is everything that decides a run: the seed, the ensemble, and the faults. A
@@ -15,10 +18,10 @@ import (
 //
 //	seed 37
 //	setup voters=5 observers=0 tick=200ms …
-//	at 1.3s power server=5 n=3 keeps=process for=4s
-//	on newleader of=2 crash keeps=synced for=100ms
+//	at 1.3s disk 5 --power-fails --nth 3 --for 4s
+//	on newleader of=2 kill self --lose unsynced --for 100ms
 //
-// Lines that begin with # are comments. Unlike the seed alone, the text still stands for
+// Faults are steps of a scenario. Lines that begin with # are comments. Unlike the seed alone, the text still stands for
 // the same run when another version of this package draws other faults.
 type Schedule struct {
 	Seed   uint64
@@ -38,7 +41,10 @@ func Draw(seed uint64, nodes int) Schedule {
 	}
 	s.Setup.Stagger = pick[time.Duration](rand.New(rand.NewPCG(seed, 3)), 0, 3, 10, 10, 30, 90, 400) * time.Millisecond
 	for range pick(r, 0, 1, 1, 1, 2, 2) {
-		s.Faults = append(s.Faults, scenarios[r.IntN(len(scenarios))](r, &s.Setup)...)
+		s.Faults = append(s.Faults, sequences[r.IntN(len(sequences))](r, &s.Setup)...)
+	}
+	for i, f := range s.Faults {
+		s.Faults[i] = f.normal(&s.Setup)
 	}
 	return s
 }
@@ -47,7 +53,7 @@ func Draw(seed uint64, nodes int) Schedule {
 func (s Schedule) Lines() []string {
 	lines := append([]string{fmt.Sprintf("seed %d", s.Seed)}, s.Setup.lines()...)
 	for _, f := range s.Faults {
-		lines = append(lines, f.String())
+		lines = append(lines, f.step(&s.Setup).String())
 	}
 	return lines
 }
@@ -59,15 +65,31 @@ func (s Schedule) String() string { return strings.Join(s.Lines(), "\n") + "\n" 
 func ParseSchedule(text string) (Schedule, error) {
 	s := Schedule{Setup: base(3, 0)}
 	seen := map[string]bool{}
+	var steps []scenario.Step
 	lines := bufio.NewScanner(strings.NewReader(text))
 	for number := 1; lines.Scan(); number++ {
 		line := strings.TrimSpace(lines.Text())
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		word, _, _ := strings.Cut(line, " ")
+		word, rest, _ := strings.Cut(line, " ")
 		seen[word] = true
-		if err := s.parseLine(line); err != nil {
+		var err error
+		switch word {
+		case "seed":
+			rest = strings.TrimSpace(rest)
+			if s.Seed, err = strconv.ParseUint(rest, 10, 64); err != nil {
+				err = fmt.Errorf("seed: %q is not a number of 64 bits", rest)
+			}
+		case "setup":
+			err = s.Setup.parse(rest)
+		default:
+			var step scenario.Step
+			step, err = scenario.ParseStep(line)
+			step.Line = number
+			steps = append(steps, step)
+		}
+		if err != nil {
 			return s, fmt.Errorf("line %d: %w", number, err)
 		}
 	}
@@ -79,40 +101,54 @@ func ParseSchedule(text string) (Schedule, error) {
 			return s, fmt.Errorf("no line begins with %s", word)
 		}
 	}
-	return s, s.check()
+	return s, s.compile(steps)
 }
 
-// check refuses a setup that makes no sense or that would run for ever, and faults of
-// servers or clients that do not exist.
-func (s *Schedule) check() error {
+// compile refuses a setup that makes no sense or that would run for ever, and adds the faults of
+// the steps. It refuses those of servers or clients that do not exist.
+func (s *Schedule) compile(steps []scenario.Step) error {
 	if err := s.Setup.check(); err != nil {
 		return fmt.Errorf("setup: %w", err)
 	}
-	for _, f := range s.Faults {
-		if !f.possible(&s.Setup) {
-			return fmt.Errorf("fault %q: the setup has no such server or client", f)
+	for _, step := range steps {
+		if absent := step.Absent(s.Setup.Voters, s.Setup.Observers, s.Setup.Clients); len(absent) > 0 {
+			return fmt.Errorf("line %d: %s", step.Line, absent[0])
 		}
+		faults, err := compile(&step, &s.Setup)
+		if err != nil {
+			return fmt.Errorf("line %d: %w", step.Line, err)
+		}
+		s.Faults = append(s.Faults, faults...)
+	}
+	if waits := s.dangling(); waits != "" {
+		return fmt.Errorf("no fault has the label %q, for which another one waits", waits)
 	}
 	return nil
 }
 
-func (s *Schedule) parseLine(line string) (err error) {
-	word, rest, _ := strings.Cut(line, " ")
-	switch word {
-	case "seed":
-		rest = strings.TrimSpace(rest)
-		if s.Seed, err = strconv.ParseUint(rest, 10, 64); err != nil {
-			return fmt.Errorf("seed: %q is not a number of 64 bits", rest)
-		}
-	case "setup":
-		err = s.Setup.parse(rest)
-	default:
-		var f Fault
-		if f, err = ParseFault(line); err == nil {
-			s.Faults = append(s.Faults, f)
+// dangling is a label for which some fault waits and that no fault has; empty: none.
+func (s *Schedule) dangling() string {
+	for _, f := range s.Faults {
+		if f.After != "" && !slices.ContainsFunc(s.Faults, func(other Fault) bool { return other.Label == f.After }) {
+			return f.After
 		}
 	}
-	return err
+	return ""
+}
+
+// prune takes away the faults that cannot strike: the setup does not have what they name, or what
+// they wait for is not there.
+func (s *Schedule) prune() {
+	var kept []Fault
+	for _, f := range s.Faults {
+		if f = f.normal(&s.Setup); f.possible(&s.Setup) {
+			kept = append(kept, f)
+		}
+	}
+	s.Faults = kept
+	for label := s.dangling(); label != ""; label = s.dangling() {
+		s.Faults = slices.DeleteFunc(s.Faults, func(f Fault) bool { return f.After == label })
+	}
 }
 
 // setupColumns is the greatest length of the lines of a setup.

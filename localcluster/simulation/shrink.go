@@ -44,6 +44,7 @@ func (x *shrinker) faults() {
 		for at := 0; at < len(x.best.Faults); {
 			s := x.best
 			s.Faults = slices.Delete(slices.Clone(s.Faults), at, min(at+size, len(s.Faults)))
+			s.prune() // what waited for them can no longer strike
 			if !x.try(s) {
 				at += size
 			}
@@ -71,7 +72,7 @@ func (x *shrinker) setup() {
 	} {
 		s := x.best
 		simpler(&s.Setup)
-		s.Faults = slices.DeleteFunc(slices.Clone(s.Faults), func(f Fault) bool { return !f.possible(&s.Setup) })
+		s.prune()
 		if s.Setup != x.best.Setup {
 			x.try(s)
 		}

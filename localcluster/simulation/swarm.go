@@ -11,7 +11,7 @@ import (
 // that rare combinations occur, and how many of them are planted at injection points
 // instead of times.
 func drawFaults(r *rand.Rand, s *Setup) []Fault {
-	weights := make([]int, len(FaultKinds))
+	weights := make([]int, drawnKinds)
 	total := 0
 	for i := range weights {
 		if r.IntN(2) == 0 {

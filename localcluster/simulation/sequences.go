@@ -7,11 +7,11 @@ import (
 	"zkctl/localcluster/storage"
 )
 
-// A scenario is a few faults that belong together: the first ones bring servers to a
+// A sequence is a few faults that belong together: the first ones bring servers to a
 // place where such systems fail, and the last one strikes there. The swarm's own faults,
 // which are independent of each other, reach some of these places once in a
 // thousand runs (TestCoverage counts).
-var scenarios = []func(*rand.Rand, *Setup) []Fault{
+var sequences = []func(*rand.Rand, *Setup) []Fault{
 	// Between the epoch files, and between them and the first sync.
 	func(r *rand.Rand, s *Setup) []Fault {
 		return crashAt(r, s, pick(r, AtPromise, AtHistory, AtNewLeader))
