@@ -39,6 +39,9 @@ func readMember(fsys storage.FS, dataDir string) (history.MemberLog, history.Vie
 	if r.tree, r.log.Snapshot, err = newestTree(fsys, snapshots); err != nil {
 		return history.MemberLog{}, nil, fmt.Errorf("read the data in %s: %w", dataDir, err)
 	}
+	for _, s := range snapshots {
+		r.log.Snapshots = append(r.log.Snapshots, s.Zxid)
+	}
 	for _, file := range logs {
 		if err := r.readLog(file.Path); err != nil {
 			r.log.Problem = err.Error()

@@ -89,8 +89,8 @@ func TestReadMemberWithDamagedSnapshots(t *testing.T) {
 			}
 			break
 		}
-		if err != nil || log.Snapshot != snapshots[i-1].Zxid || tree.Nodes() != want.Nodes() {
-			t.Errorf("from %s: %d nodes of %d: %v", log.Snapshot, tree.Nodes(), want.Nodes(), err)
+		if err != nil || log.Snapshot != snapshots[i-1].Zxid || len(log.Snapshots) != len(snapshots) || tree.Nodes() != want.Nodes() {
+			t.Errorf("from %s of %s: %d nodes of %d: %v", log.Snapshot, log.Snapshots, tree.Nodes(), want.Nodes(), err)
 		}
 	}
 }

@@ -1,28 +1,13 @@
 package history
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
 
 	"zkctl/probe/wire"
 )
-
-// Report is what Check finds.
-type Report struct {
-	Checks []CheckResult // of each promise, in the order of Promises
-	Order  Order
-	Stats  Stats
-}
-
-// Verdict is that on all promises together.
-func (r *Report) Verdict() Verdict {
-	worst := VerdictOK
-	for i := range r.Checks {
-		worst = Worst(worst, r.Checks[i].Verdict)
-	}
-	return worst
-}
 
 // Promises are those that Check looks after, in the order of its results.
 func Promises() []Promise {
@@ -42,7 +27,7 @@ func Promises() []Promise {
 //
 // Where the order has a gap the model is of no use: what hangs on it is unknown then, and never
 // violated.
-func Check(e Evidence) Report {
+func Check(e Evidence) ([]CheckResult, Stats) {
 	c := newChecker(e)
 	c.merge()
 	c.acknowledged()
@@ -53,7 +38,7 @@ func Check(e Evidence) Report {
 	c.leaders()
 	c.minorities()
 	c.sessionEnds()
-	return c.report()
+	return c.report(), c.stats
 }
 
 // checker is one judgement.
@@ -182,8 +167,8 @@ func (c *checker) unknown(p Promise, format string, args ...any) {
 func (c *checker) count(p Promise) { c.results[p].Count++ }
 
 // report gives each promise its verdict.
-func (c *checker) report() Report {
-	r := Report{Order: c.order, Stats: c.stats}
+func (c *checker) report() []CheckResult {
+	var all []CheckResult
 	for _, p := range Promises() {
 		result := c.results[p]
 		switch {
@@ -196,10 +181,10 @@ func (c *checker) report() Report {
 				result.Why = "nothing to judge"
 			}
 		}
-		slices.SortStableFunc(result.Evidence, func(a, b Finding) int { return int(min(1, max(-1, a.At-b.At))) })
-		r.Checks = append(r.Checks, *result)
+		slices.SortStableFunc(result.Evidence, func(a, b Finding) int { return cmp.Compare(a.At, b.At) })
+		all = append(all, *result)
 	}
-	return r
+	return all
 }
 
 // merge works out the order.

@@ -11,8 +11,8 @@ import (
 // Every promise is kept by a run without mistakes, and has something to judge in it.
 func TestGood(t *testing.T) {
 	e, _ := good(t)
-	report := Check(*e)
-	for _, c := range report.Checks {
+	checks, stats := Check(*e)
+	for _, c := range checks {
 		if c.Verdict != VerdictOK || c.Found != 0 {
 			t.Errorf("%s: %v %s", c.Name, c.Verdict, c.Why)
 			for _, f := range c.Evidence {
@@ -23,7 +23,7 @@ func TestGood(t *testing.T) {
 			t.Errorf("%s: nothing to judge", c.Name)
 		}
 	}
-	if s := report.Stats; s.Unknown != 1 || s.UnknownApplied != 1 || s.SessionsLost != 1 || s.Refused != 2 || s.StaleReads != 0 {
+	if s := stats; s.Unknown != 1 || s.UnknownApplied != 1 || s.SessionsLost != 1 || s.Refused != 2 || s.StaleReads != 0 {
 		t.Errorf("statistics: %+v", s)
 	}
 }
@@ -209,8 +209,8 @@ func TestReject(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			e, marks := good(t)
 			c.spoil(&spoiled{t, e, marks})
-			report := Check(*e)
-			for _, r := range report.Checks {
+			checks, _ := Check(*e)
+			for _, r := range checks {
 				switch violated := r.Verdict == Violated; {
 				case r.Name == c.want && !violated:
 					t.Errorf("%s: %v %s", r.Name, r.Verdict, r.Why)
