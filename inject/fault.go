@@ -23,10 +23,14 @@ const (
 	Cut
 	// Slow is a set of lanes with latency or a limited rate.
 	Slow
+	// Reset is a set of lanes whose connections were broken.
+	Reset
+	// Refuse is a set of lanes on which no new connection is made.
+	Refuse
 )
 
 var kindWords = [...]string{
-	Kill: "kill", Pause: "pause", Cut: "partition", Slow: "slow",
+	Kill: "kill", Pause: "pause", Cut: "partition", Slow: "slow", Reset: "reset", Refuse: "refuse",
 }
 
 func (k Kind) String() string {
@@ -42,6 +46,9 @@ func (k Kind) valid() bool { return k > 0 && int(k) < len(kindWords) }
 // such faults only when asked to: a member that was killed on purpose stays down
 // when links are healed.
 func (k Kind) Process() bool { return k == Kill || k == Pause }
+
+// Momentary reports whether a fault of this kind is over as soon as it has begun.
+func (k Kind) Momentary() bool { return k == Reset }
 
 // MarshalText refuses a kind that does not exist.
 func (k Kind) MarshalText() ([]byte, error) {
@@ -68,7 +75,9 @@ type Fault struct {
 	Kind Kind   `json:"kind"`
 	// Members are the members that the fault was aimed at.
 	Members []int64 `json:"members"`
-	// Links are the lanes that it cuts or slows; none for processes.
+	// Line is the fault as one types it, with the choices that it leaves open.
+	Line string `json:"line,omitempty"`
+	// Links are the lanes that it is about; none for processes.
 	Links Lanes     `json:"links"`
 	Since time.Time `json:"since"`
 	// Until is the end of the lease; nil is a fault that lasts until healed.

@@ -22,7 +22,8 @@ type Partition struct {
 	Bridge string `json:"bridge,omitempty"`
 	// Ring lets each voter see a bare majority, and no two voters the same one.
 	Ring bool `json:"ring,omitempty"`
-	// Channel is "all", "quorum" or "election"; empty is all.
+	// Channel is "all", "quorum", "election" or "client"; empty is all, which is what members have between them. On
+	// the channel client Groups is a selector, "clients>1" or "1>clients".
 	Channel string `json:"channel,omitempty"`
 }
 
@@ -40,7 +41,7 @@ type Plan struct {
 // partition is a Partition that has been read.
 type partition struct {
 	groups   *Groups
-	links    *LinkSelector
+	links    plannedLinks
 	bridge   *Selector
 	channels []link.Channel
 }
@@ -72,11 +73,15 @@ func (p Partition) parse() (read partition, err error) {
 	case !p.Ring && p.Groups == "" && p.Bridge == "":
 		return read, errors.New("partition of what? give " + groupsGrammar + ", or ask for a ring or a bridge")
 	}
-	channel := p.Channel
-	if channel == "" {
-		channel = "all"
+	if read.channels, err = parseChannels(p.Channel); err != nil {
+		return read, err
 	}
-	if read.channels, err = link.ParseChannels(channel); err != nil {
+	if isClient(read.channels) {
+		if p.Ring || p.Bridge != "" || p.OneWay {
+			return read, errors.New("clients are on no side of a partition: on the channel client there is no ring, no bridge and no one-way; " +
+				"clients>SELECTOR and SELECTOR>clients are one direction")
+		}
+		read.links, err = parseClientLinks("partition", p.Groups)
 		return read, err
 	}
 	if p.Bridge != "" {
@@ -96,7 +101,7 @@ func (p Partition) parse() (read partition, err error) {
 		if read.bridge != nil {
 			return read, fmt.Errorf("partition %q: one direction of links cannot have a bridge", p.Groups)
 		}
-		read.links = &links
+		read.links = memberLinks{links, read.channels}
 	default:
 		groups, err := ParseGroups(p.Groups)
 		if err != nil {
@@ -124,7 +129,7 @@ func (p Partition) Plan(members []Member, rng *rand.Rand) (Plan, error) {
 	case p.Ring:
 		return planRing(members, read.channels, rng)
 	case read.links != nil:
-		return read.links.Plan(members, read.channels, rng)
+		return read.links.Plan(members, rng)
 	}
 	var bridge []int64
 	if read.bridge != nil {

@@ -175,7 +175,7 @@ func TestPartitionWrongUsage(t *testing.T) {
 		{Partition{Groups: "1>2>3"}, `"1>2>3"`},
 		{Partition{Groups: "1>2|3"}, `"1>2|3"`},
 		{Partition{Groups: "nobody"}, "cut off from all the rest"},
-		{Partition{Groups: "1", Channel: "client"}, `channel "client"`},
+		{Partition{Groups: "1", Channel: "air"}, `channel "air"`},
 		{Partition{Groups: "1", Ring: true}, "ring"},
 		{Partition{Ring: true, OneWay: true}, "ring"},
 		{Partition{Ring: true, Bridge: "1"}, "ring"},

@@ -171,6 +171,20 @@ func (c *conn) checkGivenUp() {
 	}
 }
 
+// reset breaks a connection that has both its ends; false: it has not.
+func (c *conn) reset() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || c.far == nil {
+		return false
+	}
+	c.closed = true
+	c.cancel()
+	reset(c.near)
+	reset(c.far)
+	return true
+}
+
 // close ends the connection; run's goroutines then return by themselves.
 func (c *conn) close() {
 	c.mu.Lock()

@@ -18,7 +18,7 @@
 // The words used here:
 //
 //   - channel: ZooKeeper servers talk on two ports, the quorum port (Zab) and
-//     the election port. Either can fail without the other.
+//     the election port. Either can fail without the other. Clients have a third.
 //   - [Link]: one listener and the connections it forwards. It belongs to one
 //     dialler, one target and one channel.
 //   - [Lane]: the bytes from one member to another on one channel, no matter
@@ -45,6 +45,22 @@
 // that were given up during a cut, each link keeps the newest: a real kernel
 // would have one handshake under retransmission, and a hundred stale election
 // hellos at the moment of the heal would be another fault.
+//
+// # Resets and refusals
+//
+// [Mesh.Reset] breaks connections, as a firewall does that has lost its table:
+// both ends see a reset at once, and bytes on their way are lost. A lane that
+// refuses ([Condition]) is like the port of a process that does not listen; the
+// connections that it has go on.
+//
+// # Clients
+//
+// Clients dial a member's own port, so that a healthy ensemble costs them nothing.
+// A client that takes part in faults dials the link in front of the member
+// instead. On its lanes [Clients] stands for all clients together: the link cannot
+// tell one from the other.
+//
+//	client ----dials----> [ link clients->2 ] ----dials----> member 2
 //
 // # Invariants
 //

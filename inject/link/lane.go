@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// Channel is one of the two ports on which ZooKeeper servers talk to each other.
+// Channel is one of the ports of a ZooKeeper server. On two of them servers talk to each other, on the third clients
+// talk to a server.
 type Channel uint8
 
 const (
@@ -18,9 +19,11 @@ const (
 	Quorum Channel = iota + 1
 	// Election carries the votes of Fast Leader Election.
 	Election
+	// Client carries what clients ask and are answered.
+	Client
 )
 
-// Channels lists every channel, in the order used everywhere for output.
+// Channels lists the channels between members, in the order used everywhere for output.
 func Channels() []Channel { return []Channel{Quorum, Election} }
 
 func (c Channel) String() string {
@@ -29,11 +32,13 @@ func (c Channel) String() string {
 		return "quorum"
 	case Election:
 		return "election"
+	case Client:
+		return "client"
 	}
 	return fmt.Sprintf("channel(%d)", uint8(c))
 }
 
-// ParseChannels reads "quorum", "election" or "all".
+// ParseChannels reads "quorum", "election", "client", or "all", which is the two between members.
 func ParseChannels(s string) ([]Channel, error) {
 	switch s {
 	case "all":
@@ -42,31 +47,57 @@ func ParseChannels(s string) ([]Channel, error) {
 		return []Channel{Quorum}, nil
 	case "election":
 		return []Channel{Election}, nil
+	case "client":
+		return []Channel{Client}, nil
 	}
-	return nil, fmt.Errorf("channel %q: want all, quorum or election", s)
+	return nil, fmt.Errorf("channel %q: want all, quorum, election or client", s)
 }
 
+// Clients stands for all clients at one end of a lane of the channel Client. No member has this id.
+const Clients int64 = 0
+
+// clientsWord is how a lane names them.
+const clientsWord = "clients"
+
 // Lane names the bytes that flow from one member to another on one channel,
-// whichever of the two opened the connection.
+// whichever of the two opened the connection. On the channel Client one end is Clients.
 type Lane struct {
 	From, To int64
 	Channel  Channel
 }
 
-// String is the form "1>2/quorum"; ParseLane reads it back.
+// String is the form "1>2/quorum" or "clients>2/client"; ParseLane reads it back.
 func (l Lane) String() string {
-	return fmt.Sprintf("%d>%d/%s", l.From, l.To, l.Channel)
+	return fmt.Sprintf("%s>%s/%s", endText(l.From), endText(l.To), l.Channel)
+}
+
+func endText(id int64) string {
+	if id == Clients {
+		return clientsWord
+	}
+	return strconv.FormatInt(id, 10)
+}
+
+func parseEnd(text string) (int64, error) {
+	if text == clientsWord {
+		return Clients, nil
+	}
+	id, err := strconv.ParseInt(text, 10, 64)
+	if err == nil && id == Clients {
+		err = strconv.ErrRange
+	}
+	return id, err
 }
 
 // ParseLane reads what Lane.String wrote.
 func ParseLane(s string) (Lane, error) {
 	pair, channel, ok1 := strings.Cut(s, "/")
 	from, to, ok2 := strings.Cut(pair, ">")
-	f, err1 := strconv.ParseInt(from, 10, 64)
-	t, err2 := strconv.ParseInt(to, 10, 64)
+	f, err1 := parseEnd(from)
+	t, err2 := parseEnd(to)
 	channels, err3 := ParseChannels(channel)
-	if !ok1 || !ok2 || err1 != nil || err2 != nil || err3 != nil || len(channels) != 1 {
-		return Lane{}, fmt.Errorf("lane %q: want FROM>TO/quorum or FROM>TO/election", s)
+	if !ok1 || !ok2 || err1 != nil || err2 != nil || err3 != nil || len(channels) != 1 || (f == Clients || t == Clients) != (channels[0] == Client) {
+		return Lane{}, fmt.Errorf("lane %q: want FROM>TO/quorum, FROM>TO/election, clients>TO/client or FROM>clients/client", s)
 	}
 	return Lane{From: f, To: t, Channel: channels[0]}, nil
 }
@@ -138,4 +169,6 @@ func fromSeconds(s float64) time.Duration {
 type Condition struct {
 	Cut   bool
 	Shape Shape
+	// Refuse resets the connections that From of the lane opens to To. Those that exist go on.
+	Refuse bool
 }

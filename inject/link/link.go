@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -36,6 +39,8 @@ type Link struct {
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
+
+	refusing atomic.Bool
 
 	mu      sync.Mutex
 	closed  bool
@@ -110,6 +115,24 @@ func (l *Link) Close() error {
 	return err
 }
 
+// Reset breaks every connection, so that both ends see a reset, and returns how many
+// there were. A dial that is held by a cut is none: the target knows nothing of it yet.
+func (l *Link) Reset() (broken int) {
+	l.mu.Lock()
+	conns := slices.Collect(maps.Keys(l.conns))
+	l.mu.Unlock()
+	for _, c := range conns {
+		if c.reset() {
+			broken++
+		}
+	}
+	return broken
+}
+
+// Refuse has the link reset each new connection at once, as the port of a process does
+// that does not listen. Connections that exist go on.
+func (l *Link) Refuse(refuse bool) { l.refusing.Store(refuse) }
+
 // acceptPause is how long the link waits after an Accept that failed because the
 // process has no file descriptor left: connections that end free some.
 const acceptPause = 10 * time.Millisecond
@@ -133,6 +156,10 @@ func (l *Link) accept() {
 }
 
 func (l *Link) start(near net.Conn) {
+	if l.refusing.Load() {
+		reset(near)
+		return
+	}
 	c := newConn(l, near)
 	l.mu.Lock()
 	defer l.mu.Unlock()

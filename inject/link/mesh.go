@@ -12,11 +12,16 @@ import (
 type Peer struct {
 	ID               int64
 	Quorum, Election string
+	// Client is empty for a member that has no link for clients.
+	Client string
 }
 
 func (p Peer) address(c Channel) string {
-	if c == Election {
+	switch c {
+	case Election:
 		return p.Election
+	case Client:
+		return p.Client
 	}
 	return p.Quorum
 }
@@ -34,8 +39,8 @@ type MeshOptions struct {
 }
 
 // Mesh owns the links between all members: one for each ordered pair and
-// channel, so n(n-1)*2 of them. Its methods may be called at any time from any
-// goroutine.
+// channel, so n(n-1)*2 of them; and one in front of each member, for clients. Its
+// methods may be called at any time from any goroutine.
 type Mesh struct {
 	peers map[int64]Peer
 	links map[Lane]*Link
@@ -92,6 +97,9 @@ func (m *Mesh) listen(port func(Lane) int) (map[Lane]net.Listener, error) {
 	}
 	listeners := make(map[Lane]net.Listener)
 	for _, lane := range m.Lanes() {
+		if lane.To == Clients {
+			continue // no server dials a client
+		}
 		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port(lane)))
 		if err != nil {
 			for _, opened := range listeners {
@@ -115,6 +123,9 @@ func (m *Mesh) allLanes() []Lane {
 				lanes = append(lanes, Lane{From: from, To: to, Channel: channel})
 			}
 		}
+		if m.peers[from].Client != "" {
+			lanes = append(lanes, Lane{Clients, from, Client}, Lane{from, Clients, Client})
+		}
 	}
 	return lanes
 }
@@ -126,7 +137,8 @@ func (m *Mesh) Lanes() []Lane {
 
 // Address is the address of member to in the configuration of member from: that
 // of the link between them, or its own address if they are the same. It is empty
-// for a member that does not exist.
+// for a member that does not exist. Clients reach a member through the link from
+// Clients to it.
 func (m *Mesh) Address(from, to int64, channel Channel) string {
 	if from == to {
 		return m.peers[to].address(channel)
@@ -188,7 +200,32 @@ func (m *Mesh) Apply(conditions map[Lane]Condition) error {
 			}
 		}
 	}
+	for lane, l := range m.links {
+		l.Refuse(conditions[lane].Refuse)
+	}
 	return nil
+}
+
+// Reset breaks the connections that carry the bytes of any of these lanes, and
+// returns how many there were. Both ends see a reset, also where a lane is cut.
+func (m *Mesh) Reset(lanes []Lane) (broken int, err error) {
+	for _, lane := range lanes {
+		if _, err := m.lane(lane.From, lane.To, lane.Channel); err != nil {
+			return 0, err
+		}
+	}
+	links := make(map[*Link]struct{}) // a link carries two lanes, and is reset once
+	for _, lane := range lanes {
+		for _, l := range []*Link{m.links[lane], m.links[lane.reverse()]} {
+			if l != nil {
+				links[l] = struct{}{}
+			}
+		}
+	}
+	for l := range links {
+		broken += l.Reset()
+	}
+	return broken, nil
 }
 
 // Conditions lists the lanes that are not healthy.

@@ -141,6 +141,103 @@ func TestMeshLaneGovernsBothLinks(t *testing.T) {
 	}
 }
 
+// Clients have a link of their own in front of each member, with a lane either way.
+func TestMeshClientLinks(t *testing.T) {
+	server := newStation(t)
+	m, err := NewMesh(MeshOptions{Peers: []Peer{
+		{ID: 1, Quorum: newStation(t).address(), Election: newStation(t).address(), Client: server.address()},
+		{ID: 2, Quorum: newStation(t).address(), Election: newStation(t).address()},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { closed(t, m) })
+	in, out := Lane{Clients, 1, Client}, Lane{1, Clients, Client}
+	if lanes := m.Lanes(); len(lanes) != 6 || !slices.Contains(lanes, in) || !slices.Contains(lanes, out) {
+		t.Fatalf("lanes %v", lanes)
+	}
+	if got := m.Address(Clients, 2, Client); got != "" {
+		t.Errorf("member 2 has a link for clients at %s", got)
+	}
+	near := dialMember(t, m.Address(Clients, 1, Client))
+	far := server.accept()
+	send(t, near, "connect")
+	receive(t, far, 7)
+	// What the server answers is held, and what the client sends is not.
+	if err := m.Apply(map[Lane]Condition{out: {Cut: true}}); err != nil {
+		t.Fatal(err)
+	}
+	send(t, far, "answer")
+	send(t, near, "more")
+	receive(t, far, 4)
+	if got := m.Conditions(); len(got) != 1 || !got[out].Cut {
+		t.Errorf("conditions %v", got)
+	}
+	if err := m.Apply(nil); err != nil {
+		t.Fatal(err)
+	}
+	receive(t, near, 6)
+}
+
+// A reset breaks the connections that carry a lane, whichever end has dialled, at both ends, and no others.
+func TestMeshReset(t *testing.T) {
+	m, quorum, election := testMesh(t, 3)
+	near12, far12 := dialMember(t, m.Address(1, 2, Quorum)), quorum[2].accept()
+	near21, far21 := dialMember(t, m.Address(2, 1, Quorum)), quorum[1].accept()
+	near13, far13 := dialMember(t, m.Address(1, 3, Quorum)), quorum[3].accept()
+	votes, voted := dialMember(t, m.Address(1, 2, Election)), election[2].accept()
+	if err := m.Cut(1, 2, Quorum); err != nil { // silence does not keep a reset back
+		t.Fatal(err)
+	}
+	// Both lanes between two members name the same connections.
+	broken, err := m.Reset([]Lane{{1, 2, Quorum}, {2, 1, Quorum}})
+	if err != nil || broken != 2 {
+		t.Errorf("%d connections broken, %v", broken, err)
+	}
+	for _, c := range []net.Conn{near12, far12, near21, far21} {
+		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("%v, want a reset", err)
+		}
+	}
+	for _, pair := range [][2]net.Conn{{near13, far13}, {votes, voted}} {
+		send(t, pair[0], "still")
+		receive(t, pair[1], 5)
+	}
+	if broken, err := m.Reset([]Lane{{1, 2, Quorum}}); err != nil || broken != 0 {
+		t.Errorf("again: %d connections broken, %v", broken, err)
+	}
+	if _, err := m.Reset([]Lane{{1, 9, Quorum}}); err == nil {
+		t.Error("a lane that does not exist was reset")
+	}
+}
+
+// A lane that refuses resets what is dialled, and leaves what is connected alone.
+func TestMeshRefuse(t *testing.T) {
+	m, quorum, _ := testMesh(t, 2)
+	near, far := dialMember(t, m.Address(1, 2, Quorum)), quorum[2].accept()
+	if err := m.Apply(map[Lane]Condition{{1, 2, Quorum}: {Refuse: true}}); err != nil {
+		t.Fatal(err)
+	}
+	refused, err := net.Dial("tcp", m.Address(1, 2, Quorum)) // the reset may come while it dials
+	if err == nil {
+		defer refused.Close()
+		_, err = refused.Read(make([]byte, 1))
+	}
+	if !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("%v, want a reset", err)
+	}
+	send(t, near, "still")
+	receive(t, far, 5)
+	back := dialMember(t, m.Address(2, 1, Quorum)) // the other direction of dialling
+	send(t, back, "open")
+	receive(t, quorum[1].accept(), 4)
+	if err := m.Apply(nil); err != nil {
+		t.Fatal(err)
+	}
+	send(t, dialMember(t, m.Address(1, 2, Quorum)), "again")
+	receive(t, quorum[2].accept(), 5)
+}
+
 func TestMeshHoldsAndHeals(t *testing.T) {
 	m, quorum, _ := testMesh(t, 2)
 	near := dialMember(t, m.Address(1, 2, Quorum))

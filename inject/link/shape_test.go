@@ -245,12 +245,12 @@ func TestShapeValidate(t *testing.T) {
 }
 
 func TestLaneText(t *testing.T) {
-	for _, lane := range []Lane{{1, 2, Quorum}, {2, 1, Election}, {-5, 255, Quorum}} {
+	for _, lane := range []Lane{{1, 2, Quorum}, {2, 1, Election}, {-5, 255, Quorum}, {Clients, 3, Client}, {3, Clients, Client}} {
 		if got, err := ParseLane(lane.String()); err != nil || got != lane {
 			t.Errorf("%v reads back as %v, %v", lane, got, err)
 		}
 	}
-	for _, text := range []string{"", "1>2", "1/quorum", "1>2/all", "1>2/client", "a>2/quorum", "1>/quorum", "1>2>3/quorum"} {
+	for _, text := range []string{"", "1>2", "1/quorum", "1>2/all", "1>2/client", "clients>2/quorum", "clients>2", "0>2/client", "0>2/quorum", "a>2/quorum", "1>/quorum", "1>2>3/quorum"} {
 		if got, err := ParseLane(text); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%q", text)) {
 			t.Errorf("%q: got %v, %v", text, got, err)
 		}

@@ -136,8 +136,7 @@ func checkKill(f *Fault) error {
 }
 
 func checkLinks(f *Fault) error {
-	_, err := inject.ParseLinkSelector(f.Target)
-	return err
+	return inject.Links{Target: f.Target, Channel: f.Channel}.Validate()
 }
 
 func checkSlow(f *Fault) error {
