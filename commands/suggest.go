@@ -10,7 +10,7 @@ import (
 // it.
 var foreign = []struct{ words, means string }{
 	{"stop halt shutdown quit exit end terminate teardown", "down (the ensemble), kill or pause (members)"},
-	{"destroy delete rm remove purge clean wipe reset prune", "down --purge"},
+	{"destroy delete rm remove purge clean wipe prune", "down --purge"},
 	{"list ps ensembles dir", "ls (ensembles) or status (members)"},
 	{"info describe show health members stat state verdict", "status"},
 	{"run create launch new init boot bootstrap spawn begin deploy", "up"},

@@ -6,12 +6,10 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
 	"zkctl/inject"
-	"zkctl/inject/link"
 )
 
 // This file carries out requests that name members by selectors. It resolves the selectors with the roles
@@ -280,94 +278,4 @@ func (s *Supervisor) recover(kind inject.Kind, ids []int64, why string) (over []
 	s.recordHeals(over, why)
 	s.wakeLeases()
 	return over
-}
-
-// Partition cuts the links of a partition.
-func (s *Supervisor) Partition(ctx context.Context, r PartitionRequest) (FaultReport, error) {
-	if err := r.Validate(); err != nil {
-		return FaultReport{}, fail(CodeUsage, "", "%w", err)
-	}
-	return s.injectLinks(ctx, linkRequest{r.Random(), r.Seed, seconds(r.Lease), r.DryRun, "partition " + r.words()}, func(members []inject.Member, random *rand.Rand) (inject.Plan, inject.Fault, error) {
-		plan, err := r.Plan(members, random)
-		return plan, inject.Fault{Kind: inject.Cut}, err
-	})
-}
-
-// Slow delays or throttles links.
-func (s *Supervisor) Slow(ctx context.Context, r SlowRequest) (FaultReport, error) {
-	links, err := inject.ParseLinkSelector(r.Links)
-	if err != nil {
-		return FaultReport{}, selectorError(err)
-	}
-	if err := r.Shape.Validate(); err != nil {
-		return FaultReport{}, fail(CodeUsage, "", "%w", err)
-	}
-	if r.Shape == (link.Shape{}) {
-		return FaultReport{}, fail(CodeUsage, "give --latency, --rate or both", "slow by how much?")
-	}
-	channels, err := link.ParseChannels(cmp.Or(r.Channel, "all"))
-	if err != nil {
-		return FaultReport{}, fail(CodeUsage, "", "%w", err)
-	}
-	return s.injectLinks(ctx, linkRequest{links.Random(), r.Seed, seconds(r.Lease), r.DryRun, "slow " + links.String()}, func(members []inject.Member, random *rand.Rand) (inject.Plan, inject.Fault, error) {
-		plan, err := links.Plan(members, channels, random)
-		return plan, inject.Fault{Kind: inject.Slow, Shape: &r.Shape}, err
-	})
-}
-
-// planner chooses members and links, and the fault that they get.
-type planner func([]inject.Member, *rand.Rand) (inject.Plan, inject.Fault, error)
-
-// linkRequest is what the requests for a partition and for slow links have in common.
-type linkRequest struct {
-	open   bool    // a choice is left to chance
-	seed   *uint64 // as given
-	lease  time.Duration
-	dryRun bool
-	why    string
-}
-
-func (s *Supervisor) injectLinks(ctx context.Context, b linkRequest, plan planner) (FaultReport, error) {
-	if err := checkLease(b.lease); err != nil {
-		return FaultReport{}, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, actTime)
-	defer cancel()
-	release, err := s.begin(ctx, b.why)
-	if err != nil {
-		return FaultReport{}, err
-	}
-	defer release()
-	members, err := s.Members(ctx)
-	if err != nil {
-		return FaultReport{}, err
-	}
-	random, seed := chooser(b.seed)
-	planned, fault, err := plan(members, random)
-	if err != nil {
-		return FaultReport{}, selectorError(err)
-	}
-	fault.Members, fault.Links = planned.Members, planned.Lanes
-	report := FaultReport{Fault: fault, Groups: planned.Groups, Sides: s.sides(planned), DryRun: b.dryRun}
-	if b.open {
-		report.Seed = &seed
-	}
-	if b.dryRun {
-		return report, nil
-	}
-	report.Fault, err = s.inject(ctx, fault, b.lease, b.why)
-	return report, err
-}
-
-// words is a partition as it is written on the command line.
-func (r PartitionRequest) words() string {
-	switch {
-	case r.Ring:
-		return "--ring"
-	case r.Bridge != "":
-		return strings.TrimSpace(r.Groups + " --bridge " + r.Bridge)
-	case r.OneWay:
-		return r.Groups + " --one-way"
-	}
-	return r.Groups
 }

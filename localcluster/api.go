@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"zkctl/inject"
-	"zkctl/inject/link"
 )
 
 // The control protocol: HTTP with JSON bodies over the ensemble's unix socket, which only its owner
@@ -16,8 +15,7 @@ import (
 //	POST /v1/wait       WaitRequest      -> Status           when it is so, or the error timed-out
 //	GET  /v1/members                -> MembersAnswer    for selectors and drills
 //	POST /v1/act        ActRequest       -> ActReport        kill, start, restart, pause, resume
-//	POST /v1/partition  PartitionRequest -> FaultReport
-//	POST /v1/slow       SlowRequest      -> FaultReport
+//	POST /v1/inject     InjectRequest    -> FaultReport      every fault but those of act
 //	POST /v1/heal       HealRequest      -> HealReport
 //	GET  /v1/faults                 -> FaultsAnswer
 //	POST /v1/stop                   -> nothing, when all members have ended
@@ -104,22 +102,12 @@ func (r *Result) UnmarshalJSON(text []byte) error {
 	return err
 }
 
-// PartitionRequest asks for a partition.
-type PartitionRequest struct {
-	inject.Partition
-	Seed   *uint64 `json:"seed,omitempty"`
-	Lease  float64 `json:"lease_seconds,omitempty"`
+// InjectRequest asks for a fault that is not about processes.
+type InjectRequest struct {
+	// Line is the fault as one types it: scenario.Fault.String writes it, and scenario.ParseFault reads it.
+	Line   string  `json:"line"`
+	Seed   *uint64 `json:"seed,omitempty"` // chosen when nil
 	DryRun bool    `json:"dry_run,omitempty"`
-}
-
-// SlowRequest asks for slow links.
-type SlowRequest struct {
-	Links   string     `json:"links"`
-	Channel string     `json:"channel,omitempty"`
-	Shape   link.Shape `json:"shape"`
-	Seed    *uint64    `json:"seed,omitempty"`
-	Lease   float64    `json:"lease_seconds,omitempty"`
-	DryRun  bool       `json:"dry_run,omitempty"`
 }
 
 // FaultReport is a fault that began, or with a dry run would begin.
@@ -127,8 +115,10 @@ type FaultReport struct {
 	Fault  inject.Fault `json:"fault"`
 	Groups [][]int64    `json:"groups,omitempty"` // the sides of a partition
 	Sides  []Side       `json:"sides,omitempty"`  // and what each of them is
-	Seed   *uint64      `json:"seed,omitempty"`
-	DryRun bool         `json:"dry_run,omitempty"`
+	// Broken is how many connections a reset broke.
+	Broken *int    `json:"broken,omitempty"`
+	Seed   *uint64 `json:"seed,omitempty"`
+	DryRun bool    `json:"dry_run,omitempty"`
 }
 
 // HealRequest asks for faults to end. A selector takes the place of Healing.Members.

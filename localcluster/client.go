@@ -145,14 +145,9 @@ func (c *Client) Act(ctx context.Context, r ActRequest) (a ActReport, err error)
 	return a, c.call(ctx, answerTime, http.MethodPost, "act", r, &a)
 }
 
-// Partition cuts links.
-func (c *Client) Partition(ctx context.Context, r PartitionRequest) (f FaultReport, err error) {
-	return f, c.call(ctx, answerTime, http.MethodPost, "partition", r, &f)
-}
-
-// Slow delays or throttles links.
-func (c *Client) Slow(ctx context.Context, r SlowRequest) (f FaultReport, err error) {
-	return f, c.call(ctx, answerTime, http.MethodPost, "slow", r, &f)
+// Inject breaks something, as one types it.
+func (c *Client) Inject(ctx context.Context, r InjectRequest) (f FaultReport, err error) {
+	return f, c.call(ctx, answerTime, http.MethodPost, "inject", r, &f)
 }
 
 // Heal ends faults.

@@ -88,8 +88,7 @@ func (s *Supervisor) routes() http.Handler {
 	})
 	post(mux, "wait", s.Wait)
 	post(mux, "act", s.Act)
-	post(mux, "partition", s.Partition)
-	post(mux, "slow", s.Slow)
+	post(mux, "inject", s.Inject)
 	post(mux, "heal", s.Heal)
 	post(mux, "stop", func(ctx context.Context, _ struct{}) (struct{}, error) { return struct{}{}, s.Stop(ctx) })
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {

@@ -11,7 +11,8 @@
 //	                        member 1 / \ member 2   …     a process each: zkctl serve zoo.cfg,
 //	                              ^       ^               or java … QuorumPeerMain zoo.cfg
 //	                              │       │
-//	                         clients, on the members' own ports
+//	                         clients, on the members' own ports, or through links of
+//	                         their own when faults should reach them, too
 //
 // # Processes
 //

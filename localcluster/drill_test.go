@@ -121,6 +121,23 @@ func TestDrillOnFreshEnsemble(t *testing.T) {
 	}
 	session.Drop()
 
+	// Clients go through links, so that faults reach them.
+	client, err := probe.Dial(d.ctx, addresses[2], probe.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reset := d.inject("reset 2 --channel client")
+	if !reset.Effect || reset.From == 0 || reset.To != reset.From || !slices.Equal(reset.Links, []string{"clients>2/client", "2>clients/client"}) {
+		t.Errorf("%+v", reset)
+	}
+	if _, _, _, err := client.Get(d.ctx, "/"); err == nil {
+		t.Error("a session goes on although its connection was reset")
+	}
+	client.Drop()
+	if none := d.inject("reset 2 --channel client"); none.Effect || none.Why == "" {
+		t.Errorf("there is no connection: %+v", none)
+	}
+
 	kill := d.inject("kill leader --for 300ms")
 	if !kill.Effect || len(kill.Members) != 1 || kill.From == 0 || kill.To != 0 {
 		t.Errorf("%+v", kill)
@@ -148,6 +165,7 @@ func TestDrillOnFreshEnsemble(t *testing.T) {
 		t.Errorf("%+v", cut)
 	}
 	d.inject("slow all --latency 1ms")
+	d.inject("refuse 2")
 	d.inject("pause 3")
 	if err := d.Heal(d.ctx); err != nil {
 		t.Fatal(err)
@@ -229,6 +247,9 @@ func TestDrillRefusals(t *testing.T) {
 		{"at 1s slow 1>2 --latency 5ms", ""},
 		{"at 1s pause 1-3", ""},
 		{"at 1s client all --sever", ""},
+		{"at 1s reset 'clients>1' --channel client", ""},
+		{"at 1s partition leader --channel client", ""},
+		{"at 1s refuse leader --for 1s", ""},
 		{"on diff kill self", "the point diff"},
 		{"at 1s kill 1 --lose unsynced", "only a simulation loses power"},
 		{"at 1s kill 1 --lose some --silent", "pause it"},

@@ -125,10 +125,15 @@ func (e *drillEnsemble) Members(ctx context.Context) ([]inject.Member, error) {
 	return e.client.Members(ctx)
 }
 
-func (e *drillEnsemble) Clients(context.Context) (map[int64]string, error) {
+// Clients are the links in front of the members, so that faults reach the clients, too.
+func (e *drillEnsemble) Clients(ctx context.Context) (map[int64]string, error) {
+	status, err := e.client.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
 	addresses := map[int64]string{}
-	for _, m := range e.spec.Members {
-		addresses[m.ID] = m.Client()
+	for _, m := range status.Members {
+		addresses[m.ID] = m.ClientLink
 	}
 	return addresses, nil
 }
@@ -137,12 +142,16 @@ func (e *drillEnsemble) Clients(context.Context) (map[int64]string, error) {
 func (e *drillEnsemble) Inject(ctx context.Context, f scenario.Fault, seed uint64) (drill.FaultRecord, error) {
 	act := ActRequest{Verb: string(f.Verb), Selector: f.Target, Seed: &seed, Signal: f.Signal, Lease: f.For.Seconds()}
 	switch f.Verb {
-	case scenario.Partition:
-		r, err := e.client.Partition(ctx, PartitionRequest{Partition: f.Partition(), Seed: &seed, Lease: f.For.Seconds()})
-		return faultRecord(r.Fault), err
-	case scenario.Slow:
-		r, err := e.client.Slow(ctx, SlowRequest{Links: f.Target, Channel: f.Channel, Shape: f.Shape, Seed: &seed, Lease: f.For.Seconds()})
-		return faultRecord(r.Fault), err
+	case scenario.Partition, scenario.Slow, scenario.Reset, scenario.Refuse:
+		r, err := e.client.Inject(ctx, InjectRequest{Line: f.String(), Seed: &seed})
+		record := faultRecord(r.Fault)
+		if r.Broken != nil { // it was over at once
+			record.To = record.From
+			if *r.Broken == 0 {
+				record.Effect, record.Why = false, "there was no connection to break"
+			}
+		}
+		return record, err
 	case scenario.Kill, scenario.Pause:
 	case scenario.Restart:
 		// A member that stays down for a while is one that was asked to end, and that a lease starts again.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"zkctl/inject"
+	"zkctl/inject/scenario"
 	"zkctl/localcluster"
 	"zkctl/localcluster/member"
 )
@@ -163,11 +164,18 @@ func (e *ensemble) act(verb, selector string) []int64 {
 // partition cuts links.
 func (e *ensemble) partition(p inject.Partition) inject.Fault {
 	e.Helper()
-	report, err := e.Partition(e.ctx, localcluster.PartitionRequest{Partition: p})
+	f := scenario.Fault{Verb: scenario.Partition, Target: p.Groups, OneWay: p.OneWay, Bridge: p.Bridge, Ring: p.Ring, Channel: p.Channel}
+	return e.inject(f.String()).Fault
+}
+
+// inject causes a fault, as one types it.
+func (e *ensemble) inject(line string) localcluster.FaultReport {
+	e.Helper()
+	report, err := e.Inject(e.ctx, localcluster.InjectRequest{Line: line})
 	if err != nil {
-		e.Fatalf("partition %+v: %v", p, err)
+		e.Fatalf("%s: %v", line, err)
 	}
-	return report.Fault
+	return report
 }
 
 func (e *ensemble) heal() {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"zkctl/inject/link"
 	"zkctl/probe"
 	"zkctl/probe/wire"
 	"zkctl/quorum"
@@ -47,6 +48,7 @@ type MemberStatus struct {
 	Version      string  `json:"version"`
 	PID          int     `json:"pid"` // 0 when it is down
 	Client       string  `json:"client"`
+	ClientLink   string  `json:"client_link,omitempty"` // for clients that take part in faults; empty when stopped
 	QuorumPort   int     `json:"quorum_port"`
 	ElectionPort int     `json:"election_port"`
 	Admin        *string `json:"admin"` // null when it is off
@@ -78,6 +80,7 @@ func (s *Supervisor) Status(ctx context.Context) (Status, error) {
 	}
 	for _, m := range s.members {
 		member := s.memberStatus(m, report)
+		member.ClientLink = s.mesh.Address(link.Clients, m.spec.ID, link.Client)
 		status.Members = append(status.Members, member)
 		// Where a process has ended the supervisor knows more than that the member does not answer.
 		for i, f := range status.Reasons {

@@ -185,7 +185,9 @@ func (s *Supervisor) openMesh() error {
 	}
 	var peers []link.Peer
 	for _, m := range s.spec.Members {
-		peers = append(peers, link.Peer{ID: m.ID, Quorum: loopback(m.QuorumPort), Election: loopback(m.ElectionPort)})
+		peers = append(peers, link.Peer{
+			ID: m.ID, Quorum: loopback(m.QuorumPort), Election: loopback(m.ElectionPort), Client: loopback(m.ClientPort),
+		})
 	}
 	mesh, err := link.NewMesh(link.MeshOptions{Peers: peers, Port: func(l link.Lane) int { return ports[l] }})
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"zkctl/inject"
 	"zkctl/localcluster"
 )
 
@@ -22,10 +21,7 @@ func TestLeases(t *testing.T) {
 		t.Fatalf("%+v, %v", killed, err)
 	}
 	fault := killed.Fault
-	report, err := e.Partition(e.ctx, localcluster.PartitionRequest{Partition: inject.Partition{Groups: "1"}, Lease: 0.4})
-	if err != nil {
-		t.Fatal(err)
-	}
+	report := e.inject("partition 1 --for 400ms")
 	if fault.Until == nil || !fault.Until.Equal(fault.Since.Add(300*time.Millisecond)) {
 		t.Errorf("%+v", fault)
 	}
