@@ -1,7 +1,6 @@
 package localcluster
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -101,7 +100,7 @@ func (r *memberReader) readLog(path string) error {
 func (r *memberReader) add(p wire.Proposal) error {
 	i, again := slices.BinarySearchFunc(r.log.Txns, p.Zxid, func(t history.Txn, z wire.Zxid) int { return cmp.Compare(t.Zxid, z) })
 	switch {
-	case again && bytes.Equal(r.log.Txns[i].Data, p.Data):
+	case again && history.SameTxn(r.log.Txns[i].Data, p.Data):
 		return nil
 	case again:
 		return fmt.Errorf("transaction %s stands in the log twice, and differs", p.Zxid)

@@ -83,7 +83,7 @@ func (c *checker) lives() []*life {
 // trees compares the members' trees with each other and with the model. A tree is at the zxid with
 // which its member's log ends; only those at the same are compared with each other.
 func (c *checker) trees() {
-	first := map[wire.Zxid]int64{}
+	first, paths := map[wire.Zxid]int64{}, sortedKeys(c.paths)
 	for i := range c.Logs {
 		log := &c.Logs[i]
 		v, ok := c.Trees[log.Member]
@@ -94,11 +94,11 @@ func (c *checker) trees() {
 		c.here = Finding{At: c.end(), Record: -1, Zxid: z}
 		if other, ok := first[z]; !ok {
 			first[z] = log.Member
-		} else if difference := c.difference(c.Trees[other], v); difference != "" {
-			c.fail(SameHistory, "members %d and %d have different trees at %v: %s", other, log.Member, z, difference)
+		} else if d := difference(paths, c.Trees[other], v); d != "" {
+			c.fail(SameHistory, "members %d and %d have different trees at %v: %s", other, log.Member, z, d)
 		}
 		c.ephemerals(log.Member, v, z)
-		c.halves(log.Member, v)
+		c.halves(paths, log.Member, v)
 		if c.doubt != "" || z > c.judge.Model.at {
 			continue
 		}
@@ -124,8 +124,8 @@ func (c *checker) end() int64 {
 }
 
 // difference is what two trees differ in; "": nothing that a transaction or a client has named.
-func (c *checker) difference(a, b View) string {
-	for _, path := range sortedKeys(c.paths) {
+func difference(paths []string, a, b View) string {
+	for _, path := range paths {
 		dataA, statA, _, foundA := a.Node(path)
 		dataB, statB, _, foundB := b.Node(path)
 		if foundA != foundB || statA != statB || string(dataA) != string(dataB) {
@@ -164,11 +164,11 @@ func (c *checker) ephemerals(member int64, v View, z wire.Zxid) {
 }
 
 // halves checks that a tree shows nothing of a multi that failed.
-func (c *checker) halves(member int64, v View) {
+func (c *checker) halves(paths []string, member int64, v View) {
 	if len(c.failed) == 0 {
 		return
 	}
-	for _, path := range sortedKeys(c.paths) {
+	for _, path := range paths {
 		_, stat, _, found := v.Node(path)
 		if found && (c.failed[stat.Czxid] || c.failed[stat.Mzxid] || c.failed[stat.Pzxid]) {
 			c.fail(Atomic, "member %d shows a change of a multi that failed: %s is %+v", member, path, stat)

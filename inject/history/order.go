@@ -86,7 +86,7 @@ func (m *merger) collect() {
 			switch {
 			case e.has == 0:
 				e.Txn = txn
-			case !sameTxn(e.Data, txn.Data):
+			case !SameTxn(e.Data, txn.Data):
 				m.find(first, "members %d and %d have different transactions at %v", m.logs[firstOf(e.has)].Member, log.Member, first)
 			}
 			e.has |= 1 << i
@@ -115,9 +115,11 @@ func firstOf(set uint64) int {
 	return i
 }
 
-// sameTxn compares two entries. Engines may write one transaction in two ways: with the digest
-// of the tree or without it.
-func sameTxn(a, b []byte) bool {
+// SameTxn tells whether two entries of logs state the same transaction, although they may be written in
+// two ways: with the digest of the tree or without it, and a multi that failed with the operations
+// before the failure or with errors in their place. ZooKeeper's servers turn them into errors when they
+// apply the multi, which may be before they log it.
+func SameTxn(a, b []byte) bool {
 	if bytes.Equal(a, b) {
 		return true
 	}
@@ -126,7 +128,16 @@ func sameTxn(a, b []byte) bool {
 	if errX != nil || errY != nil {
 		return false
 	}
-	x.Digest, y.Digest = nil, nil
+	for _, txn := range []*wire.Txn{x, y} {
+		txn.Digest = nil
+		multi, ok := txn.Body.(*wire.MultiTxn)
+		if !ok || !hasFailed(multi) {
+			continue
+		}
+		for i := range multi.Txns {
+			multi.Txns[i].Type = wire.OpError
+		}
+	}
 	return bytes.Equal(x.Marshal(), y.Marshal())
 }
 

@@ -94,15 +94,33 @@ func TestMergeForeign(t *testing.T) {
 	}
 }
 
-// The digest of the tree is not part of what a transaction does, and an engine may leave it out.
+// What a transaction does is compared, and not how a log writes it.
 func TestSameTxn(t *testing.T) {
-	txn := &wire.Txn{Header: wire.TxnHeader{Zxid: 1, Type: wire.OpDelete}, Body: &wire.DeleteTxn{Path: "/a"}}
-	plain := txn.Marshal()
-	txn.Digest = &wire.TxnDigest{Version: wire.DigestVersion, Digest: 7}
-	digest := txn.Marshal()
-	txn.Body = &wire.DeleteTxn{Path: "/b"}
-	if !sameTxn(plain, digest) || sameTxn(plain, txn.Marshal()) {
-		t.Errorf("with and without digest: %v; of another node: %v", sameTxn(plain, digest), sameTxn(plain, txn.Marshal()))
+	deletion := func(path string, digest *wire.TxnDigest) []byte {
+		return (&wire.Txn{Header: wire.TxnHeader{Zxid: 1, Type: wire.OpDelete}, Body: &wire.DeleteTxn{Path: path}, Digest: digest}).Marshal()
+	}
+	multi := func(kind, last wire.OpCode, path string) []byte {
+		body := &wire.MultiTxn{Txns: []wire.SubTxn{
+			{Type: kind, Data: wire.Marshal(&wire.DeleteTxn{Path: path})}, {Type: last, Data: wire.Marshal(&wire.ErrorTxn{Err: wire.ErrNoNode})},
+		}}
+		return (&wire.Txn{Header: wire.TxnHeader{Zxid: 1, Type: wire.OpMulti}, Body: body}).Marshal()
+	}
+	digest := &wire.TxnDigest{Version: wire.DigestVersion, Digest: 7}
+	for _, c := range []struct {
+		name string
+		a, b []byte
+		same bool
+	}{
+		{"with and without the digest", deletion("/a", nil), deletion("/a", digest), true},
+		{"of different nodes", deletion("/a", nil), deletion("/b", nil), false},
+		{"what failed, before and after it was applied", multi(wire.OpDelete, wire.OpError, "/a"), multi(wire.OpError, wire.OpError, "/a"), true},
+		{"what failed, of different nodes", multi(wire.OpDelete, wire.OpError, "/a"), multi(wire.OpError, wire.OpError, "/b"), false},
+		{"failed and not", multi(wire.OpDelete, wire.OpError, "/a"), multi(wire.OpDelete, wire.OpDelete, "/a"), false},
+		{"no transactions", []byte("x"), []byte("y"), false},
+	} {
+		if got := SameTxn(c.a, c.b); got != c.same {
+			t.Errorf("%s: %v", c.name, got)
+		}
 	}
 }
 

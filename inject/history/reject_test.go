@@ -28,6 +28,23 @@ func TestGood(t *testing.T) {
 	}
 }
 
+// A server may list children in any order.
+func TestChildrenInAnyOrder(t *testing.T) {
+	e, marks := good(t)
+	var r wire.ChildrenResponse
+	if err := wire.Unmarshal(marks["children"].Reply, &r); err != nil || len(r.Children) < 2 {
+		t.Fatal(r, err)
+	}
+	slices.Reverse(r.Children)
+	marks["children"].Reply = wire.Marshal(&r)
+	checks, _ := Check(*e)
+	for _, c := range checks {
+		if c.Verdict != VerdictOK {
+			t.Errorf("%s: %v %v", c.Name, c.Verdict, c.Evidence)
+		}
+	}
+}
+
 // spoiled is a run with one mistake put in.
 type spoiled struct {
 	*testing.T

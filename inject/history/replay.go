@@ -78,7 +78,7 @@ func (c *checker) note(z wire.Zxid, txn *wire.Txn) {
 	case *wire.CreateContainerTxn:
 		c.paths[body.Path] = true
 	case *wire.MultiTxn:
-		if multiOf(body) == nil {
+		if hasFailed(body) {
 			c.failed[z] = true
 			return
 		}

@@ -75,6 +75,11 @@ func multiOf(txn *wire.MultiTxn) *wire.MultiRequest {
 	return multi
 }
 
+// hasFailed tells whether a multi changes nothing, because one of its operations failed.
+func hasFailed(multi *wire.MultiTxn) bool {
+	return slices.ContainsFunc(multi.Txns, func(sub wire.SubTxn) bool { return sub.Type == wire.OpError })
+}
+
 // modelled tells whether the model knows what a transaction does.
 func modelled(txn *wire.Txn) bool {
 	switch txn.Header.Type {

@@ -297,17 +297,29 @@ func (r *rig) expire(c *rigClient) {
 // evidence is what the run leaves: three members with all of it.
 func (r *rig) evidence() *Evidence {
 	e := &Evidence{History: r.history, Tick: 100 * time.Millisecond, Trees: map[int64]View{}}
+	nodes, sessions := map[string]*rigNode{}, map[int64]int32{}
+	for path := range r.model.nodes {
+		if n := r.model.get(path); n != nil {
+			nodes[path] = &rigNode{string(n.data), n.stat()}
+		}
+	}
+	for id, s := range r.model.sessions {
+		if s.closed == 0 {
+			sessions[id] = s.timeout
+		}
+	}
 	for member := int64(1); member <= 3; member++ {
 		e.Logs = append(e.Logs, MemberLog{Member: member, Voter: true, Txns: slices.Clone(r.txns)})
-		e.Trees[member] = &rigView{r.model, map[string]*rigNode{}}
+		e.Trees[member] = &rigView{nodes, sessions, map[string]*rigNode{}}
 	}
 	return e
 }
 
-// rigView is the model's newest state as a tree, in which a test may replace nodes.
+// rigView is a tree in which a test may replace nodes.
 type rigView struct {
-	model   *Model
-	instead map[string]*rigNode // nil: it is missing
+	nodes    map[string]*rigNode
+	sessions map[int64]int32
+	instead  map[string]*rigNode // nil: it is missing
 }
 
 type rigNode struct {
@@ -316,23 +328,23 @@ type rigNode struct {
 }
 
 func (v *rigView) Node(path string) ([]byte, wire.Stat, []wire.ACL, bool) {
-	if n, replaced := v.instead[path]; replaced {
-		if n == nil {
-			return nil, wire.Stat{}, nil, false
-		}
-		return []byte(n.data), n.stat, wire.OpenACL(), true
+	n, replaced := v.instead[path]
+	if !replaced {
+		n = v.nodes[path]
 	}
-	n := v.model.get(path)
 	if n == nil {
 		return nil, wire.Stat{}, nil, false
 	}
-	return n.data, n.stat(), wire.OpenACL(), true
+	return []byte(n.data), n.stat, wire.OpenACL(), true
 }
 
 func (v *rigView) Nodes() int {
-	count := 0
-	for _, path := range slices.Sorted(maps.Keys(v.model.nodes)) {
-		if _, _, _, found := v.Node(path); found && path != "/zookeeper" {
+	count := len(v.nodes) - 1 // without /zookeeper
+	for path, n := range v.instead {
+		switch was := v.nodes[path] != nil; {
+		case was && n == nil:
+			count--
+		case !was && n != nil:
 			count++
 		}
 	}
@@ -340,11 +352,11 @@ func (v *rigView) Nodes() int {
 }
 
 func (v *rigView) Session(id int64) (int32, bool) {
-	s := v.model.sessions[id]
-	return s.timeout, s.created != 0 && s.closed == 0
+	timeout, found := v.sessions[id]
+	return timeout, found
 }
 
-func (v *rigView) Sessions() int { return v.model.Sessions() }
+func (v *rigView) Sessions() int { return len(v.sessions) }
 
 // good is a run in which each promise has something to judge. The marks are operations that tests spoil.
 func good(t *testing.T) (*Evidence, map[string]*Op) {
