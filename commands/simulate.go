@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"zkctl/inject/scenario"
 	"zkctl/localcluster/simulation"
 )
 
@@ -19,11 +20,13 @@ type simulateOptions struct {
 	duration time.Duration
 	nodes    int
 	schedule string
+	scenario string
 	trace    bool
 }
 
 func newSimulateCommand(p *program) *cli.Command {
 	o := &simulateOptions{program: p}
+	p.completeFlag("scenario", builtinNames)
 	return &cli.Command{
 		Name:     "simulate",
 		Category: categoryRecovery,
@@ -31,13 +34,15 @@ func newSimulateCommand(p *program) *cli.Command {
 		Description: "Runs seeded simulations of the embedded engine on all cores: servers that crash, disks that forget, links that break, clocks that drift. " +
 			"After every step the invariants of Zab and the promises of ZooKeeper are checked; once all faults are healed, the ensemble must recover. " +
 			"Exits 0 when no run violates one, 3 when one does: then the seed, a shrunk schedule and the last events are printed. " +
-			"--schedule runs such a schedule again, from a file or, as -, from standard input.",
-		UsageText: "zkctl simulate\nzkctl simulate --for 10m --nodes 5\nzkctl simulate --seed 42 --runs 1\nzkctl simulate --schedule failure.txt --trace",
+			"--schedule runs such a schedule again, from a file or, as -, from standard input. --scenario has the faults and the ensemble " +
+			"of a scenario in every run, by the name of one that comes with zkctl or from a file; each seed has other latencies.",
+		UsageText: "zkctl simulate\nzkctl simulate --for 10m --nodes 5\nzkctl simulate --seed 42 --runs 1\nzkctl simulate --schedule failure.txt --trace\nzkctl simulate --scenario leader-crash --runs 100",
 		Flags: []cli.Flag{
 			&cli.Uint64Flag{Name: "seed", Usage: "seed of the first run; the next run has the next (default: random)", Destination: &o.seed},
 			&cli.IntFlag{Name: "runs", Usage: "how many runs (default: as many as --for allows)", Destination: &o.runs},
 			&cli.DurationFlag{Name: "for", Usage: "how long to go on, with --runs at most (default: 1m0s without --runs)", Destination: &o.duration},
-			&cli.IntFlag{Name: "nodes", Usage: "voters, 1 to 7 (default: drawn for each run)", Destination: &o.nodes},
+			&cli.IntFlag{Name: "nodes", Usage: "voters, 1 to 7 (default: those of the scenario, or drawn for each run)", Destination: &o.nodes},
+			&cli.StringFlag{Name: "scenario", Usage: "`NAME|FILE` run the faults of this scenario instead of drawn ones", Destination: &o.scenario},
 			&cli.StringFlag{Name: "schedule", Usage: "`FILE` run the schedule in this file instead", Destination: &o.schedule},
 			&cli.BoolFlag{Name: "trace", Usage: "with --schedule or --runs 1: print the whole story of the run on stderr", Destination: &o.trace},
 		},
@@ -51,10 +56,17 @@ func newSimulateCommand(p *program) *cli.Command {
 			if !c.IsSet("seed") {
 				o.seed = rand.Uint64() >> 16 // short enough to type
 			}
-			if o.trace {
-				return o.one(simulation.Draw(o.seed, o.nodes))
+			campaign := simulation.Campaign{First: o.seed, Runs: o.runs, Nodes: o.nodes}
+			if o.scenario != "" {
+				var err error
+				if campaign.Scenario, err = o.readSteps(c.IsSet("nodes")); err != nil {
+					return err
+				}
 			}
-			return o.campaign(c.Context)
+			if o.trace {
+				return o.one(campaign.Schedule(o.seed))
+			}
+			return o.campaign(c.Context, campaign)
 		},
 	}
 }
@@ -100,7 +112,7 @@ func (o *simulateOptions) check(c *cli.Context) error {
 		return usagef("--trace tells the story of one run: add --runs 1, or --schedule FILE")
 	}
 	if o.schedule != "" {
-		for _, other := range []string{"seed", "runs", "for", "nodes"} {
+		for _, other := range []string{"seed", "runs", "for", "nodes", "scenario"} {
 			if c.IsSet(other) {
 				return usagef("--%s: a schedule is one run, and says itself what its seed and ensemble are", other)
 			}
@@ -109,7 +121,32 @@ func (o *simulateOptions) check(c *cli.Context) error {
 	return nil
 }
 
-func (o *simulateOptions) campaign(ctx context.Context) error {
+// readSteps reads the scenario, which the simulation must be able to carry out.
+func (o *simulateOptions) readSteps(otherSize bool) (*scenario.Scenario, error) {
+	s, err := o.readScenario(o.scenario)
+	if err != nil {
+		return nil, err
+	}
+	if otherSize {
+		s.Ensemble.Nodes = o.nodes
+		if err := s.Check(); err != nil {
+			return nil, usagef("%w", err)
+		}
+	}
+	if _, refused := simulation.FromScenario(s, o.seed); len(refused) > 0 {
+		var reasons []string
+		for _, r := range refused {
+			if r.Step.Fault.Verb != "" {
+				r.Reason = fmt.Sprintf("line %d: %s", r.Step.Line, r.Reason)
+			}
+			reasons = append(reasons, r.Reason)
+		}
+		return nil, usagef("%s: %s", s.Name, strings.Join(reasons, "\n"))
+	}
+	return s, nil
+}
+
+func (o *simulateOptions) campaign(ctx context.Context, campaign simulation.Campaign) error {
 	limited := ctx
 	if o.runs == 0 && o.duration == 0 {
 		o.duration = time.Minute
@@ -121,10 +158,8 @@ func (o *simulateOptions) campaign(ctx context.Context) error {
 	}
 	o.progress("seed %d", o.seed)
 	line, began := o.tallyLine(), time.Now()
-	tally, failure := simulation.Campaign{
-		First: o.seed, Runs: o.runs, Nodes: o.nodes,
-		Progress: func(t simulation.Tally) { line.show(t, time.Since(began)) },
-	}.Run(limited)
+	campaign.Progress = func(t simulation.Tally) { line.show(t, time.Since(began)) }
+	tally, failure := campaign.Run(limited)
 	line.end()
 	doc := document(o.seed, tally)
 	if failure == nil {

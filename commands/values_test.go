@@ -15,16 +15,17 @@ import (
 // wrongText has, for each flag that takes text, values that no ensemble could make sense of. Empty
 // ones are tried for every flag.
 var wrongText = map[string][]string{
-	"name":    {"../etc", "a/b", ".", "a b"},
-	"output":  {"xml", "JSON", "table,json"},
-	"signal":  {"NONSENSE", "0", "-9", "65", "9 9", "STOP", "CONT", "NaN"},
-	"bridge":  {"zebra", "1,,2", "-1"},
-	"channel": {"air", "quorum,election", "ALL"},
-	"rate":    {"fast", "0", "-1", "NaN", "Inf", "1XB", "1 MB/h", "1e30"},
-	"for":     {"godot", "healthy,leader"}, // of wait; the others are durations
-	"shell":   {"tcsh", "SH"},
-	"engine":  {"steam", "embedded=0", "embedded=-1", "embedded=x", "embedded,apache", "embedded=1e9", "embedded=99999999999"},
-	"set":     {"nonsense", "=1", "clientPort=2181", "server.1=x", "tickTime=0", "initLimit=-1", "syncLimit=NaN", "a b=c"},
+	"name":     {"../etc", "a/b", ".", "a b"},
+	"output":   {"xml", "JSON", "table,json"},
+	"signal":   {"NONSENSE", "0", "-9", "65", "9 9", "STOP", "CONT", "NaN"},
+	"bridge":   {"zebra", "1,,2", "-1"},
+	"channel":  {"air", "quorum,election", "ALL"},
+	"rate":     {"fast", "0", "-1", "NaN", "Inf", "1XB", "1 MB/h", "1e30"},
+	"for":      {"godot", "healthy,leader"}, // of wait; the others are durations
+	"shell":    {"tcsh", "SH"},
+	"engine":   {"steam", "embedded=0", "embedded=-1", "embedded=x", "embedded,apache", "embedded=1e9", "embedded=99999999999"},
+	"scenario": {"no-such-scenario", "leader crash", "-"}, // standard input is empty here
+	"set":      {"nonsense", "=1", "clientPort=2181", "server.1=x", "tickTime=0", "initLimit=-1", "syncLimit=NaN", "a b=c"},
 	// Files that are not there are a failure, not a wrong word: exit 1.
 	"config": nil, "schedule": nil, "rtt": nil,
 }

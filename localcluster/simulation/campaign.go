@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"zkctl/inject/scenario"
 )
 
 // Campaign is many runs, on all cores.
@@ -13,6 +15,9 @@ type Campaign struct {
 	First uint64 // seed of the first run; each next run has the next seed
 	Runs  int    // 0: until the context ends
 	Nodes int    // voters; 0: drawn
+
+	// Scenario is what the runs are of, instead of drawn schedules. FromScenario must refuse nothing of it.
+	Scenario *scenario.Scenario
 
 	AsFound bool // do not shrink a schedule that fails
 
@@ -69,6 +74,15 @@ func (c Campaign) Run(ctx context.Context) (Tally, *Failure) {
 	return e.exact(), e.explain()
 }
 
+// Schedule is what the campaign runs for a seed.
+func (c Campaign) Schedule(seed uint64) Schedule {
+	if c.Scenario == nil {
+		return Draw(seed, c.Nodes)
+	}
+	schedule, _ := FromScenario(c.Scenario, seed)
+	return schedule
+}
+
 // workers is the state that the workers of a campaign share.
 type workers struct {
 	campaign Campaign
@@ -88,7 +102,7 @@ func (e *workers) work(ctx context.Context) {
 		if !ok {
 			return
 		}
-		e.done(seed, Run(Draw(seed, e.campaign.Nodes)))
+		e.done(seed, Run(e.campaign.Schedule(seed)))
 	}
 }
 
@@ -149,7 +163,7 @@ func (e *workers) exact() Tally {
 }
 
 func (e *workers) explain() *Failure {
-	schedule := Draw(e.seed, e.campaign.Nodes)
+	schedule := e.campaign.Schedule(e.seed)
 	if !e.campaign.AsFound {
 		schedule, _ = Shrink(schedule, e.failed)
 	}

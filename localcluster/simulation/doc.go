@@ -44,6 +44,10 @@
 // as after four billion transactions. The runs count what really happened (coverage.go),
 // and a test requires that the swarm reaches all of it.
 //
+// A scenario (package scenario) is a file of faults with the ensemble around them, which a drill
+// runs on processes. Here it is a campaign of its own: each seed draws the latencies, and the steps
+// are always those of the file.
+//
 // # Invariants
 //
 // Of the Zab paper (Junqueira, Reed, Serafini, DSN 2011, sections III and IV):
@@ -131,6 +135,7 @@
 //	schedule.go, setup.go, fault.go     what decides a run
 //	text.go, compile.go                 faults as steps of a scenario, and back
 //	swarm.go, sequences.go              random schedules
+//	fromscenario.go                     schedules of a scenario
 //	world.go, queue.go, log.go          clock, events, event log
 //	server.go, shell.go, disk.go        a server
 //	conn.go, client.go, workload.go     a client
