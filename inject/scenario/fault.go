@@ -1,7 +1,6 @@
 package scenario
 
 import (
-	"strconv"
 	"strings"
 	"time"
 
@@ -67,17 +66,6 @@ type ClientFault struct {
 	Sever   bool // it loses its connection without either side noticing
 	Sleep   bool // it reads and sends nothing for a while
 	Abandon bool // it never comes back
-}
-
-// Clients are the numbers of the clients, of so many, that a fault of Client strikes; half are those
-// with odd numbers.
-func (f Fault) Clients(of int) (numbers []int) {
-	for n := 1; n <= of; n++ {
-		if f.Target == "all" || f.Target == "half" && n%2 == 1 || f.Target == strconv.Itoa(n) {
-			numbers = append(numbers, n)
-		}
-	}
-	return numbers
 }
 
 // Partition is the partition of a fault whose verb is Partition.

@@ -29,35 +29,17 @@ type Workload struct {
 	Clients  int
 	Rate     float64 // operations a second of all clients together, in an open loop
 	Session  time.Duration
-	Mix      map[string]int // weights of Actions; empty is DefaultMix
+	Mix      map[string]int // weights of Actions; empty is the default mix
 	Command  string         // runs instead of our clients
 	MinAcked int            // acknowledged writes before time 0; with fewer there is no verdict
 }
 
-// DefaultMix are the weights of the actions in a workload that does not say others.
-func DefaultMix() map[string]int {
-	mix := map[string]int{}
-	for _, a := range actions {
-		mix[a.name] = a.weight
-	}
-	return mix
-}
-
-// Actions are the names of what clients do.
+// Actions are the names of what the clients of a workload do. Package drill, which does it, has the
+// default mix.
 func Actions() []string {
-	var names []string
-	for _, a := range actions {
-		names = append(names, a.name)
+	return []string{
+		"set", "get", "cas", "create", "delete", "ephemeral", "sequential", "children", "exists", "multi", "sync", "watch",
 	}
-	return names
-}
-
-var actions = []struct {
-	name   string
-	weight int // in DefaultMix
-}{
-	{"set", 4}, {"get", 4}, {"cas", 3}, {"create", 2}, {"delete", 1}, {"ephemeral", 2}, {"sequential", 2},
-	{"children", 1}, {"exists", 1}, {"multi", 2}, {"sync", 1}, {"watch", 1},
 }
 
 // Refusal is a step that a world cannot carry out.

@@ -2,7 +2,6 @@ package scenario
 
 import (
 	"errors"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -207,20 +206,6 @@ func TestSelfIsReplaced(t *testing.T) {
 		}
 		if f.Bridge = ""; f.UsesSelf() != (want != target) {
 			t.Errorf("%s: uses self is %v", target, f.UsesSelf())
-		}
-	}
-}
-
-func TestClientsOfAFault(t *testing.T) {
-	for _, c := range []struct {
-		target string
-		of     int
-		want   []int
-	}{
-		{"all", 3, []int{1, 2, 3}}, {"half", 4, []int{1, 3}}, {"half", 1, []int{1}}, {"2", 3, []int{2}}, {"4", 3, nil},
-	} {
-		if got := (Fault{Verb: Client, Target: c.target}).Clients(c.of); !slices.Equal(got, c.want) {
-			t.Errorf("%s of %d: got %v, want %v", c.target, c.of, got, c.want)
 		}
 	}
 }

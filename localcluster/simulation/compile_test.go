@@ -230,6 +230,27 @@ func TestLabelsInMemory(t *testing.T) {
 	}
 }
 
+// Half of five clients are three, by a choice of the seed.
+func TestHalfOfTheClientsInMemory(t *testing.T) {
+	setup := base(3, 0)
+	setup.Clients, setup.Chaos = 5, 4*time.Second
+	w, err := newWorld(7, setup, &eventLog{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.begin([]Fault{{Kind: FaultAbandon, At: 3 * time.Second, N: HalfClients}})
+	w.run(setup.Chaos)
+	gone := 0
+	for _, c := range w.clients {
+		if c.gone {
+			gone++
+		}
+	}
+	if w.violation != nil || gone != 3 {
+		t.Errorf("%d of 5 clients are gone: %v", gone, w.violation)
+	}
+}
+
 // What has no time lasts until healing.
 func TestFaultsUntilHealing(t *testing.T) {
 	setup := base(3, 0)

@@ -49,7 +49,7 @@ func (w *World) carryOut(faults []Fault) {
 	w.plan = p
 	for i, f := range faults {
 		q := &planned{fault: f}
-		if f.Select != "" || f.Kind == FaultPartition {
+		if f.Select != "" || f.Kind == FaultPartition || f.ofClient() && f.N == HalfClients {
 			q.rng = rand.New(rand.NewPCG(w.seed, selectorStreams+uint64(i)))
 		}
 		p.faults = append(p.faults, q)
@@ -147,8 +147,8 @@ func (p *plan) strikeEnsemble(f Fault, at *server) bool {
 		return p.cutPlanned(f, at)
 	}
 	struck := false
-	for _, n := range f.step(&p.w.setup).Fault.Clients(len(p.w.clients)) {
-		struck = p.strikeClient(f, p.w.clients[n-1]) || struck
+	for _, c := range p.chosenClients(f) {
+		struck = p.strikeClient(f, c) || struck
 	}
 	return struck
 }

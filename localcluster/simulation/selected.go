@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"slices"
 	"strconv"
 
 	"zkctl/inject"
@@ -67,6 +68,25 @@ func (p *plan) cutPlanned(f Fault, at *server) bool {
 		p.endAfter(f.For, p.w.cut(way, channelOf(lane.Channel.String())))
 	}
 	return true
+}
+
+// chosenClients are the clients that a fault strikes, in the order of their numbers. Half of them are
+// rather one more than one less.
+func (p *plan) chosenClients(f Fault) []*client {
+	all := p.w.clients
+	switch f.N {
+	case AllClients:
+		return all
+	case HalfClients:
+		order := p.running.rng.Perm(len(all))[:(len(all)+1)/2]
+		slices.Sort(order)
+		var half []*client
+		for _, i := range order {
+			half = append(half, all[i])
+		}
+		return half
+	}
+	return all[f.N-1 : f.N]
 }
 
 func withSelf(x scenario.Fault, at *server) scenario.Fault {
