@@ -274,7 +274,9 @@ func (w *processWorld) windows(members []int64) []history.Window {
 		if to == 0 {
 			to = w.out.Now()
 		}
-		list = append(list, history.Window{From: f.From, To: to, Members: slices.Clone(f.Members)})
+		list = append(list, history.Window{
+			From: f.From, To: to, Members: slices.Clone(f.Members), Clock: w.scenario.Steps[f.Step].Fault.Verb == scenario.Clock,
+		})
 		cut := cutOff(members, f.Links, w.ensemble.Quorum)
 		if len(cut) == 0 || !f.Effect || w.scenario.Steps[f.Step].Fault.Verb != scenario.Partition {
 			continue

@@ -32,7 +32,6 @@ type client struct {
 
 	xid      int32
 	inFlight []*clientOp   // sent and not answered, in order
-	control  []*history.Op // the same of pings and setWatches
 	made     int           // data values so far
 	awake    time.Duration // asleep until then
 	deferred []func()      // what arrived while it was asleep
@@ -99,7 +98,7 @@ func (c *client) wake() {
 	case !c.connected && c.w.now > c.since+c.timeout/3, c.connected && c.w.now > c.heard+c.timeout*2/3:
 		c.leave()
 	case c.connected && c.w.now > c.sent+c.timeout/4:
-		c.sendControl(wire.XidPing, wire.OpPing, nil)
+		c.send(wire.XidPing, wire.OpPing, nil)
 	}
 }
 
@@ -169,13 +168,8 @@ func (c *client) leave() {
 // lost forgets a connection that has ended. The outcome of the requests in flight stays
 // unknown.
 func (c *client) lost() {
-	for _, op := range c.inFlight {
-		op.Outcome, op.Return = history.Unknown, history.Never
-		c.recordOp(&op.Op)
-	}
-	c.recordLink(history.Lost, "")
 	c.conn, c.connected = nil, false
-	c.inFlight, c.control = nil, nil
+	c.inFlight = nil
 	c.retryAt = c.w.now + time.Duration(c.rng.Int64N(int64(c.w.setup.Tick/2)))
 }
 
@@ -260,10 +254,7 @@ func (c *client) handle(conn *clientConn, r reply) {
 		if c.w.tracing() {
 			c.w.note("client %d: event %v %s of %v", c.id, r.event.Type, r.event.Path, r.eventZxid)
 		}
-		event := history.Event{Client: c.id, Conn: int(conn.id), At: int64(c.w.now), Zxid: r.eventZxid, WatcherEvent: *r.event}
-		c.watches.Event(event)
-		event.Zxid = -1 // real servers do not say it
-		c.record(history.Record{Event: &event})
+		c.watches.Event(history.Event{Client: c.id, Conn: int(conn.id), Zxid: r.eventZxid, WatcherEvent: *r.event})
 	default:
 		c.answered(r)
 	}
@@ -273,7 +264,6 @@ func (c *client) handleConnect(r *wire.ConnectResponse, epoch int64) {
 	if r.SessionID == 0 {
 		c.w.note("client %d: session %x is over", c.id, uint64(c.session))
 		c.w.oracle.judge.Refused(c.comesBack(epoch))
-		c.recordLink(history.Expired, "")
 		c.conn.over = true
 		c.lost()
 		c.forget()
@@ -284,19 +274,14 @@ func (c *client) handleConnect(r *wire.ConnectResponse, epoch int64) {
 	}
 	c.w.oracle.judge.Confirmed(c.comesBack(epoch))
 	c.w.note("client %d: session %x on server %d", c.id, uint64(r.SessionID), c.conn.s.id)
-	kind := history.Resumed
-	if c.session == 0 {
-		kind = history.Connected
-	}
 	c.session, c.password, c.connected = r.SessionID, r.Password, true
 	c.timeout = milliseconds(r.Timeout)
-	c.recordLink(kind, "")
 	if set := c.watches.Restore(c.lastZxid); set != nil {
 		code := wire.OpSetWatches
 		if set.V2 {
 			code = wire.OpSetWatches2
 		}
-		c.sendControl(wire.XidSetWatches, code, wire.Marshal(set))
+		c.send(wire.XidSetWatches, code, wire.Marshal(set))
 	}
 	if c.last != nil && !c.last.done {
 		c.ask(c.last)
@@ -313,20 +298,24 @@ func (c *client) comesBack(epoch int64) history.Return {
 
 func (c *client) answered(r reply) {
 	h := r.header
-	if h.Xid == wire.XidPing || h.Xid == wire.XidSetWatches {
-		c.answeredControl(r)
+	switch h.Xid {
+	case wire.XidPing:
+		c.saw(h.Zxid)
+		c.watches.Check(h.Zxid)
+		return
+	case wire.XidSetWatches:
+		c.saw(h.Zxid)
+		c.watches.Restored(&history.Op{Client: c.id, Session: c.session, Code: wire.OpSetWatches, Err: h.Err, Zxid: h.Zxid}, r.epoch)
 		return
 	}
 	if len(c.inFlight) == 0 || c.inFlight[0].Xid != h.Xid {
-		c.recordLink(history.Stray, "an answer out of order")
 		c.w.fail(history.FIFO, "client %d gets the answer to request %d out of order", c.id, h.Xid)
 		return
 	}
 	op := c.inFlight[0]
 	c.inFlight = c.inFlight[1:]
 	op.done = true
-	c.answer(&op.Op, r)
-	c.recordOp(&op.Op)
+	op.Return, op.Outcome, op.Err, op.Zxid, op.Reply = int64(c.w.now), history.OK, h.Err, h.Zxid, r.body
 	if c.w.tracing() {
 		c.w.note("client %d: %v %s -> %v at %v", c.id, op.Code, op.Path, h.Err, h.Zxid)
 	}
@@ -342,7 +331,6 @@ func (c *client) answered(r reply) {
 		c.watches.Set(&op.Op)
 	}
 	if op.Code == wire.OpCloseSession {
-		c.recordLink(history.Closed, "")
 		c.conn.over = true
 		c.lost()
 		c.forget()

@@ -139,7 +139,6 @@
 //	world.go, queue.go, log.go          clock, events, event log
 //	server.go, shell.go, disk.go        a server
 //	conn.go, client.go, workload.go     a client
-//	record.go                           what clients see, for package history
 //	network.go, links.go, votes.go      connections between servers
 //	plan.go, strike.go, selected.go, injectionpoints.go
 //	                                    faults strike

@@ -36,8 +36,6 @@ type World struct {
 	violation *Violation
 	log       *eventLog // nil: not recorded
 
-	seen func(history.Record) // what clients see; nil: not recorded
-
 	// For scripts: called with what cores report, and with what servers send.
 	watch func(*server, zab.Event)
 	tap   func(from *server, p wire.QuorumPacket)
