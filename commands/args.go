@@ -207,7 +207,8 @@ func globalFlags(app *cli.App, path []*cli.Command) []cli.Flag {
 }
 
 func aboutEnsemble(c *cli.Command) bool {
-	return (c.Category == categoryEnsemble || c.Category == categoryFaults) && c.Name != "ls" && c.Name != "serve" || c.Category == ""
+	return (c.Category == categoryEnsemble || c.Category == categoryFaults) && c.Name != "ls" && c.Name != "serve" ||
+		c.Name == "drill" || c.Category == ""
 }
 
 // readValue refuses values of the wrong type in words, before the flag package does it with a parse

@@ -107,7 +107,7 @@ func TestSuggestions(t *testing.T) {
 		"freeze": "pause", "unpause": "resume", "thaw": "resume", "continue": "resume", "cut": "partition", "net": "partition",
 		"split": "partition", "isolate": "partition", "delay": "slow", "throttle": "slow", "latency": "slow", "recover": "heal",
 		"repair": "heal", "fix": "heal", "undo": "heal", "crash": "kill", "reboot": "restart", "history": "events", "size": "quorum",
-		"server": "serve", "await": "wait", "sim": `"simulate"`, "ver": `"version"`, "STATUS": `"status"`, "Kill": `"kill"`,
+		"server": "serve", "await": "wait", "sim": `"simulate"`, "vers": `"version"`, "STATUS": `"status"`, "Kill": `"kill"`,
 		"statsu": `"status"`, "strat": `"start"`, "klil": `"kill"`, "dwon": `"down"`, "restrat": `"restart"`, "particion": `"partition"`,
 		"parttion": `"partition"`, "quorm": `"quorum"`, "event": `"events"`, "fault": `"faults"`, "hael": `"heal"`, "sl": `"slow"`,
 		"wiat": `"wait"`, "evn": `"env"`, "pu": `"up"`,

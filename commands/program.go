@@ -55,6 +55,8 @@ const (
 // verbs lists the top-level commands, in the order of the help.
 func (p *program) verbs() []*cli.Command {
 	return slices.Concat([]*cli.Command{newQuorumCommand(p)}, p.ensembleVerbs(), p.faultVerbs(), []*cli.Command{
+		newDrillCommand(p),
+		newVerifyCommand(p),
 		newSimulateCommand(p),
 		newVersionCommand(p),
 		newCompletionCommand(p),

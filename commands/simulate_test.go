@@ -27,7 +27,7 @@ func TestTallyLine(t *testing.T) {
 	many := simulation.Tally{Runs: 1_000_000_000, Simulated: 2_000_000 * time.Hour}
 	for _, width := range []int{80, 20} {
 		var out bytes.Buffer
-		l := &tallyLine{out: &out, width: width}
+		l := &tallyLine{statusLine: statusLine{out: &out, width: width}}
 		l.show(many, time.Hour)
 		l.show(simulation.Tally{Runs: 7}, time.Hour+tallyPause/2) // too soon
 		l.show(simulation.Tally{Runs: 1}, 2*time.Hour)

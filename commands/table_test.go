@@ -8,6 +8,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -18,7 +19,10 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"zkctl/inject"
+	"zkctl/inject/drill"
+	"zkctl/inject/history"
 	"zkctl/inject/link"
+	"zkctl/inject/scenario"
 	"zkctl/localcluster"
 	"zkctl/localcluster/simulation"
 	"zkctl/probe"
@@ -36,6 +40,7 @@ func everyPage(t *testing.T, width int) map[string]string {
 		"ls":       func(pg *page) { drawSummaries(pg, largeSummaries()) },
 		"faults":   func(pg *page) { drawFaults(pg, largeFaults()) },
 		"simulate": func(pg *page) { drawSimulated(pg, document(1<<47, simulation.Tally{Runs: 1 << 20, Steps: 1 << 40})) },
+		"drill":    func(pg *page) { drawVerdict(pg, drill.NewDocument(largeResult()), nil) },
 	} {
 		pg := &page{width: width, edge: width}
 		if width == 0 {
@@ -49,6 +54,7 @@ func everyPage(t *testing.T, width int) map[string]string {
 		t.Fatal(err)
 	}
 	for _, line := range []string{
+		"drill --list",
 		"quorum --nodes 5 --availability 0.99 --availability 1=0.9",
 		"quorum --nodes 6 --zones amsterdam-1=1,2;frankfurt-2=3,4;paris-3=5,6 --availability 0.99 --zone-availability 0.999",
 		"quorum --nodes 3 --rtt RTT",
@@ -100,6 +106,45 @@ func largeSummaries() []localcluster.Summary {
 	return []localcluster.Summary{
 		{Name: "default", State: localcluster.StateRunning, Health: new(probe.HealthHealthy), Connect: s.Connect[:47], Members: 3},
 		{Name: s.Name, State: localcluster.StateStopped, Health: new(probe.HealthNoQuorum), Connect: s.Connect, Members: 9},
+	}
+}
+
+func largeResult() *drill.Result {
+	second := 12345 * time.Millisecond
+	r := &drill.Result{
+		Verdict: history.Violated, Seed: 1 << 47, World: "embedded=5,apache=4, 3 observers",
+		Scenario: &scenario.Scenario{Name: "leader-crash-repeatedly"},
+		Reasons:  []string{"one", "two", "three", "four", "five"},
+		Checks: []history.CheckResult{
+			{Name: history.SameHistory, Verdict: history.VerdictOK, Count: 1e9}, {Name: history.QuorumAcks, Verdict: history.VerdictOK},
+			{Name: history.Result, Verdict: history.Violated, Found: 3, Evidence: []history.Finding{{Text: "the answer is not what the order gives", At: 1e9}}},
+			{Name: history.FIFO, Verdict: history.VerdictUnknown, Why: "the logs lack 0x100000001"},
+		},
+		Limits: []drill.LimitResult{
+			{Limit: scenario.Limit{Text: "write_unavailable<2s"}, Value: 3}, {Limit: scenario.Limit{Text: "election<2s"}, Value: math.NaN()},
+			{Limit: scenario.Limit{Text: "lost_acks==0"}, Holds: true},
+		},
+	}
+	for range 8 {
+		r.Faults = append(r.Faults, drill.Recovery{
+			Fault:     drill.FaultRecord{Line: "partition '1,2,3,4|5,6,7,8,9' --one-way --channel quorum --for 1m30s", From: 1e12, To: 2e12, Effect: true},
+			Detection: &second, Election: &second, Sync: &second, FirstWrite: &second, Predicted: &second, WriteOutage: second,
+		})
+	}
+	return r
+}
+
+// TestVerdictFitsOneScreen: what one sees after a drill is not scrolled away when all promises held, whatever struck.
+func TestVerdictFitsOneScreen(t *testing.T) {
+	pg := &page{width: textWidth, edge: textWidth}
+	r := largeResult()
+	r.Reasons, r.Checks, r.Limits = nil, nil, r.Limits[2:]
+	for _, p := range history.Promises() {
+		r.Checks = append(r.Checks, history.CheckResult{Name: p, Verdict: history.VerdictOK, Count: 123456})
+	}
+	drawVerdict(pg, drill.NewDocument(r), []string{"zkctl drill a --seed 1", "zkctl verify b"})
+	if n := strings.Count(pg.buf.String(), "\n"); n > 24 {
+		t.Errorf("%d lines:\n%s", n, pg.buf.String())
 	}
 }
 

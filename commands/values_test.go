@@ -26,8 +26,10 @@ var wrongText = map[string][]string{
 	"engine":   {"steam", "embedded=0", "embedded=-1", "embedded=x", "embedded,apache", "embedded=1e9", "embedded=99999999999"},
 	"scenario": {"no-such-scenario", "leader crash", "-"}, // standard input is empty here
 	"set":      {"nonsense", "=1", "clientPort=2181", "server.1=x", "tickTime=0", "initLimit=-1", "syncLimit=NaN", "a b=c"},
+	"print":    {"nonsense", "a/b"}, // of drill
+	"slo":      {"nonsense", "election", "election<x", "election=2s", "nonsense<2s", "lost_acks<-1", "election<-1s"},
 	// Files that are not there are a failure, not a wrong word: exit 1.
-	"config": nil, "schedule": nil, "rtt": nil,
+	"config": nil, "schedule": nil, "rtt": nil, "junit": nil, "bundle": nil,
 }
 
 // wrongNumbers are wrong for every flag of a kind.
@@ -43,6 +45,7 @@ var (
 var arguments = map[string][]string{
 	"kill": {"1"}, "start": {"1"}, "restart": {"1"}, "pause": {"1"}, "resume": {"1"}, "logs": {"1"}, "partition": {"1|2"},
 	"slow": {"1", "--latency", "1ms"}, "completion": {"bash"}, "exec": {"--", "true"}, "serve": {"absent.cfg"},
+	"drill": {"leader-crash", "--dry-run"}, "verify": {"absent"},
 	"simulate": {"--runs", "1"}, "quorum": {"--nodes", "3"}, "plan": {"--from", "3", "--to", "5"},
 }
 
@@ -135,6 +138,9 @@ func TestContradictionsExitTwo(t *testing.T) {
 		"slow", "slow 1", "slow 1 --latency 0s", "slow 1 --jitter 1ms", "slow 1 --latency 1ms --jitter 2ms", "slow 1|2 --latency 1ms",
 		"heal --all f1", "faults f1", "status 1", "ls x", "down x", "wait healthy", "env x", "exec", "serve", "serve a b",
 		"simulate --runs 0 --for 0s", "simulate --nodes 0", "simulate --nodes 8", "simulate --trace", "simulate --schedule x --seed 1",
+		"drill", "drill nonsense", "drill --list x", "drill --print leader-crash x", "drill --list --print leader-crash", "drill a b", "drill ''",
+		"drill leader-crash --nodes 0", "drill leader-crash --clients 0", "drill leader-crash --duration 1s", "drill leader-crash --observers -1",
+		"verify", "verify a b", "verify ''",
 		"completion", "completion tcsh", "completion bash -o json", "logs 1 -o json", "logs 1 -o yaml", "events -o yaml", "events -o table",
 		"exec -o json -- true", "serve -o yaml x", "version x",
 		"serve ''", "exec -- ''", "exec ''", "start ''", "logs ''", "heal ''", "partition ''", "slow '' --latency 1ms", "completion ''", "quorum explain ''",
@@ -163,6 +169,7 @@ func TestFilesThatAreMissingExitOne(t *testing.T) {
 	for _, line := range []string{
 		"up --config absent.cfg", "quorum --config absent.cfg", "quorum --nodes 3 --rtt absent", "quorum plan --from absent.cfg --to 3",
 		"quorum recovery --config absent.cfg", "simulate --schedule absent.txt", "serve absent.cfg",
+		"drill ./absent.yaml", "verify absent",
 	} {
 		if out, errs, code := wrongRun(t, strings.Fields(line)); code != exitFailed || out != "" || !strings.Contains(errs, "absent") {
 			t.Errorf("zkctl %s: exit %d\n%s%s", line, code, out, errs)
