@@ -22,11 +22,15 @@ func (p *program) reportFault(r localcluster.FaultReport) error {
 		}
 		drawSides(pg, r.Sides)
 		if r.DryRun {
-			pg.line("would %s %s", r.Fault.Kind, strings.Join(r.Fault.Links.Strings(), " "))
+			pg.line("would %s %s", r.Fault.Kind, faultTarget(r.Fault))
 			return
 		}
 		if r.Broken != nil {
-			pg.line("fault %s: %s %s, connections broken: %d", r.Fault.ID, r.Fault.Kind, strings.Join(r.Fault.Links.Strings(), " "), *r.Broken)
+			pg.line("fault %s: %s %s, connections broken: %d", r.Fault.ID, r.Fault.Kind, faultTarget(r.Fault), *r.Broken)
+			return
+		}
+		if r.Fault.Momentary() {
+			pg.line("fault %s: %s %s, done", r.Fault.ID, r.Fault.Kind, faultTarget(r.Fault))
 			return
 		}
 		pg.line("fault %s", faultLine(localcluster.ActiveFault{Fault: r.Fault}))
@@ -57,14 +61,17 @@ func drawSides(pg *page, sides []localcluster.Side) {
 	}
 }
 
+// faultTarget is what a fault is about: links, or members where there are none.
+func faultTarget(f inject.Fault) string {
+	if len(f.Links) > 0 {
+		return strings.Join(f.Links.Strings(), " ")
+	}
+	return "member " + idList(f.Members)
+}
+
 // faultLine is a fault in one line.
 func faultLine(f localcluster.ActiveFault) string {
-	words := []string{f.ID + ":", f.Kind.String()}
-	if len(f.Links) > 0 {
-		words = append(words, strings.Join(f.Links.Strings(), " "))
-	} else {
-		words = append(words, "member "+idList(f.Members))
-	}
+	words := []string{f.ID + ":", f.Kind.String(), faultTarget(f.Fault)}
 	if f.Shape != nil {
 		words = append(words, shapeText(*f.Shape))
 	}

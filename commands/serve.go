@@ -49,6 +49,9 @@ func newServeCommand(p *program) *cli.Command {
 func (o *serveOptions) run(ctx context.Context) error {
 	config, err := member.LoadConfig(o.file)
 	if err == nil {
+		config.Control, err = member.ControlFromEnv(o.getenv)
+	}
+	if err == nil {
 		config.WordSocket = o.words
 		err = member.Run(ctx, config, slog.New(member.Throttled(slog.NewTextHandler(o.Err, nil))))
 	}

@@ -27,10 +27,13 @@ const (
 	Reset
 	// Refuse is a set of lanes on which no new connection is made.
 	Refuse
+	// Elect is a leader that was made to step down, or is cut off until another leads.
+	Elect
 )
 
 var kindWords = [...]string{
 	Kill: "kill", Pause: "pause", Cut: "partition", Slow: "slow", Reset: "reset", Refuse: "refuse",
+	Elect: "elect",
 }
 
 func (k Kind) String() string {
@@ -46,9 +49,6 @@ func (k Kind) valid() bool { return k > 0 && int(k) < len(kindWords) }
 // such faults only when asked to: a member that was killed on purpose stays down
 // when links are healed.
 func (k Kind) Process() bool { return k == Kill || k == Pause }
-
-// Momentary reports whether a fault of this kind is over as soon as it has begun.
-func (k Kind) Momentary() bool { return k == Reset }
 
 // MarshalText refuses a kind that does not exist.
 func (k Kind) MarshalText() ([]byte, error) {
@@ -91,6 +91,9 @@ type Fault struct {
 
 	retry time.Time // when an overdue fault should end now
 }
+
+// Momentary reports whether the fault is over as soon as it has begun.
+func (f Fault) Momentary() bool { return f.Kind == Reset || f.Kind == Elect && len(f.Links) == 0 }
 
 // due is when a fault with a lease should end.
 func (f Fault) due() time.Time {

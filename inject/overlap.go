@@ -23,7 +23,7 @@ func (l *Ledger) Conditions() map[link.Lane]link.Condition {
 	for _, f := range l.active {
 		for _, lane := range f.Links {
 			condition := conditions[lane]
-			condition.Cut = condition.Cut || f.Kind == Cut
+			condition.Cut = condition.Cut || f.Kind == Cut || f.Kind == Elect
 			condition.Refuse = condition.Refuse || f.Kind == Refuse
 			if f.slows(aspectLatency) {
 				condition.Shape.Latency, condition.Shape.Jitter = f.Shape.Latency, f.Shape.Jitter

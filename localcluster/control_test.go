@@ -37,7 +37,7 @@ func TestControlRefuses(t *testing.T) {
 		{"POST", "/v1/act", `{"verb":"kill","selector":"1","lease_seconds":-1}`, 400, CodeUsage, "cannot last -1s"},
 		{"POST", "/v1/inject", `{"line":"partition 1 --for -1s"}`, 400, CodeUsage, "--for"},
 		{"POST", "/v1/inject", `{"fault":{"kind":"kill","members":[1]}}`, 400, CodeUsage, "a fault is missing"},
-		{"POST", "/v1/inject", `{"line":"kill 1"}`, 400, CodeUsage, "only partition, slow, reset and refuse"},
+		{"POST", "/v1/inject", `{"line":"kill 1"}`, 400, CodeUsage, "kill is no fault that the supervisor causes by this request"},
 		{"POST", "/v1/inject", `{"line":"partition self"}`, 400, CodeUsage, "self is"},
 		{"POST", "/v1/partition", `{"groups":"1"}`, 400, CodeUsage, "knows no POST /v1/partition"},
 		{"POST", "/v1/wait", `{"for":"godot"}`, 400, CodeUsage, "no-quorum"},

@@ -21,7 +21,9 @@
 // zkctl is a [Client] of it, over HTTP on a unix socket; api.go is the protocol.
 //
 // A member is any program that runs one zoo.cfg. The supervisor asks a member what it is doing with four-letter
-// words (package probe), and never reads it from a log. So both engines are treated alike. Embedded members
+// words (package probe), and never reads it from a log. So both engines are treated alike. Embedded members also
+// report, over a connection that they inherit, what happens to them at the moment at which it happens, for the
+// timeline (package member, control.go); what Apache's do is found by asking, up to a tick later. Embedded members
 // answer on a socket of their own, where the limits on clients do not hold; Apache's have no other way than
 // their client port, which may refuse a question (maxClientCnxns). A refused question says nothing of the
 // member: it is "unasked" then, not "looking".

@@ -149,7 +149,7 @@ func TestDrillOnFreshEnsemble(t *testing.T) {
 	d.await("the end of the kill", ended(kill))
 	d.await("another leader", func(events []drill.Event, _ []drill.FaultRecord) bool {
 		return slices.ContainsFunc(events, func(e drill.Event) bool {
-			return e.Kind == drill.EventElected && e.At > kill.From && e.Member != 0 && e.Sampled > 0
+			return e.Kind == drill.EventElected && e.At > kill.From && e.Member != 0 && e.Sampled == 0
 		})
 	})
 	if err := d.Wait(d.ctx, "healthy"); err != nil {
@@ -250,6 +250,8 @@ func TestDrillRefusals(t *testing.T) {
 		{"at 1s reset 'clients>1' --channel client", ""},
 		{"at 1s partition leader --channel client", ""},
 		{"at 1s refuse leader --for 1s", ""},
+		{"at 1s elect", ""},
+		{"at 1s elect 2 --force 1,3", "forges votes"},
 		{"on diff kill self", "the point diff"},
 		{"at 1s kill 1 --lose unsynced", "only a simulation loses power"},
 		{"at 1s kill 1 --lose some --silent", "pause it"},

@@ -12,6 +12,7 @@ import (
 	"zkctl/inject/drill"
 	"zkctl/inject/history"
 	"zkctl/inject/scenario"
+	embedded "zkctl/localcluster/member"
 	"zkctl/probe"
 	"zkctl/quorum"
 )
@@ -65,6 +66,7 @@ type drillEnsemble struct {
 	spec   *Spec
 	client *Client
 	system *quorum.System
+	bootAt int64 // what time it was on the wall clock when the monotonic one began
 }
 
 // openDrill brings the ensemble of a drill up, or finds the one that runs.
@@ -111,6 +113,7 @@ func startFresh(ctx context.Context, o DrillOptions, wanted scenario.Ensemble) e
 }
 
 func (e *drillEnsemble) open() (err error) {
+	e.bootAt = time.Now().UnixNano() - embedded.Monotonic()
 	if e.spec, err = LoadSpec(e.folder); err != nil {
 		return err
 	}
@@ -142,14 +145,14 @@ func (e *drillEnsemble) Clients(ctx context.Context) (map[int64]string, error) {
 func (e *drillEnsemble) Inject(ctx context.Context, f scenario.Fault, seed uint64) (drill.FaultRecord, error) {
 	act := ActRequest{Verb: string(f.Verb), Selector: f.Target, Seed: &seed, Signal: f.Signal, Lease: f.For.Seconds()}
 	switch f.Verb {
-	case scenario.Partition, scenario.Slow, scenario.Reset, scenario.Refuse:
+	case scenario.Partition, scenario.Slow, scenario.Reset, scenario.Refuse, scenario.Elect:
 		r, err := e.client.Inject(ctx, InjectRequest{Line: f.String(), Seed: &seed})
 		record := faultRecord(r.Fault)
-		if r.Broken != nil { // it was over at once
+		if r.Fault.Momentary() {
 			record.To = record.From
-			if *r.Broken == 0 {
-				record.Effect, record.Why = false, "there was no connection to break"
-			}
+		}
+		if r.Broken != nil && *r.Broken == 0 {
+			record.Effect, record.Why = false, "there was no connection to break"
 		}
 		return record, err
 	case scenario.Kill, scenario.Pause:

@@ -22,7 +22,7 @@ var drillRefusals = []struct {
 	{scenario.Disk, nil, "zkctl cannot reach the disk of a process"},
 	{scenario.Clock, nil, "zkctl cannot set the clock of a process"},
 	{scenario.Expire, nil, "zkctl cannot end a session of a process"},
-	{scenario.Elect, nil, "zkctl cannot have the leader step down: kill or pause it"},
+	{scenario.Elect, func(f scenario.Fault) bool { return f.Forced != "" }, "no process can be made to vote for a member: only a simulation forges votes"},
 	{scenario.Damage, nil, "zkctl damages no files"},
 }
 

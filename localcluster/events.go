@@ -13,7 +13,8 @@ import (
 // EventKind is what an Event records.
 type EventKind string
 
-// The kinds of events. A reader should pass over kinds that it does not know.
+// The kinds of events. A reader should pass over kinds that it does not know. What embedded members report of their
+// protocol is there, too, by its name in package zab: election-started, leader-elected, sync-started, synchronized, resigned …
 const (
 	EventUp        EventKind = "up"        // the supervisor began, with the ensemble's links open
 	EventDown      EventKind = "down"      // the supervisor ended, on request; why is set when down had to kill it
@@ -34,7 +35,7 @@ const (
 
 // Event is one line of an ensemble's timeline. Fields that a kind has no use for are left out.
 type Event struct {
-	Time   time.Time `json:"time"` // to the nanosecond
+	Time   time.Time `json:"time"` // to the nanosecond: when it was recorded
 	Kind   EventKind `json:"kind"`
 	Member int64     `json:"member,omitempty"`
 	PID    int       `json:"pid,omitempty"`
@@ -56,6 +57,14 @@ type Event struct {
 	Lost   int     `json:"lost,omitempty"`          // lost: how many
 	Open   []Event `json:"open,omitempty"`          // continued: the starts and faults that have not ended
 	Issued int     `json:"faults_issued,omitempty"` // continued: the number in the newest fault's id
+
+	// What a member reports at once has Mono, when it was so on CLOCK_MONOTONIC, which all processes of a machine share.
+	// What the supervisor finds by asking has Sampled: it may be that much older.
+	Mono    int64   `json:"mono_ns,omitempty"`
+	Sampled float64 `json:"sampled_seconds,omitempty"`
+	Peer    int64   `json:"peer,omitempty"` // the other member, or the leader
+	Zxid    string  `json:"zxid,omitempty"`
+	Sync    string  `json:"sync,omitempty"` // how a learner is brought up to date: DIFF, TRUNC or SNAP
 
 	// Why is the request behind it, such as "kill leader", or "its time is up" for a lease that ended.
 	Why string `json:"why,omitempty"`

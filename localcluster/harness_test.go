@@ -36,6 +36,9 @@ func TestMain(m *testing.M) {
 			if os.Args[2] == "--"+localcluster.WordSocketFlag {
 				config.WordSocket = os.Args[3]
 			}
+			if config.Control, err = member.ControlFromEnv(os.Getenv); err != nil {
+				break
+			}
 			err = member.Run(ctx, config, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 		}
 	case localcluster.SuperviseCommand:

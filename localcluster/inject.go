@@ -1,12 +1,14 @@
 package localcluster
 
 import (
+	"cmp"
 	"context"
 	"math/rand/v2"
 	"time"
 
 	"zkctl/inject"
 	"zkctl/inject/scenario"
+	embedded "zkctl/localcluster/member"
 )
 
 // planner chooses the members and the links of a fault with the roles that members have at this moment. It is what one
@@ -41,8 +43,20 @@ func (s *Supervisor) read(f scenario.Fault) (planned, error) {
 		p.plan = func(members []inject.Member, random *rand.Rand) (inject.Plan, error) {
 			return inject.PlanRefusal(members, selector, random)
 		}
+	case scenario.Elect:
+		if f.Forced != "" {
+			return p, fail(CodeUsage, "leave --force out", "elect --force: no process can be made to vote for a member")
+		}
+		selector, err := inject.ParseSelector(cmp.Or(f.Target, inject.RoleLeader.String()))
+		if err != nil {
+			return p, selectorError(err)
+		}
+		p.fault.Kind, p.open = inject.Elect, selector.Random()
+		p.plan = func(members []inject.Member, random *rand.Rand) (inject.Plan, error) {
+			return s.planElection(members, selector, random)
+		}
 	default:
-		return p, fail(CodeUsage, "", "%s: the supervisor can only partition, slow, reset and refuse links", f.Verb)
+		return p, fail(CodeUsage, "`zkctl help` lists the commands for faults", "%s is no fault that the supervisor causes by this request", f.Verb)
 	}
 	p.fault.Line = f.String()
 	return p, nil
@@ -81,8 +95,10 @@ func (s *Supervisor) Inject(ctx context.Context, r InjectRequest) (FaultReport, 
 	}
 	switch {
 	case r.DryRun:
-	case what.fault.Kind.Momentary():
-		err = s.injectMoment(&report, r.Line)
+	case what.fault.Momentary():
+		err = s.injectMoment(ctx, &report, r.Line)
+	case what.fault.Kind == inject.Elect:
+		report.Fault, err = s.inject(ctx, what.fault, electionTime, r.Line)
 	default:
 		report.Fault, err = s.inject(ctx, what.fault, f.For, r.Line)
 	}
@@ -90,13 +106,20 @@ func (s *Supervisor) Inject(ctx context.Context, r InjectRequest) (FaultReport, 
 }
 
 // injectMoment causes a fault that is over as soon as it has begun. The caller holds acting.
-func (s *Supervisor) injectMoment(report *FaultReport, why string) error {
+func (s *Supervisor) injectMoment(ctx context.Context, report *FaultReport, why string) error {
 	s.mu.Lock()
 	recorded := s.ledger.Add(report.Fault, time.Now().UTC(), 0)
 	s.mu.Unlock()
 	s.events.add(Event{Kind: EventFault, Fault: &recorded, Why: why})
-	broken, err := s.mesh.Reset(recorded.Links)
-	report.Broken = &broken
+	var err error
+	switch recorded.Kind {
+	case inject.Reset:
+		var broken int
+		broken, err = s.mesh.Reset(recorded.Links)
+		report.Broken = &broken
+	case inject.Elect:
+		err = joinErrors(s.each(recorded.Members, func(m *member) error { return s.order(ctx, m, embedded.Order{Do: embedded.OrderResign}) }))
+	}
 	s.mu.Lock()
 	over, _ := s.ledger.Heal(inject.Healing{IDs: []string{recorded.ID}})
 	s.mu.Unlock()

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	embedded "zkctl/localcluster/member"
 )
 
 // launcher starts the members' processes, all from one operating-system thread that lives until
@@ -50,9 +52,14 @@ type launch struct {
 	args []string // with the name it is called by
 	dir  string   // where it runs
 	log  string   // the file that gets what it prints, behind what is there
+	// control is the member's end of its control connection; nil for a process that has none.
+	control *os.File
 	// bound is where the log is rotated; see rotate.go.
 	bound int64
 }
+
+// firstExtraFile is the descriptor of a process that package exec gives to its first extra file.
+const firstExtraFile = 3
 
 // process is a member's process from its start to its end.
 type process struct {
@@ -90,6 +97,10 @@ func (l *launcher) start(what launch) (*process, error) {
 		Path: what.path, Args: what.args, Dir: what.dir, Stdout: output, Stderr: output, SysProcAttr: childAttributes(),
 		// How long a process that it has left behind may keep the pipe open.
 		WaitDelay: time.Second,
+	}
+	if what.control != nil {
+		cmd.ExtraFiles = []*os.File{what.control}
+		cmd.Env = append(os.Environ(), embedded.ControlVariable(firstExtraFile))
 	}
 	failed := make(chan error)
 	l.jobs <- func() { failed <- cmd.Start() }

@@ -47,7 +47,8 @@ type member struct {
 
 	// The rest is guarded by Supervisor.mu.
 	state   memberState
-	process *process // the newest; nil before the first start
+	process *process    // the newest; nil before the first start
+	link    *memberLink // to that process; nil for one that does not report
 	// expected is set when a request ends this process. A member that ends without one is not started
 	// again, so that its user can find out why.
 	expected bool

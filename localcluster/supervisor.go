@@ -13,6 +13,7 @@ import (
 
 	"zkctl/inject"
 	"zkctl/inject/link"
+	embedded "zkctl/localcluster/member"
 	"zkctl/quorum"
 )
 
@@ -47,10 +48,9 @@ type Supervisor struct {
 	stopping <-chan struct{} // closed when stop was called
 	ended    chan struct{}   // closed when the members are gone
 
-	mu     sync.Mutex // guards the ledger and the mutable part of each member
+	mu     sync.Mutex // guards the ledger, the epoch and the mutable part of each member
 	ledger inject.Ledger
-
-	epoch int64 // the newest in the timeline; only watchRoles uses it
+	epoch  int64 // the newest in the timeline
 
 	serving  sync.WaitGroup // the control server
 	watching sync.WaitGroup // the goroutines of watch
@@ -265,22 +265,50 @@ func (s *Supervisor) startMember(m *member, why string) error {
 	if err := m.prepare(s.spec); err != nil {
 		return err
 	}
-	p, err := s.launcher.start(m.command(s.self, s.name, s.apache))
+	p, link, err := s.launch(m)
 	if err != nil {
 		return fmt.Errorf("member %d: %w", m.spec.ID, err)
 	}
 	s.guard.watch(p.pid)
 	s.mu.Lock()
+	m.link = link
 	m.process, m.state, m.expected, m.outside, m.why, m.role, m.reason, m.dataGone = p, stateRunning, false, false, "", "", "", false
 	s.mu.Unlock()
 	s.events.add(Event{Kind: EventStarted, Member: m.spec.ID, PID: p.pid, Why: why})
-	s.reaping.Go(func() { s.reap(m, p) })
+	if link != nil {
+		s.reaping.Go(func() { link.read(func(r embedded.Report) { s.reported(m, r) }) })
+	}
+	s.reaping.Go(func() { s.reap(m, p, link) })
 	return nil
 }
 
+// launch begins a member's process. One of the embedded engine gets a connection over which it reports.
+func (s *Supervisor) launch(m *member) (*process, *memberLink, error) {
+	what := m.command(s.self, s.name, s.apache)
+	if m.spec.Engine != Embedded {
+		p, err := s.launcher.start(what)
+		return p, nil, err
+	}
+	link, theirs, err := newMemberLink()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer theirs.Close() // the process has its own descriptor
+	what.control = theirs
+	p, err := s.launcher.start(what)
+	if err != nil {
+		_ = link.conn.Close()
+		return nil, nil, err
+	}
+	return p, link, nil
+}
+
 // reap records the end of a member's process, expected or not.
-func (s *Supervisor) reap(m *member, p *process) {
+func (s *Supervisor) reap(m *member, p *process, link *memberLink) {
 	<-p.ended
+	if link != nil {
+		link.close() // its last words come before its end
+	}
 	s.guard.forget(p.pid)
 	e := Event{Kind: EventExited, Member: m.spec.ID, PID: p.pid, Signal: p.how.signal}
 	if p.how.signal == "" {

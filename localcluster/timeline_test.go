@@ -76,6 +76,9 @@ func TestTimeline(t *testing.T) {
 		if i > 0 && !ev.Time.After(events[i-1].Time) {
 			t.Errorf("event %d is not later than the one before", i)
 		}
+		if ev.Mono != 0 {
+			continue // reported by the member
+		}
 		if ev.Member == victim || ev.Member == 0 && ev.Kind != localcluster.EventHeal {
 			word := string(ev.Kind)
 			if ev.Kind == localcluster.EventExited {
@@ -126,5 +129,49 @@ func TestEveryElectionIsInTheTimeline(t *testing.T) {
 		if len(epochs) >= len(want) || e.ctx.Err() != nil {
 			t.Fatalf("the timeline has the epochs %v, of %d", epochs, last)
 		}
+	}
+}
+
+// Embedded members report what happens to them at the moment at which it happens: an election is in the timeline step by
+// step, in the order of the machine's clock, although the supervisor asks only once a second here.
+func TestMembersReport(t *testing.T) {
+	t.Parallel()
+	e := start(t, localcluster.Request{Tick: time.Second})
+	leader := e.leader().ID
+	e.act("kill", "leader")
+	e.wait("leader")
+	events, err := localcluster.ReadEvents(e.folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	killed := slices.IndexFunc(events, func(ev localcluster.Event) bool { return ev.Kind == localcluster.EventFault })
+	var looking, elected, established localcluster.Event
+	for _, ev := range events[killed:] {
+		switch {
+		case ev.Kind == "election-started" && looking.Mono == 0:
+			looking = ev
+		case ev.Kind == "leader-elected" && ev.Peer == ev.Member && elected.Mono == 0:
+			elected = ev
+		case ev.Kind == localcluster.EventElection:
+			established = ev
+		}
+	}
+	if looking.Mono == 0 || elected.Mono < looking.Mono || established.Mono < elected.Mono || established.Sampled != 0 {
+		t.Errorf("looking %+v, elected %+v, established %+v", looking, elected, established)
+	}
+	if established.Member != elected.Member || established.Member == leader || established.Epoch != 2 {
+		t.Errorf("member %d led; elected %+v, established %+v", leader, elected, established)
+	}
+	var roles []string
+	for _, ev := range events[killed:] {
+		if ev.Kind == localcluster.EventRole && ev.Member == elected.Member {
+			if ev.Mono == 0 || ev.Sampled != 0 {
+				t.Errorf("%+v was found by asking", ev)
+			}
+			roles = append(roles, ev.From+">"+ev.To)
+		}
+	}
+	if want := []string{"follower>looking", "looking>leader"}; !slices.Equal(roles, want) {
+		t.Errorf("roles of member %d: %q, want %q", elected.Member, roles, want)
 	}
 }

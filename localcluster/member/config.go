@@ -30,6 +30,8 @@ type Config struct {
 	// WordSocket is the path of a unix socket on which four-letter words are answered, all of them, and to which
 	// no limit on clients applies; empty for none (no key of zoo.cfg).
 	WordSocket string
+	// Control is the connection to the supervisor that has started this server; nil without one.
+	Control *Control
 
 	Tick                                 time.Duration
 	InitLimit, SyncLimit                 int // in ticks

@@ -54,5 +54,5 @@
 //	peers.go        the other servers                   fourletter*.go           four-letter words
 //	writer.go       group commit                        flow.go                  limits of requests and answers
 //	snapshots.go    snapshots in the background         stats.go, count.go       counters
-//	throttle.go     a log with bounded rate
+//	throttle.go     a log with bounded rate             control.go               reports and orders
 package member

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 
@@ -80,6 +81,12 @@ func (s *server) run(ctx context.Context, store *storage.Store, history storage.
 		}
 	}
 	s.port = listenClients(s.cfg, client, s.listenWords(), s.log, s.post)
+	if c := s.cfg.Control; c != nil {
+		var obeying sync.WaitGroup
+		obeying.Go(func() { c.obey(func(o Order) { s.post(ordered{o}) }) })
+		defer obeying.Wait()
+		defer c.close()
+	}
 
 	err = s.loop(ctx)
 	close(s.stopped) // ends all waiting calls of post

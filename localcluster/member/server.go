@@ -158,6 +158,9 @@ func (s *server) dispatch(message any) {
 	case snapshotDone:
 		s.snapshotDone(m)
 
+	case ordered:
+		s.ordered(m.order)
+
 	default:
 		panic(fmt.Sprintf("event loop: a message of type %T", message))
 	}

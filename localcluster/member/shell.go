@@ -103,6 +103,7 @@ func (s *server) tracer() replica.Tracer {
 		Stepping: func(in zab.Input, out *zab.Output) {
 			for _, e := range out.Events {
 				s.logEvent(e, in)
+				s.cfg.Control.reportEvent(e)
 			}
 		},
 		Proposing: func(_ datatree.Request, p wire.Proposal) { s.stats.proposals.add(len(p.Data)) },
@@ -110,10 +111,15 @@ func (s *server) tracer() replica.Tracer {
 	}
 }
 
+// lookingMode is the role of a server that serves no clients.
+const lookingMode = "looking"
+
 func (s *server) serving(begins bool) {
 	if !begins {
+		s.cfg.Control.report(Report{Kind: ReportRole, Role: lookingMode})
 		return
 	}
+	s.cfg.Control.report(Report{Kind: ReportRole, Role: s.mode(), Epoch: s.replica.Status().Epoch})
 	s.servingSince = s.Now()
 	status := s.replica.Status()
 	s.log.Info("serving clients", "mode", s.mode(), "epoch", status.Epoch, "leader", int64(status.Leader),
