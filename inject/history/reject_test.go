@@ -45,6 +45,20 @@ func TestChildrenInAnyOrder(t *testing.T) {
 	}
 }
 
+// A leader may answer a sync of its own clients before it has applied what followers have.
+func TestSyncAtTheLeader(t *testing.T) {
+	e, marks := good(t)
+	sync := marks["sync"]
+	sync.Invoke, sync.Return = marks["last"].Return+1, marks["last"].Return+2
+	e.Leaders[1].Member = sync.Server
+	checks, _ := Check(*e)
+	for _, c := range checks {
+		if c.Verdict == Violated || c.Name == Sync && c.Count != 0 {
+			t.Errorf("%s: %v, %d judged: %v", c.Name, c.Verdict, c.Count, c.Evidence)
+		}
+	}
+}
+
 // spoiled is a run with one mistake put in.
 type spoiled struct {
 	*testing.T

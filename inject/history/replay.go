@@ -216,11 +216,14 @@ func (c *checker) inOrder(o *observer, op *Op) {
 	o.write = max(o.write, place)
 }
 
-// sync checks that a sync includes what clients had been answered when it was sent. ZooKeeper's
-// leader answers it without asking its quorum, so that it promises that only in its own epoch.
+// sync checks that a sync includes what clients had been answered when it was sent. Two things limit the
+// promise. The leader does not ask its quorum whether it still leads, so that the promise holds in
+// its own epoch only. And it brings a server up to date with the leader: Apache's leader answers a sync of its own
+// clients as it answers a read, perhaps before it has applied what a follower has already.
 func (c *checker) sync(op *Op) {
 	f, ok := c.floors.before(op.Invoke)
-	holds := ok && f.zxid.Epoch() == op.Zxid.Epoch()
+	leads := slices.IndexFunc(c.Leaders, func(l Leader) bool { return l.Epoch == op.Zxid.Epoch() })
+	holds := ok && f.zxid.Epoch() == op.Zxid.Epoch() && leads >= 0 && c.Leaders[leads].Member != op.Server
 	if holds {
 		c.count(Sync)
 	}

@@ -418,6 +418,6 @@ func good(t *testing.T) (*Evidence, map[string]*Op) {
 	r.set(b, "/r/1", "end", -1)
 	r.set(a, "/r/1", "end", -1)
 	e := r.evidence()
-	e.Leaders = []Leader{{Epoch: 1, Member: 3, At: 0}, {Epoch: 2, Member: 1, At: 1}}
+	e.Leaders = []Leader{{Epoch: 1, Member: 3, At: 0}, {Epoch: 2, Member: 3, At: 1}}
 	return e, marks
 }
