@@ -43,6 +43,7 @@ type fake struct {
 	healed   []string      // what Heal and Close were called with, in order
 	failed   map[scenario.Verb]error
 	wait     func(condition string) error // nil: at once
+	folder   Folder
 }
 
 type fakeEvent struct {
@@ -398,7 +399,7 @@ func majority(has func(int64) bool) bool {
 
 func (f *fake) Tick() time.Duration { return 200 * time.Millisecond }
 func (f *fake) Foreign() bool       { return false }
-func (f *fake) Folder() Folder      { return Folder{} }
+func (f *fake) Folder() Folder      { return f.folder }
 
 func (f *fake) Close(_ context.Context, keep bool) error {
 	f.mu.Lock()

@@ -57,7 +57,10 @@ func ReadBundle(dir string, read func(dataDir string) (history.MemberLog, histor
 	if err := readEvents(dir, &c); err != nil && m.Complete {
 		return c, m, err
 	}
-	return c, m, readDisks(dir, f, &c, read)
+	if err := readDisks(dir, f, &c, read); err != nil && m.Complete {
+		return c, m, err
+	}
+	return c, m, nil
 }
 
 // into puts what the file has in its place.
