@@ -56,7 +56,7 @@ var layout = map[string]rule{
 	"localcluster/replica":  {pure: true, imports: []string{"probe/wire", "localcluster/zab", "localcluster/datatree"}},
 	"localcluster/member": {imports: []string{"quorum/...", "probe/wire", "localcluster/zab", "localcluster/datatree",
 		"localcluster/replica", "localcluster/storage", "localcluster/peer"}},
-	"localcluster/simulation": {imports: []string{"quorum/...", "probe/wire", "inject", "inject/scenario", "inject/history",
+	"localcluster/simulation": {imports: []string{"quorum/...", "probe/wire", "inject", "inject/scenario", "inject/history", "inject/drill",
 		"localcluster/zab", "localcluster/datatree", "localcluster/replica", "localcluster/storage"}},
 
 	"commands":  {imports: []string{"quorum/...", "probe/...", "inject/...", "localcluster/..."}},

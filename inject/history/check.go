@@ -38,6 +38,9 @@ func Check(e Evidence) ([]CheckResult, Stats) {
 	c.leaders()
 	c.minorities()
 	c.sessionEnds()
+	for _, f := range e.Found {
+		c.find(f)
+	}
 	return c.report(), c.stats
 }
 
@@ -45,7 +48,8 @@ func Check(e Evidence) ([]CheckResult, Stats) {
 type checker struct {
 	Evidence
 	results map[Promise]*CheckResult
-	here    Finding // where findings of the judge are, and the promise left out
+	others  []Promise // in results and not in Promises
+	here    Finding   // where findings of the judge are, and the promise left out
 
 	sessions map[int64]*ops
 	newest   map[int64]wire.Zxid // the newest zxid of each epoch at which a client was answered
@@ -142,6 +146,11 @@ func (c *checker) fail(p Promise, format string, args ...any) {
 
 func (c *checker) find(f Finding) {
 	r := c.results[f.Promise]
+	if r == nil { // what a world has found may be a promise that Check does not look after
+		r = &CheckResult{Name: f.Promise}
+		c.results[f.Promise] = r
+		c.others = append(c.others, f.Promise)
+	}
 	r.Found++
 	if len(r.Evidence) < MaxEvidence {
 		r.Evidence = append(r.Evidence, f)
@@ -169,7 +178,7 @@ func (c *checker) count(p Promise) { c.results[p].Count++ }
 // report gives each promise its verdict.
 func (c *checker) report() []CheckResult {
 	var all []CheckResult
-	for _, p := range Promises() {
+	for _, p := range append(Promises(), c.others...) {
 		result := c.results[p]
 		switch {
 		case result.Found > 0:

@@ -15,6 +15,8 @@ type Evidence struct {
 	Faults  []Window
 	Quorum  func(has func(member int64) bool) bool
 	Tick    time.Duration
+	// Found is what the world has seen to be broken from inside, where no history can look.
+	Found   []Finding
 	Foreign bool // the ensemble was in use before: its logs begin before the history, and others write too
 }
 

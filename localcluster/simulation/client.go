@@ -168,6 +168,7 @@ func (c *client) leave() {
 // lost forgets a connection that has ended. The outcome of the requests in flight stays
 // unknown.
 func (c *client) lost() {
+	c.w.recording.lost(c)
 	c.conn, c.connected = nil, false
 	c.inFlight = nil
 	c.retryAt = c.w.now + time.Duration(c.rng.Int64N(int64(c.w.setup.Tick/2)))
@@ -175,6 +176,7 @@ func (c *client) lost() {
 
 func (c *client) send(xid int32, op wire.OpCode, body []byte) {
 	c.sent = c.w.now
+	c.w.recording.sent(c, xid, op, body)
 	c.conn.request(xid, op, body)
 }
 
@@ -254,7 +256,9 @@ func (c *client) handle(conn *clientConn, r reply) {
 		if c.w.tracing() {
 			c.w.note("client %d: event %v %s of %v", c.id, r.event.Type, r.event.Path, r.eventZxid)
 		}
-		c.watches.Event(history.Event{Client: c.id, Conn: int(conn.id), Zxid: r.eventZxid, WatcherEvent: *r.event})
+		event := history.Event{Client: c.id, Conn: int(conn.id), At: int64(c.w.now), Zxid: r.eventZxid, WatcherEvent: *r.event}
+		c.w.recording.event(event)
+		c.watches.Event(event)
 	default:
 		c.answered(r)
 	}
@@ -264,6 +268,7 @@ func (c *client) handleConnect(r *wire.ConnectResponse, epoch int64) {
 	if r.SessionID == 0 {
 		c.w.note("client %d: session %x is over", c.id, uint64(c.session))
 		c.w.oracle.judge.Refused(c.comesBack(epoch))
+		c.w.recording.link(c, history.Expired)
 		c.conn.over = true
 		c.lost()
 		c.forget()
@@ -274,8 +279,13 @@ func (c *client) handleConnect(r *wire.ConnectResponse, epoch int64) {
 	}
 	c.w.oracle.judge.Confirmed(c.comesBack(epoch))
 	c.w.note("client %d: session %x on server %d", c.id, uint64(r.SessionID), c.conn.s.id)
+	kind := history.Connected
+	if c.session != 0 {
+		kind = history.Resumed
+	}
 	c.session, c.password, c.connected = r.SessionID, r.Password, true
 	c.timeout = milliseconds(r.Timeout)
+	c.w.recording.link(c, kind)
 	if set := c.watches.Restore(c.lastZxid); set != nil {
 		code := wire.OpSetWatches
 		if set.V2 {
@@ -300,15 +310,18 @@ func (c *client) answered(r reply) {
 	h := r.header
 	switch h.Xid {
 	case wire.XidPing:
+		c.w.recording.answered(c, r)
 		c.saw(h.Zxid)
 		c.watches.Check(h.Zxid)
 		return
 	case wire.XidSetWatches:
+		c.w.recording.answered(c, r)
 		c.saw(h.Zxid)
 		c.watches.Restored(&history.Op{Client: c.id, Session: c.session, Code: wire.OpSetWatches, Err: h.Err, Zxid: h.Zxid}, r.epoch)
 		return
 	}
 	if len(c.inFlight) == 0 || c.inFlight[0].Xid != h.Xid {
+		c.w.recording.link(c, history.Stray)
 		c.w.fail(history.FIFO, "client %d gets the answer to request %d out of order", c.id, h.Xid)
 		return
 	}
@@ -316,6 +329,7 @@ func (c *client) answered(r reply) {
 	c.inFlight = c.inFlight[1:]
 	op.done = true
 	op.Return, op.Outcome, op.Err, op.Zxid, op.Reply = int64(c.w.now), history.OK, h.Err, h.Zxid, r.body
+	c.w.recording.op(op.Op)
 	if c.w.tracing() {
 		c.w.note("client %d: %v %s -> %v at %v", c.id, op.Code, op.Path, h.Err, h.Zxid)
 	}
@@ -331,6 +345,9 @@ func (c *client) answered(r reply) {
 		c.watches.Set(&op.Op)
 	}
 	if op.Code == wire.OpCloseSession {
+		if h.Err == wire.OK {
+			c.w.recording.link(c, history.Closed)
+		}
 		c.conn.over = true
 		c.lost()
 		c.forget()

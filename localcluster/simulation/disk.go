@@ -80,6 +80,7 @@ func (d *disk) fault(op storage.Op) error {
 // struck counts a fault that was planted and has now had its effect.
 func (d *disk) struck(kind FaultKind) {
 	d.s.w.plan.coverage.struck(kind)
+	d.s.w.plan.hadEffect(kind)
 	if !d.s.up && d.store == nil && kind != FaultFull {
 		d.s.w.after(0, func() { d.s.w.plan.died(d.s) }) // it dies while it starts
 	}

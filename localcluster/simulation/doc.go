@@ -46,7 +46,8 @@
 //
 // A scenario (package scenario) is a file of faults with the ensemble around them, which a drill
 // runs on processes. Here it is a campaign of its own: each seed draws the latencies, and the steps
-// are always those of the file.
+// are always those of the file. A run can also be a drill (target.go): then what clients see is
+// written down, and the judge of histories says the same of it as the oracle.
 //
 // # Invariants
 //
@@ -148,4 +149,5 @@
 //	                                    and of watches is in package history
 //	run.go, calm.go                     chaos, healing, proof
 //	campaign.go, shrink.go              many runs; a failing schedule with fewer faults
+//	target.go, recording.go             one run as a drill, with a history
 package simulation

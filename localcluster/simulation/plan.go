@@ -22,9 +22,14 @@ type plan struct {
 // planned is a fault of the schedule.
 type planned struct {
 	fault Fault
-	left  int        // occurrences of its injection point until it strikes
-	open  int        // ends that have not come, of the servers or lanes that it struck
-	rng   *rand.Rand // chooses members where the selector leaves a choice
+	left  int // occurrences of its injection point until it strikes
+	open  int // ends that have not come, of the servers or lanes that it struck
+
+	step    int        // of the scenario, for a recording
+	strikes int        // so far
+	members []int64    // that the last strike hit
+	effect  bool       // of the last strike
+	rng     *rand.Rand // chooses members where the selector leaves a choice
 }
 
 // undo ends a fault, once.
@@ -102,14 +107,18 @@ func (p *plan) carryOut(q *planned, at *server) {
 	}
 	outer := p.running // a fault may bring a server to an injection point
 	p.running = q
+	q.strikes, q.members, q.effect = q.strikes+1, nil, false
 	began := p.strike(q.fault, at)
 	p.running = outer
-	if !began {
-		return
+	p.w.recording.struck(q)
+	if began {
+		p.follow(q.fault.Label, false)
 	}
-	p.follow(q.fault.Label, false)
 	if q.open == 0 {
-		p.follow(q.fault.Label, true)
+		p.w.recording.ended(q)
+		if began {
+			p.follow(q.fault.Label, true)
+		}
 	}
 }
 
@@ -128,6 +137,7 @@ func (p *plan) strike(f Fault, at *server) (began bool) {
 	for _, s := range p.targets(f, at) {
 		if s != nil {
 			began = true
+			p.hits(int64(s.id))
 			if w.tracing() {
 				w.note("FAULT on %d: %v", s.id, f.step(&w.setup))
 			}
@@ -140,8 +150,10 @@ func (p *plan) strike(f Fault, at *server) (began bool) {
 func (p *plan) strikeEnsemble(f Fault, at *server) bool {
 	switch f.Kind {
 	case FaultForceElection:
+		p.hits(membersOf(f.N)...)
 		return p.w.forceElection(f.N, zab.ServerID(f.Peer))
 	case FaultSplit:
+		p.hits(membersOf(f.N)...)
 		return p.cut(f, nil)
 	case FaultPartition:
 		return p.cutPlanned(f, at)
@@ -175,6 +187,23 @@ func (p *plan) targets(f Fault, at *server) []*server {
 func (p *plan) count(f Fault, struck bool) {
 	if struck {
 		p.coverage.struck(f.Kind)
+		if p.running != nil {
+			p.running.effect = true
+		}
+	}
+}
+
+// hadEffect notes that a fault that was planted in a disk has had its effect.
+func (p *plan) hadEffect(kind FaultKind) {
+	for _, q := range p.faults {
+		q.effect = q.effect || q.fault.Kind == kind && q.strikes > 0
+	}
+}
+
+// hits notes which members the fault strikes that is running now.
+func (p *plan) hits(members ...int64) {
+	if p.running != nil {
+		p.running.members = append(p.running.members, members...)
 	}
 }
 
@@ -189,13 +218,14 @@ func (w *World) leaderOf(s *server) zab.ServerID {
 // endAfter registers the end of a fault, which comes after d, or with healing; 0: with healing.
 func (p *plan) endAfter(d time.Duration, do func()) {
 	q := p.running
-	if q == nil || q.fault.Label == "" {
+	if q == nil {
 		q = &planned{}
 	}
 	q.open++
 	u := &undo{do: func() {
 		do()
 		if q.open--; q.open == 0 {
+			p.w.recording.ended(q)
 			p.follow(q.fault.Label, true)
 		}
 	}}

@@ -49,17 +49,20 @@ func run(s Schedule, log *eventLog) Result {
 // play carries out the whole run. A panic of the engine ends it, and is a violation like
 // any other.
 func (w *World) play(s Schedule) {
-	defer func() {
-		if r := recover(); r != nil {
-			w.violation = nil // the panic is the finding to report, and not what led to it
-			w.fail(invNoPanic, "%v\n%s", r, addresses.ReplaceAll(debug.Stack(), []byte("_")))
-		}
-	}()
+	defer w.recover()
 	w.begin(s.Faults)
 	w.run(s.Setup.Chaos)
 	if w.violation == nil {
 		w.plan.heal()
 		w.prove()
+	}
+}
+
+// recover makes a panic a violation. It must be deferred itself.
+func (w *World) recover() {
+	if r := recover(); r != nil {
+		w.violation = nil // the panic is the finding to report, and not what led to it
+		w.fail(invNoPanic, "%v\n%s", r, addresses.ReplaceAll(debug.Stack(), []byte("_")))
 	}
 }
 

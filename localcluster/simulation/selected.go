@@ -63,6 +63,7 @@ func (p *plan) cutPlanned(f Fault, at *server) bool {
 		p.w.note("FAULT without effect: %v", err)
 		return false
 	}
+	p.hits(plan.Members...)
 	for _, lane := range plan.Lanes {
 		way := pair{zab.ServerID(lane.From), zab.ServerID(lane.To)}
 		p.endAfter(f.For, p.w.cut(way, channelOf(lane.Channel.String())))

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"zkctl/inject/drill"
 	"zkctl/localcluster/datatree"
 	"zkctl/localcluster/replica"
 	"zkctl/localcluster/storage"
@@ -99,6 +100,7 @@ func (s *server) start() {
 	s.links, s.conns, s.activity, s.unreported = map[zab.LinkID]linkEnd{}, nil, nil, nil
 	s.disk.open(store, found)
 	s.tree = found.Tree
+	s.w.recording.member(drill.EventStarted, s)
 	s.w.note("%d: starts, zxid %v, accepted %d, current %d", s.id, found.LastZxid, found.AcceptedEpoch, found.CurrentEpoch)
 	if !s.w.oracle.recovered(s, found) {
 		return
@@ -164,6 +166,7 @@ func (s *server) end(survival storage.Survival, silent bool) {
 		return
 	}
 	s.up, s.silent = false, silent
+	s.w.recording.member(drill.EventExited, s)
 	s.w.note("%d: dies (%v)", s.id, survival)
 	s.dropClients()
 	s.w.dropLinks(s)
@@ -196,6 +199,7 @@ func (s *server) after(d time.Duration, do func()) {
 
 func (s *server) pause() {
 	if s.up && !s.paused {
+		s.w.recording.member(drill.EventPaused, s)
 		s.w.note("%d: paused", s.id)
 		s.paused = true
 	}
@@ -206,6 +210,7 @@ func (s *server) resume() {
 	if !s.up || !s.paused {
 		return
 	}
+	s.w.recording.member(drill.EventResumed, s)
 	s.w.note("%d: resumes", s.id)
 	s.paused = false
 	deferred := s.deferred

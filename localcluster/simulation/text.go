@@ -142,11 +142,19 @@ func everyServer(s *Setup) string { return fmt.Sprintf("1-%d", s.Voters+s.Observ
 // idsOf lists the servers in a set of bits.
 func idsOf(set int) string {
 	var ids []string
-	for id := 1; set != 0; id++ {
+	for _, id := range membersOf(set) {
+		ids = append(ids, strconv.FormatInt(id, 10))
+	}
+	return strings.Join(ids, ",")
+}
+
+// membersOf are the servers in a set of bits.
+func membersOf(set int) (ids []int64) {
+	for id := int64(1); set != 0; id++ {
 		if set&1 != 0 {
-			ids = append(ids, strconv.Itoa(id))
+			ids = append(ids, id)
 		}
 		set >>= 1
 	}
-	return strings.Join(ids, ",")
+	return ids
 }

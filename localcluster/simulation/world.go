@@ -36,6 +36,8 @@ type World struct {
 	violation *Violation
 	log       *eventLog // nil: not recorded
 
+	recording *recording // nil: what clients see is not written down
+
 	// For scripts: called with what cores report, and with what servers send.
 	watch func(*server, zab.Event)
 	tap   func(from *server, p wire.QuorumPacket)
