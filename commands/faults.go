@@ -63,7 +63,10 @@ func drawSides(pg *page, sides []localcluster.Side) {
 
 // faultTarget is what a fault is about: links, or members where there are none.
 func faultTarget(f inject.Fault) string {
-	if len(f.Links) > 0 {
+	switch {
+	case f.Kind == inject.Expire:
+		return "session " + f.Detail
+	case len(f.Links) > 0:
 		return strings.Join(f.Links.Strings(), " ")
 	}
 	return "member " + idList(f.Members)

@@ -29,11 +29,13 @@ const (
 	Refuse
 	// Elect is a leader that was made to step down, or is cut off until another leads.
 	Elect
+	// Expire is a session that was ended.
+	Expire
 )
 
 var kindWords = [...]string{
 	Kill: "kill", Pause: "pause", Cut: "partition", Slow: "slow", Reset: "reset", Refuse: "refuse",
-	Elect: "elect",
+	Elect: "elect", Expire: "expire",
 }
 
 func (k Kind) String() string {
@@ -84,7 +86,7 @@ type Fault struct {
 	Until *time.Time `json:"until"`
 	// Shape is how slow the links are; only a Slow fault has one.
 	Shape *link.Shape `json:"shape,omitempty"`
-	// Detail is the signal of a Kill.
+	// Detail is the signal of a Kill, or the session of an Expire.
 	Detail string `json:"detail,omitempty"`
 	// Overdue says why a fault has not ended although its lease is over.
 	Overdue string `json:"overdue,omitempty"`
@@ -93,7 +95,9 @@ type Fault struct {
 }
 
 // Momentary reports whether the fault is over as soon as it has begun.
-func (f Fault) Momentary() bool { return f.Kind == Reset || f.Kind == Elect && len(f.Links) == 0 }
+func (f Fault) Momentary() bool {
+	return f.Kind == Reset || f.Kind == Expire || f.Kind == Elect && len(f.Links) == 0
+}
 
 // due is when a fault with a lease should end.
 func (f Fault) due() time.Time {

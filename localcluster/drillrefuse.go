@@ -21,7 +21,6 @@ var drillRefusals = []struct {
 	{scenario.Kill, func(f scenario.Fault) bool { return f.Wipe }, "zkctl keeps the data of a member that it kills"},
 	{scenario.Disk, nil, "zkctl cannot reach the disk of a process"},
 	{scenario.Clock, nil, "zkctl cannot set the clock of a process"},
-	{scenario.Expire, nil, "zkctl cannot end a session of a process"},
 	{scenario.Elect, func(f scenario.Fault) bool { return f.Forced != "" }, "no process can be made to vote for a member: only a simulation forges votes"},
 	{scenario.Damage, nil, "zkctl damages no files"},
 }

@@ -55,6 +55,12 @@ func (s *Supervisor) read(f scenario.Fault) (planned, error) {
 		p.plan = func(members []inject.Member, random *rand.Rand) (inject.Plan, error) {
 			return s.planElection(members, selector, random)
 		}
+	case scenario.Expire:
+		if _, err := parseSession(f.Target); err != nil {
+			return p, err
+		}
+		p = planned{plan: planExpiry}
+		p.fault.Kind, p.fault.Detail = inject.Expire, f.Target
 	default:
 		return p, fail(CodeUsage, "`zkctl help` lists the commands for faults", "%s is no fault that the supervisor causes by this request", f.Verb)
 	}
@@ -117,6 +123,8 @@ func (s *Supervisor) injectMoment(ctx context.Context, report *FaultReport, why 
 		var broken int
 		broken, err = s.mesh.Reset(recorded.Links)
 		report.Broken = &broken
+	case inject.Expire:
+		err = s.expireSession(ctx, recorded)
 	case inject.Elect:
 		err = joinErrors(s.each(recorded.Members, func(m *member) error { return s.order(ctx, m, embedded.Order{Do: embedded.OrderResign}) }))
 	}
