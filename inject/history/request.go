@@ -120,18 +120,23 @@ func (o *ops) add(op *Op) {
 	*o = slices.Insert(*o, at, op)
 }
 
-// find is the operation that asked for a transaction; nil: none.
+// find is the operation that asked for a transaction; nil: none, or it could be one of several.
 func (o ops) find(xid int32, kind wire.OpCode, z wire.Zxid) *Op {
 	var found *Op
+	several := false
 	for i := sort.Search(len(o), func(i int) bool { return o[i].Xid >= xid }); i < len(o) && o[i].Xid == xid; i++ {
 		op := o[i]
 		switch {
 		case !op.Code.IsWrite() || kind != op.Code && kind != wire.OpError:
 		case op.Outcome == OK && op.Zxid == z:
 			return op
-		case found == nil:
+		case op.Outcome != OK: // else its transaction is another one
+			several = found != nil
 			found = op
 		}
+	}
+	if several {
+		return nil
 	}
 	return found
 }
