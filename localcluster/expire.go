@@ -26,6 +26,9 @@ func parseSession(text string) (int64, error) {
 	return int64(id), nil
 }
 
+// noClientsXid is an xid that no client of the session has come to, so that session and xid go on to name one operation.
+const noClientsXid = 1 << 30
+
 // planExpiry chooses the member that is asked: the leader, which knows all sessions, or any that serves.
 func planExpiry(members []inject.Member, _ *rand.Rand) (inject.Plan, error) {
 	var serves []int64
@@ -52,7 +55,9 @@ func (s *Supervisor) expireSession(ctx context.Context, f inject.Fault) error {
 	if err != nil {
 		return err
 	}
-	session, err := probe.Dial(ctx, m.spec.Client(), probe.Options{Resume: &probe.Credentials{ID: id, Password: wire.SessionPassword(id)}})
+	session, err := probe.Dial(ctx, m.spec.Client(), probe.Options{
+		Resume: &probe.Credentials{ID: id, Password: wire.SessionPassword(id)}, FirstXid: noClientsXid,
+	})
 	if errors.Is(err, wire.ErrSessionExpired) {
 		return fail(CodeMissing, "a member's word `cons` lists the sessions of its clients", "there is no session %s: it never was, or has ended", f.Detail)
 	}

@@ -279,6 +279,16 @@ func (c *client) sever() {
 	}
 }
 
+// sessionID is the session of the client's connection; 0: it has none.
+func (c *client) sessionID() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.current == nil {
+		return 0
+	}
+	return c.current.session
+}
+
 // abandon stops the client for good, without a word to the server: its session lives on until it expires.
 func (c *client) abandon() {
 	c.mu.Lock()

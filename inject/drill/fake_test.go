@@ -188,6 +188,27 @@ func (f *fake) expire() {
 	}
 }
 
+// expireOne ends the session of this name.
+func (f *fake) expireOne(name string) (FaultRecord, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(f.sessions)) {
+		if name != fmt.Sprintf("0x%x", id) {
+			continue
+		}
+		f.commit(datatree.Request{Session: id, Op: wire.OpCloseSession})
+		delete(f.sessions, id)
+		for _, c := range f.watchers {
+			if c.session == id {
+				c.Close()
+			}
+		}
+		at := time.Now().UnixNano()
+		return FaultRecord{ID: fmt.Sprintf("f%d", f.zxid), From: at, To: at, Effect: true}, nil
+	}
+	return FaultRecord{}, fmt.Errorf("there is no session %s", name)
+}
+
 // commit makes a transaction of a request, and sends the events that it causes. The clients take them at once: their
 // readers wait for nothing but their connection.
 func (f *fake) commit(q datatree.Request) datatree.Result {
@@ -277,6 +298,9 @@ func (f *fake) Clients(context.Context) (map[int64]string, error) {
 func (f *fake) Inject(ctx context.Context, fault scenario.Fault, _ uint64) (FaultRecord, error) {
 	if err := f.failed[fault.Verb]; err != nil {
 		return FaultRecord{}, err
+	}
+	if fault.Verb == scenario.Expire {
+		return f.expireOne(fault.Target)
 	}
 	selector, err := inject.ParseSelector(fault.Target)
 	if err != nil {

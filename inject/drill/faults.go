@@ -115,8 +115,10 @@ func (w *processWorld) strike(ctx context.Context, step int) error {
 	seed := w.seedOf(step)
 	if s.Fault.Verb == scenario.Client {
 		f, err = w.strikeClients(s.Fault, seed)
+	} else if fault, unnamed := w.withSession(s.Fault); unnamed != nil {
+		err = unnamed
 	} else {
-		f, err = w.ensemble.Inject(ctx, s.Fault, seed)
+		f, err = w.ensemble.Inject(ctx, fault, seed)
 		if f.From != 0 {
 			from = w.moment(f.From)
 		}
@@ -176,6 +178,24 @@ func (w *processWorld) stepOf(id string) int {
 		return f.Step
 	}
 	return -1
+}
+
+// withSession puts the session of a client of the workload in the place of client:N, which only a drill knows.
+func (w *processWorld) withSession(f scenario.Fault) (scenario.Fault, error) {
+	number, ok := strings.CutPrefix(f.Target, "client:")
+	if f.Verb != scenario.Expire || !ok {
+		return f, nil
+	}
+	n, err := strconv.Atoi(number)
+	if err != nil || n < 1 || n > len(w.clients) {
+		return f, fmt.Errorf("expire %s: there are clients 1 to %d", f.Target, len(w.clients))
+	}
+	id := w.clients[n-1].sessionID()
+	if id == 0 {
+		return f, fmt.Errorf("expire %s: the client is not connected at that moment", f.Target)
+	}
+	f.Target = fmt.Sprintf("0x%x", uint64(id))
+	return f, nil
 }
 
 // strikeClients does something to clients of the workload.

@@ -266,3 +266,25 @@ func TestExpired(t *testing.T) {
 		}
 	})
 }
+
+// TestExpireClient: a fault names the client of the workload whose session ends; the others keep theirs.
+func TestExpireClient(t *testing.T) {
+	r, _ := drilled(t, nil, "at 1s expire client:2", "at 2s expire client:3")
+	if len(r.Faults) != 2 {
+		t.Fatalf("%d faults", len(r.Faults))
+	}
+	for _, f := range r.Faults {
+		if !f.Fault.Effect || f.Fault.To != f.Fault.From || !strings.HasPrefix(f.Fault.Line, "expire client:") {
+			t.Errorf("%+v", f.Fault)
+		}
+	}
+	var expired []int
+	for _, one := range r.History.Records {
+		if one.Link != nil && one.Link.Kind == history.Expired {
+			expired = append(expired, one.Link.Client)
+		}
+	}
+	if !slices.Equal(expired, []int{2, 3}) || r.Stats.SessionsLost != 2 {
+		t.Errorf("the sessions of clients %v expired, and %d were lost", expired, r.Stats.SessionsLost)
+	}
+}
