@@ -146,31 +146,28 @@ func (o *drillOptions) load(name string) (*scenario.Scenario, error) {
 	return s, nil
 }
 
-// target is the ensemble of the drill: that of --name, or a new one. The scenario then says what it is.
-func (o *drillOptions) target(s *scenario.Scenario) (drill.Target, error) {
+// ensemble is that of --name, or a new one.
+func (o *drillOptions) ensemble() (localcluster.DrillOptions, error) {
 	home, err := localcluster.FindHome(o.getenv)
 	if err != nil {
-		return nil, err
+		return localcluster.DrillOptions{}, err
 	}
-	target := localcluster.DrillOptions{
+	e := localcluster.DrillOptions{
 		Home: home, Name: o.name, Program: programName(), Progress: func(step string) { o.progress("%s …", step) },
 	}
 	if o.name == "" {
-		target.Name, target.Fresh = fmt.Sprintf("drill-%d", o.seed), true
-	} else {
-		if err := localcluster.CheckName(o.name); err != nil {
-			return nil, err
-		}
-		for _, flag := range []string{"nodes", "observers", "engine"} {
-			if o.isSet(flag) {
-				return nil, usagef("--%s: the ensemble %s is what it is; without --name there is a new one for the drill", flag, o.name)
-			}
-		}
-		if o.keep {
-			return nil, usagef("--keep: the ensemble %s stays up in any case", o.name)
+		e.Name, e.Fresh = fmt.Sprintf("drill-%d", o.seed), true
+		return e, nil
+	}
+	for _, flag := range []string{"nodes", "observers", "engine"} {
+		if o.isSet(flag) {
+			return e, usagef("--%s: the ensemble %s is what it is; without --name there is a new one for the drill", flag, o.name)
 		}
 	}
-	return localcluster.NewDrillTarget(target, s)
+	if o.keep {
+		return e, usagef("--keep: the ensemble %s stays up in any case", o.name)
+	}
+	return e, localcluster.CheckName(o.name)
 }
 
 func (o *drillOptions) run(ctx context.Context, name string) error {
@@ -189,7 +186,15 @@ func (o *drillOptions) run(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	target, err := o.target(s)
+	ensemble, err := o.ensemble()
+	if err != nil {
+		return err
+	}
+	target, err := localcluster.NewDrillTarget(ensemble, s) // the scenario now says what the ensemble is
+	if err != nil {
+		return err
+	}
+	timing, err := localcluster.DrillTiming(ensemble, s)
 	if err != nil {
 		return err
 	}
@@ -205,7 +210,7 @@ func (o *drillOptions) run(ctx context.Context, name string) error {
 	defer stop()
 	result, err := drill.Run(ctx, target, s, drill.Options{
 		Seed: o.seed, Limits: limits, Bundle: o.bundle, Zkctl: buildVersion().Zkctl, Keep: o.keep, Abort: abort,
-		Progress: func(p drill.Progress) { line.show(drillProgress(p)) },
+		Predict: predictor(timing, s.Workload.Session), Progress: func(p drill.Progress) { line.show(drillProgress(p)) },
 	})
 	line.end()
 	var refused *drill.Refused

@@ -39,7 +39,12 @@ func (o *verifyOptions) run() error {
 	if err != nil {
 		return err
 	}
-	result := drill.Judge(bundle, drill.Options{})
+	var options drill.Options
+	// The scenario in a bundle says what the ensemble was.
+	if timing, err := localcluster.DrillTiming(localcluster.DrillOptions{Name: "verify", Fresh: true}, bundle.Scenario); err == nil {
+		options.Predict = predictor(timing, bundle.Scenario.Workload.Session)
+	}
+	result := drill.Judge(bundle, options)
 	again := "zkctl verify " + shellQuote(o.dir)
 	if o.junit != "" {
 		if err := writeJUnit(o.junit, result, again); err != nil {

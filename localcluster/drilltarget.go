@@ -3,9 +3,12 @@ package localcluster
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"time"
 
 	"zkctl/inject/drill"
 	"zkctl/inject/scenario"
+	"zkctl/quorum"
 )
 
 // NewDrillTarget is the world of the processes of one ensemble. It starts nothing. Of an ensemble that runs, the scenario
@@ -26,6 +29,26 @@ func NewDrillTarget(o DrillOptions, s *scenario.Scenario) (drill.Target, error) 
 	return drill.Processes(describe, refuse, func(ctx context.Context, s *scenario.Scenario) (drill.Ensemble, error) {
 		return openDrill(ctx, o, s)
 	}), nil
+}
+
+// DrillTiming has the limits of the ensemble of a drill, which bound how long it takes to recover.
+func DrillTiming(o DrillOptions, s *scenario.Scenario) (quorum.Timing, error) {
+	spec, err := drillSpec(o, s)
+	if err != nil {
+		return quorum.Timing{}, err
+	}
+	number := func(key string) int {
+		n, err := strconv.Atoi(spec.Settings[key])
+		if err != nil {
+			return 0
+		}
+		return n
+	}
+	millis := func(key string) time.Duration { return time.Duration(number(key)) * time.Millisecond }
+	return quorum.Timing{
+		Tick: spec.Tick(), InitLimit: number("initLimit"), SyncLimit: number("syncLimit"),
+		MinSession: millis("minSessionTimeout"), MaxSession: millis("maxSessionTimeout"),
+	}, nil
 }
 
 // describe says what the ensemble is made of: "embedded=2,apache=1, 1 observer".

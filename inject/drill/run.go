@@ -35,8 +35,8 @@ type Options struct {
 	Abort context.Context
 	// Progress is called some times a second, from one goroutine.
 	Progress func(Progress)
-	// Predict is the worst case of a fault's outage; nil: not known.
-	Predict func(FaultRecord) (time.Duration, bool)
+	// Predict is the worst case of how long a fault stops writes; nil: not known.
+	Predict func(FaultRecord, Hit) (time.Duration, bool)
 }
 
 // Progress is how far a run is.
@@ -81,7 +81,10 @@ func Run(ctx context.Context, t Target, s *scenario.Scenario, o Options) (*Resul
 	defer stop()
 	r.recorder.mark(Starting)
 	w, err := t.Start(ctx, s, o.Seed, r.recorder)
-	if err != nil {
+	switch {
+	case ctx.Err() != nil && err != nil:
+		return nil, fmt.Errorf("interrupted while %s was starting", t.Describe())
+	case err != nil:
 		return nil, fmt.Errorf("start %s: %w", t.Describe(), err)
 	}
 	if r.bundle != nil {

@@ -288,3 +288,26 @@ func TestExpireClient(t *testing.T) {
 		t.Errorf("the sessions of clients %v expired, and %d were lost", expired, r.Stats.SessionsLost)
 	}
 }
+
+// TestPredicted: a prediction is asked for each fault, with what it hit.
+func TestPredicted(t *testing.T) {
+	s := parsed(t, "at 1s kill 1 --for 1s", "at 3s kill leader --for 1s", "at 5s kill all --for 1s")
+	synctest.Test(t, func(t *testing.T) {
+		var hits []Hit
+		r, err := Run(t.Context(), newFake(t).target(), s, Options{Seed: 7, Predict: func(f FaultRecord, h Hit) (time.Duration, bool) {
+			hits = append(hits, h)
+			return time.Minute, h.Leader && h.QuorumLeft
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := []Hit{{false, true}, {true, true}, {true, false}}; !slices.Equal(hits, want) {
+			t.Errorf("hits %v, want %v", hits, want)
+		}
+		for i, f := range r.Faults {
+			if (f.Predicted != nil) != (i == 1) {
+				t.Errorf("fault %d: predicted %v", i, f.Predicted)
+			}
+		}
+	})
+}
