@@ -25,7 +25,7 @@ type drillOptions struct {
 	printed                  string
 	duration                 time.Duration
 	clients, nodes, watchers int
-	rate, engine             string
+	rate, engine, workload   string
 	seed                     uint64
 	limits                   cli.StringSlice
 	junit, bundle            string
@@ -62,6 +62,8 @@ func newDrillCommand(p *program) *cli.Command {
 			&cli.IntFlag{Name: "observers", Usage: "members that do not vote (default: what the scenario says)", Destination: &o.watchers},
 			&cli.StringFlag{Name: "engine", Usage: "embedded, apache, or a mix such as embedded=2,apache=1 (default: what the scenario says)", Destination: &o.engine},
 			&cli.StringSliceFlag{Name: "slo", Usage: "`LIMIT` a limit to keep, such as write_unavailable<2s; repeat it", Destination: &o.limits},
+			&cli.StringFlag{Name: "workload", Usage: "`CMD` have this program work instead of clients: it finds the members in ZK_HOSTS, may write a history to " +
+				"ZKCTL_HISTORY, gets SIGTERM at the end, and must exit with 0", Destination: &o.workload},
 			&cli.StringFlag{Name: "junit", Usage: "`FILE` write the verdicts as JUnit XML", Destination: &o.junit},
 			&cli.StringFlag{Name: "bundle", Usage: "`DIR` keep all evidence in a new directory, for zkctl verify", Destination: &o.bundle},
 			&cli.BoolFlag{Name: "keep", Usage: "leave the ensemble up", Destination: &o.keep},
@@ -138,6 +140,7 @@ func (o *drillOptions) load(name string) (*scenario.Scenario, error) {
 		"nodes":     func() { s.Ensemble.Nodes = o.nodes },
 		"observers": func() { s.Ensemble.Observers = o.watchers },
 		"engine":    func() { s.Ensemble.Engine = o.engine },
+		"workload":  func() { s.Workload.Command = o.workload },
 	} {
 		if o.isSet(flag) {
 			set()
@@ -254,7 +257,8 @@ func (o *drillOptions) again(name string) string {
 	add("rate", o.rate)
 	add("nodes", o.nodes)
 	add("observers", o.watchers)
-	add("engine", o.engine)
+	add("engine", shellQuote(o.engine))
+	add("workload", shellQuote(o.workload))
 	return strings.Join(append(words, fmt.Sprintf("--seed %d", o.seed)), " ")
 }
 
@@ -311,7 +315,11 @@ func (o *drillOptions) plan(target drill.Target, s *scenario.Scenario) error {
 	}
 	err := o.print(doc, func(pg *page) {
 		pg.para("%s on %s", doc.Scenario, doc.World)
-		pg.line("- would have %d clients work, %v operations a second together", s.Workload.Clients, s.Workload.Rate)
+		if s.Workload.Command != "" {
+			pg.line("- would run %s", s.Workload.Command)
+		} else {
+			pg.line("- would have %d clients work, %v operations a second together", s.Workload.Clients, s.Workload.Rate)
+		}
 		drawSteps(pg, doc.Steps)
 		pg.line("- would heal everything after %v, have every client write once more, and judge", s.Duration)
 		for _, r := range doc.Refused {

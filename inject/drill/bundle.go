@@ -67,6 +67,7 @@ type runFile struct {
 	Quorums  [][]int64     `json:"minimal_quorums"` // those of which no part is a quorum
 	Tick     time.Duration `json:"tick"`
 	Foreign  bool          `json:"foreign"`
+	Workload *WorkloadEnd  `json:"workload,omitempty"`
 }
 
 type windowDoc struct {
@@ -200,7 +201,7 @@ func newRunFile(c Case) runFile {
 	e := c.Evidence
 	f := runFile{
 		Began: c.Timeline.Began, Phases: c.Timeline.Phases, Faults: c.Timeline.Faults, Skipped: c.Timeline.Skipped,
-		Problems: c.Problems, Tick: e.Tick, Foreign: e.Foreign,
+		Problems: c.Problems, Workload: c.Workload, Tick: e.Tick, Foreign: e.Foreign,
 	}
 	for _, l := range e.Logs {
 		if l.Voter {

@@ -18,6 +18,25 @@ type Case struct {
 	Evidence history.Evidence
 	Timeline Timeline
 	Problems []string // what went wrong with the drill itself, so that no verdict can be ok
+	Workload *WorkloadEnd
+}
+
+// WorkloadEnd is how the user's program has ended that was the workload.
+type WorkloadEnd struct {
+	Command string `json:"command"`
+	Wrong   string `json:"wrong,omitempty"` // "": it ended in order
+}
+
+// WorkloadEnds is the promise that a user's program judges by its exit status.
+const WorkloadEnds history.Promise = "the workload ends in order"
+
+func (e *WorkloadEnd) check() history.CheckResult {
+	c := history.CheckResult{Name: WorkloadEnds, Verdict: history.VerdictOK, Count: 1}
+	if e.Wrong != "" {
+		c.Verdict, c.Found = history.Violated, 1
+		c.Evidence = []history.Finding{{Promise: WorkloadEnds, Text: fmt.Sprintf("%s: %s", e.Command, e.Wrong), Record: -1}}
+	}
+	return c
 }
 
 // Result is the verdict on a Case, and what was measured.
@@ -51,6 +70,9 @@ func Judge(c Case, o Options) *Result {
 		Reasons: append(slices.Clone(c.Problems), gates(c)...),
 	}
 	r.Checks, r.Stats = history.Check(c.Evidence)
+	if c.Workload != nil {
+		r.Checks = append(r.Checks, c.Workload.check())
+	}
 	r.Faults = Analyse(c.Evidence.History, c.Timeline)
 	if o.Predict != nil {
 		for i := range r.Faults {

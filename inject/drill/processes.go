@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,6 +40,9 @@ func (p *processes) Refuse(s *scenario.Scenario) []scenario.Refusal {
 
 func (p *processes) Start(ctx context.Context, s *scenario.Scenario, seed uint64, out Recorder) (World, error) {
 	root := fmt.Sprintf("/drill-%d", seed)
+	if s.Workload.Command != "" {
+		root = "/" // a user's program works where it likes
+	}
 	actions, err := newActions(root, s.Workload.Mix)
 	if err != nil {
 		return nil, err
@@ -66,17 +70,19 @@ type processWorld struct {
 	actions  *actions
 	dial     probe.DialFunc
 
-	live    context.Context // ends the clients and the follower
-	cancel  context.CancelFunc
-	running sync.WaitGroup
-	clients []*client
-	conns   atomic.Int64
-	enough  gateOfWrites
-	stop    chan struct{} // closed when the clients should finish
-	healed  chan struct{} // closed when faults should end
-	ended   chan string   // ids of faults that have ended
-	struck  int           // faults, for seeds and ids
-	healing int64         // when Heal began; 0: not yet
+	live     context.Context // ends the clients and the follower
+	cancel   context.CancelFunc
+	running  sync.WaitGroup
+	clients  []*client
+	command  *workload // a user's program; nil: none
+	workload *WorkloadEnd
+	conns    atomic.Int64
+	enough   gateOfWrites
+	stop     chan struct{} // closed when the clients should finish
+	healed   chan struct{} // closed when faults should end
+	ended    chan string   // ids of faults that have ended
+	struck   int           // faults, for seeds and ids
+	healing  int64         // when Heal began; 0: not yet
 
 	mu     sync.Mutex
 	faults map[string]*FaultRecord
@@ -131,6 +137,9 @@ func (w *processWorld) Load(ctx context.Context) error {
 		members = append(members, member{id, addr})
 	}
 	slices.SortFunc(members, func(a, b member) int { return int(a.id - b.id) })
+	if w.scenario.Workload.Command != "" {
+		return w.startCommand(ctx, members)
+	}
 	goal := w.scenario.Workload.MinAcked
 	w.enough.init(goal)
 	if err := w.setUp(ctx, members); err != nil {
@@ -160,6 +169,29 @@ func (w *processWorld) Load(ctx context.Context) error {
 		return fmt.Errorf("%d writes of %d: %w", int64(goal)-w.enough.left.Load(), goal, context.Cause(ctx))
 	}
 }
+
+// startCommand starts the user's program, and returns when it has had the time to warm up.
+func (w *processWorld) startCommand(ctx context.Context, members []member) error {
+	var hosts []string
+	for _, m := range members {
+		hosts = append(hosts, m.addr)
+	}
+	var err error
+	if w.command, err = startWorkload(w.scenario.Workload.Command, strings.Join(hosts, ",")); err != nil {
+		return err
+	}
+	warm := time.NewTimer(w.scenario.Warmup)
+	defer warm.Stop()
+	select {
+	case <-warm.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Workload is how the user's program has ended; nil: there was none.
+func (w *processWorld) Workload() *WorkloadEnd { return w.workload }
 
 // gateOfWrites opens when so many writes have been acknowledged.
 type gateOfWrites struct {
@@ -261,7 +293,11 @@ func (w *processWorld) Heal(ctx context.Context) error {
 func (w *processWorld) Close(ctx context.Context, keep bool) error {
 	w.cancel()
 	w.running.Wait()
-	return w.ensemble.Close(ctx, keep)
+	var err error
+	if w.command != nil {
+		err = w.command.close()
+	}
+	return errors.Join(err, w.ensemble.Close(ctx, keep))
 }
 
 // windows are the faults as the judge wants them.

@@ -66,6 +66,7 @@ func ReadBundle(dir string, read func(dataDir string) (history.MemberLog, histor
 // into puts what the file has in its place.
 func (f *runFile) into(c *Case) {
 	c.Problems = append(c.Problems, f.Problems...)
+	c.Workload = f.Workload
 	c.Timeline = Timeline{Began: f.Began, Faults: f.Faults, Phases: f.Phases, Skipped: f.Skipped}
 	c.Evidence.Tick, c.Evidence.Foreign = f.Tick, f.Foreign
 	c.Evidence.Quorum = func(has func(int64) bool) bool {

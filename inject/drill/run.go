@@ -163,6 +163,9 @@ func (r *run) judge(w World, evidence history.Evidence) (*Result, error) {
 		Problems: r.problems,
 	}
 	errs := []error{writing}
+	if on, ok := w.(interface{ Workload() *WorkloadEnd }); ok {
+		c.Workload = on.Workload()
+	}
 	if r.bundle != nil && writing == nil {
 		errs = append(errs, r.bundle.collect(c, w))
 	}

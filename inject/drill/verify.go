@@ -27,6 +27,10 @@ const (
 func (w *processWorld) Verify(ctx context.Context) (history.Evidence, error) {
 	last, problem := w.finish(ctx)
 	problems := []error{problem}
+	if w.command != nil {
+		w.workload = &WorkloadEnd{Command: w.scenario.Workload.Command, Wrong: w.command.stop(ctx)}
+		problems = append(problems, w.command.records(w.out))
+	}
 	if err := w.synced(ctx); err != nil {
 		problems = append(problems, fmt.Errorf("the members did not reach the same transaction: %w", err))
 	}
