@@ -427,10 +427,16 @@ func processState(pid int) byte {
 	return text[bytes.LastIndexByte(text, ')')+2]
 }
 
-// remove removes a file of the ensemble's folder, or the folder.
+// remove removes a file of the ensemble's folder, or the folder. It moves the folder first: the
+// supervisor makes single files again that are removed, also while the others are being removed.
 func (e *ensemble) remove(name string) {
 	e.Helper()
-	if err := os.RemoveAll(filepath.Join(e.home, "default", name)); err != nil {
+	removed := filepath.Join(e.TempDir(), "removed")
+	err := os.Rename(filepath.Join(e.home, "default", name), removed)
+	if err == nil {
+		err = os.RemoveAll(removed)
+	}
+	if err != nil {
 		e.Fatal(err)
 	}
 }

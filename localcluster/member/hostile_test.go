@@ -212,7 +212,7 @@ func TestWordSocket(t *testing.T) {
 	}
 	defer open.Close()
 	c := connectRaw(t, m.addr)
-	for word, want := range map[string]string{"srvr": "Mode: standalone", "mntr": "zk_server_state", "ruok": "imok"} {
+	for word, want := range map[string]string{"srvr": "Connections: 1\n", "mntr": "zk_server_state", "ruok": "imok"} {
 		if answer := say(word); !strings.Contains(answer, want) {
 			t.Errorf("%s: %q", word, answer)
 		}

@@ -203,12 +203,12 @@ func (s *server) schedule(c *conn) {
 	}
 }
 
-// connections returns the connections that are not closing, in the order of
+// connections returns the connections of clients that are not closing, in the order of
 // their arrival.
 func (s *server) connections() []*conn {
 	all := make([]*conn, 0, len(s.conns))
 	for _, c := range s.conns {
-		if !c.Closing() && !c.word {
+		if !c.Closing() && !c.word && !c.wordsOnly {
 			all = append(all, c)
 		}
 	}
