@@ -28,7 +28,7 @@ type drillOptions struct {
 	rate, engine, workload   string
 	seed                     uint64
 	limits                   cli.StringSlice
-	junit, bundle            string
+	report, junit, bundle    string
 	keep, dryRun             bool
 	isSet                    func(flag string) bool
 }
@@ -64,6 +64,7 @@ func newDrillCommand(p *program) *cli.Command {
 			&cli.StringSliceFlag{Name: "slo", Usage: "`LIMIT` a limit to keep, such as write_unavailable<2s; repeat it", Destination: &o.limits},
 			&cli.StringFlag{Name: "workload", Usage: "`CMD` have this program work instead of clients: it finds the members in ZK_HOSTS, may write a history to " +
 				"ZKCTL_HISTORY, gets SIGTERM at the end, and must exit with 0", Destination: &o.workload},
+			&cli.StringFlag{Name: "report", Usage: "`FILE` write what happened when as a page of HTML", Destination: &o.report},
 			&cli.StringFlag{Name: "junit", Usage: "`FILE` write the verdicts as JUnit XML", Destination: &o.junit},
 			&cli.StringFlag{Name: "bundle", Usage: "`DIR` keep all evidence in a new directory, for zkctl verify", Destination: &o.bundle},
 			&cli.BoolFlag{Name: "keep", Usage: "leave the ensemble up", Destination: &o.keep},
@@ -223,15 +224,16 @@ func (o *drillOptions) run(ctx context.Context, name string) error {
 	if result == nil {
 		return err
 	}
+	again := []string{o.again(name)}
+	if o.bundle != "" && err == nil {
+		again = append(again, "zkctl verify "+shellQuote(o.bundle))
+	}
+	err = errors.Join(err, writeReport(o.report, result, again))
 	if o.junit != "" {
 		err = errors.Join(err, writeJUnit(o.junit, result, o.again(name)))
 	}
 	doc := drill.NewDocument(result)
 	doc.Bundle = o.bundle
-	again := []string{o.again(name)}
-	if o.bundle != "" && err == nil {
-		again = append(again, "zkctl verify "+shellQuote(o.bundle))
-	}
 	if printing := o.print(doc, func(pg *page) { drawVerdict(pg, doc, again) }); err == nil {
 		err = printing
 	}

@@ -29,7 +29,7 @@ var wrongText = map[string][]string{
 	"print":    {"nonsense", "a/b"}, // of drill
 	"slo":      {"nonsense", "election", "election<x", "election=2s", "nonsense<2s", "lost_acks<-1", "election<-1s"},
 	// Files that are not there are a failure, not a wrong word: exit 1.
-	"config": nil, "schedule": nil, "rtt": nil, "junit": nil, "bundle": nil, "workload": nil,
+	"config": nil, "schedule": nil, "rtt": nil, "junit": nil, "report": nil, "bundle": nil, "workload": nil,
 }
 
 // wrongNumbers are wrong for every flag of a kind.

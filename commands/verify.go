@@ -9,7 +9,7 @@ import (
 
 type verifyOptions struct {
 	*program
-	dir, junit string
+	dir, report, junit string
 }
 
 func newVerifyCommand(p *program) *cli.Command {
@@ -21,8 +21,9 @@ func newVerifyCommand(p *program) *cli.Command {
 		ArgsUsage: "DIR",
 		Description: "Reads the bundle that zkctl drill --bundle has made, and gives the verdict that follows from it. A bundle from which a file " +
 			"is missing, or in which one was edited, is refused (exit 1); one that was never completed has no verdict but violated or unknown.",
-		UsageText: "zkctl verify evidence\nzkctl verify evidence -o json\nzkctl verify evidence --junit verdicts.xml",
+		UsageText: "zkctl verify evidence\nzkctl verify evidence -o json\nzkctl verify evidence --report report.html --junit verdicts.xml",
 		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "report", Usage: "`FILE` write what happened when as a page of HTML", Destination: &o.report},
 			&cli.StringFlag{Name: "junit", Usage: "`FILE` write the verdicts as JUnit XML", Destination: &o.junit},
 		},
 		Action: func(c *cli.Context) error {
@@ -46,6 +47,9 @@ func (o *verifyOptions) run() error {
 	}
 	result := drill.Judge(bundle, options)
 	again := "zkctl verify " + shellQuote(o.dir)
+	if err := writeReport(o.report, result, []string{again}); err != nil {
+		return err
+	}
 	if o.junit != "" {
 		if err := writeJUnit(o.junit, result, again); err != nil {
 			return err

@@ -45,6 +45,7 @@ var layout = map[string]rule{
 	// Of inject and link it uses what reads text, and no link.
 	"inject/scenario": {pure: true, imports: []string{"inject", "inject/link"}, also: []string{"inject", "inject/link", "go.yaml.in/yaml/v3"}},
 
+	"inject/report":  {imports: []string{"probe/wire", "inject/..."}},
 	"inject/history": {pure: true, imports: []string{"probe/wire"}},
 	"inject/drill":   {imports: []string{"quorum/...", "probe/...", "inject/..."}},
 
