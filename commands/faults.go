@@ -10,6 +10,7 @@ import (
 
 	"zkctl/inject"
 	"zkctl/inject/link"
+	"zkctl/inject/scenario"
 	"zkctl/localcluster"
 )
 
@@ -22,7 +23,7 @@ func (p *program) reportFault(r localcluster.FaultReport) error {
 		}
 		drawSides(pg, r.Sides)
 		if r.DryRun {
-			pg.line("would %s %s", r.Fault.Kind, faultTarget(r.Fault))
+			pg.line("%s", strings.TrimSpace(fmt.Sprintf("would %s %s %s", r.Fault.Kind, faultTarget(r.Fault), ownText(r.Fault))))
 			return
 		}
 		if r.Broken != nil {
@@ -72,11 +73,25 @@ func faultTarget(f inject.Fault) string {
 	return "member " + idList(f.Members)
 }
 
+// ownText is what a member does to itself, in the flags that one types; empty for other faults.
+func ownText(f inject.Fault) string {
+	read, err := scenario.ParseFault(f.Line)
+	if f.Kind != inject.Disk || err != nil {
+		return ""
+	}
+	read.Target, read.For = "", 0
+	_, flags, _ := strings.Cut(read.String(), " ")
+	return flags
+}
+
 // faultLine is a fault in one line.
 func faultLine(f localcluster.ActiveFault) string {
 	words := []string{f.ID + ":", f.Kind.String(), faultTarget(f.Fault)}
 	if f.Shape != nil {
 		words = append(words, shapeText(*f.Shape))
+	}
+	if text := ownText(f.Fault); text != "" {
+		words = append(words, text)
 	}
 	if f.Overdue != "" {
 		words = append(words, "(overdue: "+f.Overdue+")")
@@ -177,6 +192,9 @@ func drawFaults(pg *page, faults []localcluster.ActiveFault) {
 		}
 		if f.Shape != nil {
 			detail = shapeText(*f.Shape)
+		}
+		if text := ownText(f.Fault); text != "" && f.Overdue == "" {
+			detail = text
 		}
 		rows = append(rows, []string{f.ID, f.Kind.String(), idList(f.Members), strings.Join(f.Links.Strings(), " "), left, detail})
 	}

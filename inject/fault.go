@@ -31,11 +31,13 @@ const (
 	Elect
 	// Expire is a session that was ended.
 	Expire
+	// Disk is something wrong with members' disks.
+	Disk
 )
 
 var kindWords = [...]string{
 	Kill: "kill", Pause: "pause", Cut: "partition", Slow: "slow", Reset: "reset", Refuse: "refuse",
-	Elect: "elect", Expire: "expire",
+	Elect: "elect", Expire: "expire", Disk: "disk",
 }
 
 func (k Kind) String() string {
@@ -51,6 +53,10 @@ func (k Kind) valid() bool { return k > 0 && int(k) < len(kindWords) }
 // such faults only when asked to: a member that was killed on purpose stays down
 // when links are healed.
 func (k Kind) Process() bool { return k == Kill || k == Pause }
+
+// ofMembers reports whether a fault of this kind is about members, each of which can be whole again while others are not. The
+// other faults are about links.
+func (k Kind) ofMembers() bool { return k.Process() || k == Disk }
 
 // MarshalText refuses a kind that does not exist.
 func (k Kind) MarshalText() ([]byte, error) {

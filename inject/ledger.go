@@ -83,7 +83,7 @@ func (l *Ledger) End(id string, members []int64) (ended Fault, ok bool) {
 			continue
 		}
 		rest := slices.DeleteFunc(slices.Clone(f.Members), func(m int64) bool { return slices.Contains(members, m) })
-		if f.Kind.Process() && len(rest) > 0 {
+		if f.Kind.ofMembers() && len(rest) > 0 {
 			l.active[i].Members = rest
 			return Fault{}, false
 		}

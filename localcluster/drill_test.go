@@ -251,6 +251,9 @@ func TestDrillRefusals(t *testing.T) {
 		{"at 1s partition leader --channel client", ""},
 		{"at 1s refuse leader --for 1s", ""},
 		{"at 1s elect", ""},
+		{"at 1s disk leader --fsync-latency 50ms --for 1s", ""},
+		{"at 1s disk 1 --bit-flip", "when it starts"},
+		{"at 1s expire client:1", ""},
 		{"at 1s elect 2 --force 1,3", "forges votes"},
 		{"on diff kill self", "the point diff"},
 		{"at 1s kill 1 --lose unsynced", "only a simulation loses power"},
@@ -270,6 +273,21 @@ func TestDrillRefusals(t *testing.T) {
 			t.Errorf("%s is refused: %s", c.step, refused[0].Reason)
 		case c.reason != "" && (len(refused) != 1 || !strings.Contains(refused[0].Reason, c.reason)):
 			t.Errorf("%s: %+v, want a refusal with %q", c.step, refused, c.reason)
+		}
+	}
+}
+
+// What only members of the embedded engine do to themselves is refused where it may fall on another.
+func TestDrillRefusesApache(t *testing.T) {
+	spec := mustSpec(t, Request{Engines: mustMix(t, "embedded=2,apache=1")})
+	for target, refused := range map[string]bool{"1,2": false, "2": false, "3": true, "1-3": true, "leader": true, "one": true, "!3": true} {
+		step, err := scenario.ParseStep("at 1s disk '" + target + "' --full")
+		if err != nil {
+			t.Fatal(err)
+		}
+		reason := refusal(spec, step)
+		if refused != strings.Contains(reason, "member 3 runs Apache ZooKeeper, whose disk zkctl cannot reach") {
+			t.Errorf("disk %s: %q", target, reason)
 		}
 	}
 }

@@ -145,7 +145,8 @@ func (e *drillEnsemble) Clients(ctx context.Context) (map[int64]string, error) {
 func (e *drillEnsemble) Inject(ctx context.Context, f scenario.Fault, seed uint64) (drill.FaultRecord, error) {
 	act := ActRequest{Verb: string(f.Verb), Selector: f.Target, Seed: &seed, Signal: f.Signal, Lease: f.For.Seconds()}
 	switch f.Verb {
-	case scenario.Partition, scenario.Slow, scenario.Reset, scenario.Refuse, scenario.Elect, scenario.Expire:
+	case scenario.Partition, scenario.Slow, scenario.Reset, scenario.Refuse, scenario.Elect, scenario.Expire,
+		scenario.Disk:
 		r, err := e.client.Inject(ctx, InjectRequest{Line: f.String(), Seed: &seed})
 		record := faultRecord(r.Fault)
 		if r.Fault.Momentary() {

@@ -2,6 +2,7 @@ package localcluster
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"zkctl/inject/scenario"
@@ -19,7 +20,6 @@ var drillRefusals = []struct {
 	{scenario.Kill, func(f scenario.Fault) bool { return f.Lose != scenario.LoseNothing },
 		"a process that is killed loses nothing that it has written, as the operating system has it: only a simulation loses power"},
 	{scenario.Kill, func(f scenario.Fault) bool { return f.Wipe }, "zkctl keeps the data of a member that it kills"},
-	{scenario.Disk, nil, "zkctl cannot reach the disk of a process"},
 	{scenario.Clock, nil, "zkctl cannot set the clock of a process"},
 	{scenario.Elect, func(f scenario.Fault) bool { return f.Forced != "" }, "no process can be made to vote for a member: only a simulation forges votes"},
 	{scenario.Damage, nil, "zkctl damages no files"},
@@ -44,9 +44,26 @@ func refusal(spec *Spec, step scenario.Step) string {
 	if id, ok := stranger(spec, step.Fault); ok {
 		return fmt.Sprintf("there is no member %d in the ensemble %s", id, spec.Name)
 	}
+	if step.Fault.Verb == scenario.Disk {
+		return refusalOfOwn(spec, step.Fault)
+	}
 	for _, r := range drillRefusals {
 		if r.verb == step.Fault.Verb && (r.asks == nil || r.asks(step.Fault)) {
 			return r.reason
+		}
+	}
+	return ""
+}
+
+// refusalOfOwn is why members cannot do this to themselves. A selector by roles may choose any member.
+func refusalOfOwn(spec *Spec, f scenario.Fault) string {
+	if reason := beyondMembers(f); reason != "" {
+		return reason
+	}
+	chosen, named := scenario.IDs(f.Target)
+	for _, m := range spec.Members {
+		if m.Engine == Apache && (!named || slices.Contains(chosen, m.ID)) {
+			return fmt.Sprintf("member %d runs Apache ZooKeeper, whose %s zkctl cannot reach", m.ID, f.Verb)
 		}
 	}
 	return ""

@@ -45,6 +45,9 @@ func (s *Supervisor) inject(ctx context.Context, f inject.Fault, lease time.Dura
 		err = joinErrors(s.each(f.Members, func(m *member) error { return s.kill(ctx, m, signal, why) }))
 	case inject.Pause:
 		err = joinErrors(s.each(f.Members, func(m *member) error { return s.pause(m, why) }))
+	case inject.Disk:
+		active := s.Faults()
+		err = joinErrors(s.each(f.Members, func(m *member) error { return s.applyOwn(ctx, m, active) }))
 	default:
 		err = s.applyNetwork()
 	}
@@ -71,8 +74,14 @@ func (s *Supervisor) retract(f inject.Fault) {
 	} else {
 		over, _ = s.ledger.Heal(inject.Healing{IDs: []string{f.ID}})
 	}
+	active := s.ledger.Active()
 	s.mu.Unlock()
 	_ = s.applyNetwork()
+	if f.Kind == inject.Disk {
+		ctx, cancel := context.WithTimeout(context.Background(), answerTime-actTime)
+		defer cancel()
+		s.each(f.Members, func(m *member) error { return s.applyOwn(ctx, m, active) }) // what fails has failed already
+	}
 	s.recordHeals(over, "it failed")
 }
 

@@ -151,6 +151,7 @@ func (s *Supervisor) heal(ctx context.Context, choose chosen, whole bool, why st
 	s.mu.Lock()
 	rest := s.ledger
 	faults, err := choose(&rest)
+	s.ending = faults
 	s.mu.Unlock()
 	if err != nil {
 		release()
@@ -176,6 +177,8 @@ func (s *Supervisor) heal(ctx context.Context, choose chosen, whole bool, why st
 				return s.startStopped(m, why)
 			}))
 			started = append(started, f.Members...)
+		case inject.Disk:
+			maps.Copy(failed, s.each(f.Members, func(m *member) error { return s.applyOwn(ctx, m, rest.Active()) }))
 		}
 	}
 	if whole {
@@ -184,6 +187,9 @@ func (s *Supervisor) heal(ctx context.Context, choose chosen, whole bool, why st
 			started = append(started, r.Member)
 		}
 	}
+	s.mu.Lock()
+	s.ending = nil
+	s.mu.Unlock()
 	release() // others need not wait until the members answer
 	slices.Sort(started)
 	started = slices.DeleteFunc(slices.Compact(started), func(id int64) bool { return failed[id] != nil || s.isDown(id) })
@@ -231,7 +237,7 @@ func (s *Supervisor) forget(faults []inject.Fault, failed map[int64]error, netwo
 	ended := []inject.Fault{}
 	s.mu.Lock()
 	for _, f := range faults {
-		if !f.Kind.Process() && network != nil {
+		if len(f.Links) > 0 && network != nil {
 			continue
 		}
 		whole := slices.DeleteFunc(slices.Clone(f.Members), func(id int64) bool { return failed[id] != nil })

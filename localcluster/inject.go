@@ -55,6 +55,8 @@ func (s *Supervisor) read(f scenario.Fault) (planned, error) {
 		p.plan = func(members []inject.Member, random *rand.Rand) (inject.Plan, error) {
 			return s.planElection(members, selector, random)
 		}
+	case scenario.Disk:
+		return s.readOwn(f, inject.Disk)
 	case scenario.Expire:
 		if _, err := parseSession(f.Target); err != nil {
 			return p, err

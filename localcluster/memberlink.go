@@ -97,23 +97,7 @@ func (l *memberLink) answered(r embedded.Report) {
 // order has the member carry out an order, and returns when it has, or ctx is done.
 func (l *memberLink) order(ctx context.Context, o embedded.Order) error {
 	answer := make(chan error, 1)
-	l.mu.Lock()
-	if l.over {
-		l.mu.Unlock()
-		return errMemberGone
-	}
-	l.issued++
-	o.ID = l.issued
-	l.waiting[o.ID] = answer
-	text, err := json.Marshal(o)
-	if err == nil {
-		_ = l.conn.SetWriteDeadline(time.Now().Add(orderTime))
-		_, err = l.conn.Write(append(text, '\n'))
-	}
-	if err != nil {
-		delete(l.waiting, o.ID)
-	}
-	l.mu.Unlock()
+	id, err := l.write(o, answer)
 	if err != nil {
 		return err
 	}
@@ -122,10 +106,38 @@ func (l *memberLink) order(ctx context.Context, o embedded.Order) error {
 		return err
 	case <-ctx.Done():
 		l.mu.Lock()
-		delete(l.waiting, o.ID)
+		delete(l.waiting, id)
 		l.mu.Unlock()
 		return errors.New("it does not answer: it may be paused, or very busy")
 	}
+}
+
+// send gives the member an order, and does not wait until it is carried out.
+func (l *memberLink) send(o embedded.Order) error {
+	_, err := l.write(o, nil)
+	return err
+}
+
+func (l *memberLink) write(o embedded.Order, answer chan error) (id int64, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.over {
+		return 0, errMemberGone
+	}
+	l.issued++
+	o.ID = l.issued
+	text, err := json.Marshal(o)
+	if err != nil {
+		return 0, err
+	}
+	_ = l.conn.SetWriteDeadline(time.Now().Add(orderTime))
+	if _, err = l.conn.Write(append(text, '\n')); err != nil {
+		return 0, err
+	}
+	if answer != nil {
+		l.waiting[o.ID] = answer
+	}
+	return o.ID, nil
 }
 
 // orderTime is how long an order may wait for room in the connection; a member that runs reads at once.

@@ -50,7 +50,8 @@ type Supervisor struct {
 
 	mu     sync.Mutex // guards the ledger, the epoch and the mutable part of each member
 	ledger inject.Ledger
-	epoch  int64 // the newest in the timeline
+	ending []inject.Fault // on record still, while a heal ends them: a member that it starts has none of them
+	epoch  int64          // the newest in the timeline
 
 	serving  sync.WaitGroup // the control server
 	watching sync.WaitGroup // the goroutines of watch
@@ -279,6 +280,7 @@ func (s *Supervisor) startMember(m *member, why string) error {
 		s.reaping.Go(func() { link.read(func(r embedded.Report) { s.reported(m, r) }) })
 	}
 	s.reaping.Go(func() { s.reap(m, p, link) })
+	s.applyOwnAtStart(m, link)
 	return nil
 }
 

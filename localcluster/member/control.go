@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"zkctl/localcluster/storage"
 	"zkctl/localcluster/zab"
 )
 
@@ -51,12 +52,17 @@ const (
 
 // Order is what a supervisor wants of a member.
 type Order struct {
-	ID int64  `json:"id"` // from 1
-	Do string `json:"do"`
+	ID   int64               `json:"id"` // from 1
+	Do   string              `json:"do"`
+	Disk []storage.DiskFault `json:"disk,omitempty"` // of OrderDisk: all that hold from now on
 }
 
-// OrderResign makes a leader step down, and a learner leave its leader.
-const OrderResign = "resign"
+const (
+	// OrderResign makes a leader step down, and a learner leave its leader.
+	OrderResign = "resign"
+	// OrderDisk sets what is wrong with the member's disk. It is obeyed also by a member that its disk holds up.
+	OrderDisk = "disk"
+)
 
 // controlVariable names the file descriptor of the member's end.
 const controlVariable = "ZKCTL_CONTROL"
@@ -193,10 +199,42 @@ func (c *Control) reportEvent(e zab.Event) {
 	c.report(r)
 }
 
-// ordered is an order in the event loop's inbox.
-type ordered struct{ order Order }
+// surroundings are what a supervisor can break around a server.
+type surroundings struct {
+	disk   *storage.FaultFS
+	orders chan Order // for the event loop
+	ended  chan struct{}
+	done   sync.WaitGroup
+}
 
-// ordered carries out an order.
+// surround begins to obey the supervisor, before the server runs: what it says of the disk holds from the first file on,
+// and is obeyed also while the server waits for its disk. Orders for the replica wait for the event loop.
+func surround(c *Control, under storage.FS) *surroundings {
+	s := &surroundings{disk: storage.NewFaultFS(under), orders: make(chan Order), ended: make(chan struct{})}
+	s.done.Go(func() {
+		c.obey(func(o Order) {
+			if o.Do == OrderDisk {
+				s.disk.Set(o.Disk)
+				c.answer(o, nil)
+				return
+			}
+			select {
+			case s.orders <- o:
+			case <-s.ended:
+			}
+		})
+	})
+	return s
+}
+
+// end returns when no order is obeyed any more.
+func (s *surroundings) end(c *Control) {
+	close(s.ended)
+	c.close()
+	s.done.Wait()
+}
+
+// ordered carries out an order for the replica.
 func (s *server) ordered(o Order) { s.cfg.Control.answer(o, s.obey(o)) }
 
 func (s *server) obey(o Order) error {

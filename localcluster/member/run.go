@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"sync"
 	"syscall"
 	"time"
 
@@ -32,10 +31,19 @@ type seams struct {
 	client net.Listener
 	quorumListeners
 	fs           storage.FS
+	orders       <-chan Order  // of the supervisor
 	finalizeWait time.Duration // 0: that of package zab
 }
 
 func run(ctx context.Context, cfg Config, log *slog.Logger, given seams) error {
+	if c := cfg.Control; c != nil {
+		if given.fs == nil {
+			given.fs = storage.OS()
+		}
+		around := surround(c, given.fs)
+		defer around.end(c)
+		given.fs, given.orders = around.disk, around.orders
+	}
 	for _, warning := range cfg.Warnings {
 		log.Warn(warning)
 	}
@@ -59,6 +67,7 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, given seams) error {
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
+	s.orders = given.orders
 	return s.run(ctx, store, found.History, client, given.quorumListeners)
 }
 
@@ -81,12 +90,6 @@ func (s *server) run(ctx context.Context, store *storage.Store, history storage.
 		}
 	}
 	s.port = listenClients(s.cfg, client, s.listenWords(), s.log, s.post)
-	if c := s.cfg.Control; c != nil {
-		var obeying sync.WaitGroup
-		obeying.Go(func() { c.obey(func(o Order) { s.post(ordered{o}) }) })
-		defer obeying.Wait()
-		defer c.close()
-	}
 
 	err = s.loop(ctx)
 	close(s.stopped) // ends all waiting calls of post

@@ -22,6 +22,7 @@ type server struct {
 	inbox     chan any      // from clients and the disk; see mailbox
 	fromPeers chan any      // from the other servers, so that they do not wait behind clients
 	room      chan struct{} // cap 1: waiting requests may be admitted
+	orders    <-chan Order  // of the supervisor; nil without one
 	stopped   chan struct{} // closed when the loop takes no more messages
 
 	port   *clientPort
@@ -83,6 +84,8 @@ func (s *server) loop(ctx context.Context) error {
 			s.admitWaiting()
 		case <-s.room:
 			s.replica.Handle(s.admitWaiting)
+		case o := <-s.orders:
+			s.replica.Handle(func() { s.ordered(o) })
 		case message := <-s.fromPeers:
 			s.handle(message)
 			s.handleBatch()
@@ -157,9 +160,6 @@ func (s *server) dispatch(message any) {
 
 	case snapshotDone:
 		s.snapshotDone(m)
-
-	case ordered:
-		s.ordered(m.order)
 
 	default:
 		panic(fmt.Sprintf("event loop: a message of type %T", message))
