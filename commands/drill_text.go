@@ -100,11 +100,15 @@ func drawRecoveries(pg *page, d drill.Document) {
 	}
 }
 
+// secondsText shows a duration that may be a millisecond or a minute in few columns.
 func secondsText(s *float64) string {
-	if s == nil {
+	switch {
+	case s == nil:
 		return "-"
+	case *s < 0.9995:
+		return fmt.Sprintf("%.0fms", *s*1e3)
 	}
-	return fmt.Sprintf("%.2f", *s)
+	return fmt.Sprintf("%.2fs", *s)
 }
 
 func drawLimits(pg *page, d drill.Document) {

@@ -18,7 +18,8 @@ import (
 //	/r/0 ... /r/15    registers       set, get, cas, multi
 //	/n/0 ... /n/31    come and go     create, delete, exists, multi
 //	/e/CLIENT-N       ephemerals      ephemeral
-//	/q/s-N            sequential      sequential
+//	/q/s-N            sequential      sequential, queue
+//	/l/CLIENT-lock-N  locks           lock
 //	/p/0 ... /p/3     persistent watches
 const (
 	registers = 16
@@ -39,7 +40,7 @@ var actionTable = []action{
 	{"set", 4, (*actions).set}, {"get", 4, (*actions).get}, {"cas", 3, (*actions).cas}, {"create", 2, (*actions).create},
 	{"delete", 1, (*actions).delete}, {"ephemeral", 2, (*actions).ephemeral}, {"sequential", 2, (*actions).sequential},
 	{"children", 1, (*actions).children}, {"exists", 1, (*actions).exists}, {"multi", 2, (*actions).multi},
-	{"sync", 1, (*actions).sync}, {"watch", 1, (*actions).watch},
+	{"sync", 1, (*actions).sync}, {"watch", 1, (*actions).watch}, {"lock", 3, (*actions).lock}, {"queue", 1, (*actions).queue},
 }
 
 // actions are a workload's mix on the nodes below root. It is the same for all clients, and does not change.
@@ -104,7 +105,7 @@ func (a *actions) name(n int) string     { return fmt.Sprintf("%s/n/%d", a.root,
 // setup creates the nodes that are always there, parents first.
 func (a *actions) setup() []request {
 	paths := []string{a.root}
-	for _, below := range []string{"/r", "/n", "/e", "/q", "/p"} {
+	for _, below := range []string{"/r", "/n", "/e", "/q", "/l", "/p"} {
 		paths = append(paths, a.root+below)
 	}
 	for n := range registers {
@@ -263,6 +264,7 @@ type own struct {
 	written    int
 	versions   map[string]int32
 	sequential []string // that it has made and not deleted, oldest first
+	first      string   // of the queue, when it has looked; "" otherwise
 }
 
 // value is "c<client>.<n>": no two writes of a drill have the same.
@@ -305,4 +307,19 @@ func (o *own) oldest() (string, bool) {
 	path := o.sequential[0]
 	o.sequential = o.sequential[1:]
 	return path, true
+}
+
+func (o *own) sawFirst(path string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.first = path
+}
+
+// takeFirst is the first of the queue, once each time that the client has looked.
+func (o *own) takeFirst() (string, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	path := o.first
+	o.first = ""
+	return path, path != ""
 }

@@ -44,7 +44,8 @@ type client struct {
 
 	gate    gate
 	watches watchTable
-	own     own           // what it knows of nodes that it made
+	own     own // what it knows of nodes that it made
+	lock    lockState
 	lastXid atomic.Int32  // of the session
 	last    wire.Zxid     // of its last write; valid when run has returned
 	done    chan struct{} // closed when run has returned
@@ -214,6 +215,7 @@ func (c *client) expired(server int64) {
 	c.session = probe.Credentials{}
 	c.lastXid.Store(0)
 	c.watches.forget()
+	c.lock.forget()
 }
 
 // try connects to one member.

@@ -140,6 +140,7 @@ func (c *connection) Answered(h wire.ReplyHeader, body []byte) {
 // Event implements probe.Observer.
 func (c *connection) Event(e wire.WatcherEvent, zxid wire.Zxid) {
 	c.client.watches.fired(e)
+	c.client.lock.fired(e)
 	c.client.out.Record(history.Record{Event: &history.Event{
 		Client: c.client.number, Conn: c.number, At: c.client.out.Now(), Zxid: zxid, WatcherEvent: e,
 	}})

@@ -77,10 +77,15 @@ func TestRun(t *testing.T) {
 	}
 	counts := map[wire.OpCode]int{}
 	kinds := map[history.LinkKind]int{}
+	released, taken := 0, 0
 	for _, one := range r.History.Records {
 		switch {
 		case one.Op != nil:
 			counts[one.Op.Code]++
+			if one.Op.Code == wire.OpDelete && one.Op.Err == wire.OK {
+				released += strings.Count(one.Op.Path, "/l/")
+				taken += strings.Count(one.Op.Path, "/q/")
+			}
 		case one.Link != nil:
 			kinds[one.Link.Kind]++
 		}
@@ -89,6 +94,9 @@ func TestRun(t *testing.T) {
 		if counts[op] == 0 {
 			t.Errorf("the clients sent no %v", op)
 		}
+	}
+	if released < 5 || taken < 5 {
+		t.Errorf("%d locks were released, and %d nodes taken from the queue", released, taken)
 	}
 	if kinds[history.Resumed] == 0 || kinds[history.Expired] != 0 || kinds[history.Closed] != 6 {
 		t.Errorf("links: %v", kinds)
@@ -310,4 +318,12 @@ func TestPredicted(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestInOrder: the clients' nodes stand in the order of their numbers, and not of the clients.
+func TestInOrder(t *testing.T) {
+	got := inOrder([]string{"c9-lock-0000000002", "c1-lock-0000000010", "c10-lock-0000000001"})
+	if want := []string{"c10-lock-0000000001", "c9-lock-0000000002", "c1-lock-0000000010"}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
 }

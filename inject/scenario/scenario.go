@@ -38,7 +38,7 @@ type Workload struct {
 // default mix.
 func Actions() []string {
 	return []string{
-		"set", "get", "cas", "create", "delete", "ephemeral", "sequential", "children", "exists", "multi", "sync", "watch",
+		"set", "get", "cas", "create", "delete", "ephemeral", "sequential", "children", "exists", "multi", "sync", "watch", "lock", "queue",
 	}
 }
 
