@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"zkctl/inject/drill"
 	"zkctl/inject/scenario"
 	"zkctl/localcluster/simulation"
 )
@@ -21,6 +22,7 @@ type simulateOptions struct {
 	nodes    int
 	schedule string
 	scenario string
+	report   string
 	trace    bool
 }
 
@@ -44,6 +46,7 @@ func newSimulateCommand(p *program) *cli.Command {
 			&cli.IntFlag{Name: "nodes", Usage: "voters, 1 to 7 (default: those of the scenario, or drawn for each run)", Destination: &o.nodes},
 			&cli.StringFlag{Name: "scenario", Usage: "`NAME|FILE` run the faults of this scenario instead of drawn ones", Destination: &o.scenario},
 			&cli.StringFlag{Name: "schedule", Usage: "`FILE` run the schedule in this file instead", Destination: &o.schedule},
+			&cli.StringFlag{Name: "report", Usage: "`FILE` with --scenario and --runs 1: write what happened when as a page of HTML", Destination: &o.report},
 			&cli.BoolFlag{Name: "trace", Usage: "with --schedule or --runs 1: print the whole story of the run on stderr", Destination: &o.trace},
 		},
 		Action: func(c *cli.Context) error {
@@ -60,6 +63,11 @@ func newSimulateCommand(p *program) *cli.Command {
 			if o.scenario != "" {
 				var err error
 				if campaign.Scenario, err = o.readSteps(c.IsSet("nodes")); err != nil {
+					return err
+				}
+			}
+			if o.report != "" {
+				if err := o.reportRun(c.Context, campaign.Scenario); err != nil {
 					return err
 				}
 			}
@@ -108,6 +116,8 @@ func (o *simulateOptions) check(c *cli.Context) error {
 		return usagef("--for %v: expected a duration above zero", o.duration)
 	case c.IsSet("nodes") && (o.nodes < 1 || o.nodes > simulation.MaxVoters):
 		return usagef("--nodes %d: expected 1 to %d", o.nodes, simulation.MaxVoters)
+	case o.report != "" && (o.scenario == "" || o.runs != 1):
+		return usagef("--report is about one run of a scenario: add --scenario NAME and --runs 1")
 	case o.trace && o.schedule == "" && o.runs != 1:
 		return usagef("--trace tells the story of one run: add --runs 1, or --schedule FILE")
 	}
@@ -144,6 +154,19 @@ func (o *simulateOptions) readSteps(otherSize bool) (*scenario.Scenario, error) 
 		return nil, usagef("%s: %s", s.Name, strings.Join(reasons, "\n"))
 	}
 	return s, nil
+}
+
+// reportRun carries the run out as a drill, which is the same run with a history.
+func (o *simulateOptions) reportRun(ctx context.Context, s *scenario.Scenario) error {
+	result, err := drill.Run(ctx, simulation.NewTarget(), s, drill.Options{Seed: o.seed})
+	if err != nil {
+		return fmt.Errorf("--report: %w", err)
+	}
+	again := fmt.Sprintf("zkctl simulate --scenario %s --runs 1 --seed %d", shellQuote(o.scenario), o.seed)
+	if o.nodes != 0 {
+		again += fmt.Sprintf(" --nodes %d", o.nodes)
+	}
+	return writeReport(o.report, result, []string{again})
 }
 
 func (o *simulateOptions) campaign(ctx context.Context, campaign simulation.Campaign) error {

@@ -13,6 +13,7 @@ import (
 // recorder keeps everything in memory, and passes each record on to the bundle's history as it comes.
 type recorder struct {
 	began time.Time
+	now   func() int64
 
 	mu       sync.Mutex
 	closed   bool // what comes later belongs to no run: the evidence has been taken
@@ -28,7 +29,17 @@ type recorder struct {
 
 func newRecorder() *recorder {
 	began := time.Now()
-	return &recorder{began: began, faults: map[string]int{}, timeline: Timeline{Began: began}}
+	return &recorder{
+		began: began, now: func() int64 { return int64(time.Since(began)) }, faults: map[string]int{}, timeline: Timeline{Began: began},
+	}
+}
+
+// use takes the time from a world that has its own.
+func (r *recorder) use(c Clock) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.began, r.now = c.Began(), c.Now
+	r.timeline.Began = r.began
 }
 
 // stream has all records from now on written as they come.
@@ -39,7 +50,7 @@ func (r *recorder) stream(write func(history.Record) error) {
 }
 
 // Now is on the monotonic clock: a step of the wall clock during a run changes no order.
-func (r *recorder) Now() int64 { return int64(time.Since(r.began)) }
+func (r *recorder) Now() int64 { return r.now() }
 
 func (r *recorder) At(t time.Time) int64 { return int64(t.Sub(r.began)) }
 
@@ -95,7 +106,7 @@ func (r *recorder) Fault(f FaultRecord) {
 func (r *recorder) mark(p Phase) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.timeline.Phases = append(r.timeline.Phases, Mark{p, int64(time.Since(r.began))})
+	r.timeline.Phases = append(r.timeline.Phases, Mark{p, r.now()})
 }
 
 // progress is how far the run is, with the time since the phase began as Left.
@@ -105,7 +116,7 @@ func (r *recorder) progress() Progress {
 	p := Progress{Operations: r.ops, Unknown: r.unknown, Faults: len(r.timeline.Faults)}
 	if n := len(r.timeline.Phases); n > 0 {
 		last := r.timeline.Phases[n-1]
-		p.Phase, p.Left = last.Phase, time.Since(r.began)-time.Duration(last.At)
+		p.Phase, p.Left = last.Phase, time.Duration(r.now()-last.At)
 	}
 	return p
 }
@@ -115,7 +126,7 @@ func (r *recorder) take() ([]history.Record, Timeline, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closed = true
-	now := int64(time.Since(r.began))
+	now := r.now()
 	for i := range r.timeline.Faults {
 		if f := &r.timeline.Faults[i]; f.To == 0 {
 			f.To = now

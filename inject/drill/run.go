@@ -87,6 +87,9 @@ func Run(ctx context.Context, t Target, s *scenario.Scenario, o Options) (*Resul
 	case err != nil:
 		return nil, fmt.Errorf("start %s: %w", t.Describe(), err)
 	}
+	if c, ok := w.(Clock); ok {
+		r.recorder.use(c)
+	}
 	if r.bundle != nil {
 		r.bundle.begin(r.recorder, w.Root())
 	}

@@ -38,6 +38,12 @@ type World interface {
 	Close(ctx context.Context, keep bool) error
 }
 
+// Clock is what a World implements whose time is not the machine's. Now may be called by any goroutine.
+type Clock interface {
+	Began() time.Time // of the run, on the world's wall clock
+	Now() int64       // nanoseconds since then
+}
+
 // Recorder gets what happens while it happens. Its methods may be called by several goroutines.
 type Recorder interface {
 	Record(history.Record) // what a client saw

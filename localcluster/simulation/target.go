@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"zkctl/inject/drill"
@@ -48,7 +49,14 @@ type drilled struct {
 	scenario  *scenario.Scenario
 	schedule  Schedule
 	recording *recording
+	now       atomic.Int64 // the virtual time at the last look, for other goroutines
 }
+
+// Began implements drill.Clock.
+func (d *drilled) Began() time.Time { return time.UnixMilli(epochMillis) }
+
+// Now implements drill.Clock.
+func (d *drilled) Now() int64 { return d.now.Load() }
 
 func (d *drilled) Root() string { return "/" }
 
@@ -63,6 +71,7 @@ func (d *drilled) pass(ctx context.Context, t time.Duration) error {
 			return context.Cause(ctx)
 		}
 		d.w.run(min(t, slice))
+		d.now.Store(int64(d.w.now))
 	}
 	return nil
 }
@@ -107,9 +116,10 @@ func (d *drilled) Heal(context.Context) error {
 func (d *drilled) Verify(context.Context) (history.Evidence, error) {
 	d.proof()
 	d.recording.close()
+	d.now.Store(int64(d.w.now))
 	w := d.w
 	e := history.Evidence{
-		History: &history.History{Began: time.UnixMilli(epochMillis), Root: d.Root()},
+		History: &history.History{Began: d.Began(), Root: d.Root()},
 		Trees:   map[int64]history.View{}, Leaders: d.recording.leaders, Faults: d.recording.windows(),
 		Quorum: w.system.IsQuorum, Tick: w.setup.Tick,
 	}

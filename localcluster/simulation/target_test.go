@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -107,6 +108,23 @@ func TestTheJudgesAgree(t *testing.T) {
 	for _, p := range history.Promises() {
 		if judged[p] == 0 && p != history.QuorumAcks { // the oracle sees what is on disks
 			t.Errorf("%s: there was nothing to judge", p)
+		}
+	}
+}
+
+// The drill itself comes to a verdict, in virtual time.
+func TestDrillsInMemory(t *testing.T) {
+	for _, name := range []string{"leader-crash", "paused-leader", "bridge", "connection-reset"} {
+		i := slices.IndexFunc(scenario.Builtins(), func(b scenario.Builtin) bool { return b.Name == name })
+		s := mustScenario(t, scenario.Builtins()[i].Source)
+		result, err := drill.Run(t.Context(), NewTarget(), s, drill.Options{Seed: 1})
+		if err != nil || result.Verdict != history.VerdictOK || len(result.Reasons) > 0 {
+			t.Errorf("%s: %v, %q (%v)", name, result.Verdict, result.Reasons, err)
+			continue
+		}
+		from, to, _ := result.Timeline.Phase(drill.Injecting)
+		if from != int64(s.Warmup) || to != int64(s.Warmup+s.Duration) || result.Faults[0].Fault.From < from {
+			t.Errorf("%s: the faults strike from %v to %v, and the first is %+v", name, time.Duration(from), time.Duration(to), result.Faults[0].Fault)
 		}
 	}
 }
