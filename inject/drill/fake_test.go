@@ -44,6 +44,7 @@ type fake struct {
 	failed   map[scenario.Verb]error
 	wait     func(condition string) error // nil: at once
 	folder   Folder
+	foreign  bool
 }
 
 type fakeEvent struct {
@@ -422,7 +423,7 @@ func majority(has func(int64) bool) bool {
 }
 
 func (f *fake) Tick() time.Duration { return 200 * time.Millisecond }
-func (f *fake) Foreign() bool       { return false }
+func (f *fake) Foreign() bool       { return f.foreign }
 func (f *fake) Folder() Folder      { return f.folder }
 
 func (f *fake) Close(_ context.Context, keep bool) error {

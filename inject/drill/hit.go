@@ -3,6 +3,7 @@ package drill
 import (
 	"slices"
 
+	"zkctl/inject"
 	"zkctl/inject/history"
 )
 
@@ -14,7 +15,7 @@ type Hit struct {
 
 // hit works out what a fault hit: for one of links from the members that it cuts off from every quorum, for the others
 // from the members at which it was aimed.
-func hit(f FaultRecord, e history.Evidence) Hit {
+func hit(f FaultRecord, e history.Evidence, t Timeline) Hit {
 	lost := f.Members
 	if len(f.Links) > 0 {
 		lost = nil
@@ -25,9 +26,9 @@ func hit(f FaultRecord, e history.Evidence) Hit {
 		}
 	}
 	var leader int64
-	for _, l := range e.Leaders {
-		if l.At < f.From {
-			leader = l.Member
+	for _, e := range t.Events {
+		if leads := e.Kind == EventEstablished || e.Role == inject.RoleLeader.String(); leads && e.Member != 0 && e.At < f.From {
+			leader = e.Member
 		}
 	}
 	left := func(id int64) bool { return !slices.Contains(lost, id) }

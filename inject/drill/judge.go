@@ -76,7 +76,7 @@ func Judge(c Case, o Options) *Result {
 	r.Faults = Analyse(c.Evidence.History, c.Timeline)
 	if o.Predict != nil {
 		for i := range r.Faults {
-			if d, ok := o.Predict(r.Faults[i].Fault, hit(r.Faults[i].Fault, c.Evidence)); ok {
+			if d, ok := o.Predict(r.Faults[i].Fault, hit(r.Faults[i].Fault, c.Evidence, c.Timeline)); ok {
 				r.Faults[i].Predicted = &d
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"zkctl/inject"
 	"zkctl/inject/history"
 	"zkctl/inject/scenario"
 	"zkctl/probe"
@@ -55,6 +56,15 @@ func (p *processes) Start(ctx context.Context, s *scenario.Scenario, seed uint64
 		scenario: s, seed: seed, out: out, ensemble: e, root: root, actions: actions, dial: p.dial,
 		stop: make(chan struct{}), healed: make(chan struct{}), ended: make(chan string, 100), faults: map[string]*FaultRecord{}, early: map[string]int64{},
 	}
+	members, err := e.Members(ctx)
+	if err != nil {
+		return nil, errors.Join(err, e.Close(context.WithoutCancel(ctx), false))
+	}
+	for _, m := range members { // of an ensemble that was up before no event will say it
+		if m.Role != inject.RoleNone {
+			out.Event(Event{At: out.Now(), Kind: EventRole, Member: m.ID, Role: m.Role.String()})
+		}
+	}
 	w.live, w.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	w.running.Go(func() { w.follow(w.live) })
 	return w, nil
@@ -81,6 +91,7 @@ type processWorld struct {
 	stop     chan struct{} // closed when the clients should finish
 	healed   chan struct{} // closed when faults should end
 	ended    chan string   // ids of faults that have ended
+	used     bool          // there may be nodes of the workload
 	struck   int           // faults, for seeds and ids
 	healing  int64         // when Heal began; 0: not yet
 
@@ -142,6 +153,7 @@ func (w *processWorld) Load(ctx context.Context) error {
 	}
 	goal := w.scenario.Workload.MinAcked
 	w.enough.init(goal)
+	w.used = true
 	if err := w.setUp(ctx, members); err != nil {
 		return fmt.Errorf("create the nodes of the workload: %w", err)
 	}
@@ -296,6 +308,9 @@ func (w *processWorld) Close(ctx context.Context, keep bool) error {
 	var err error
 	if w.command != nil {
 		err = w.command.close()
+	}
+	if w.used && w.ensemble.Foreign() {
+		err = errors.Join(err, w.cleanUp(ctx))
 	}
 	return errors.Join(err, w.ensemble.Close(ctx, keep))
 }

@@ -327,3 +327,22 @@ func TestInOrder(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestCleanUp: an ensemble that was up before has no node more afterwards, and can be drilled again.
+func TestCleanUp(t *testing.T) {
+	s := parsed(t, "at 2s kill leader --for 3s")
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(t)
+		f.foreign = true
+		for range 2 {
+			r, err := Run(t.Context(), f.target(), s, Options{Seed: 7})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.check(t, history.VerdictOK, "")
+			if names := f.tree.Children("/"); !slices.Equal(names, []string{"zookeeper"}) {
+				t.Errorf("the root has %q", names)
+			}
+		}
+	})
+}
