@@ -22,7 +22,7 @@ func (p *program) ensembleVerbs() []*cli.Command {
 }
 
 func (p *program) faultVerbs() []*cli.Command {
-	return append(newProcessCommands(p), newPartitionCommand(p), newSlowCommand(p), newResetCommand(p), newRefuseCommand(p), newElectCommand(p), newExpireCommand(p), newDiskCommand(p), newFaultsCommand(p), newHealCommand(p))
+	return append(newProcessCommands(p), newPartitionCommand(p), newSlowCommand(p), newResetCommand(p), newRefuseCommand(p), newElectCommand(p), newExpireCommand(p), newDiskCommand(p), newClockCommand(p), newFaultsCommand(p), newHealCommand(p))
 }
 
 // pick finds out which ensemble is meant, whether it exists or not.

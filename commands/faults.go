@@ -76,7 +76,7 @@ func faultTarget(f inject.Fault) string {
 // ownText is what a member does to itself, in the flags that one types; empty for other faults.
 func ownText(f inject.Fault) string {
 	read, err := scenario.ParseFault(f.Line)
-	if f.Kind != inject.Disk || err != nil {
+	if !f.Kind.Own() || err != nil {
 		return ""
 	}
 	read.Target, read.For = "", 0

@@ -21,6 +21,7 @@ var wrongText = map[string][]string{
 	"bridge":   {"zebra", "1,,2", "-1"},
 	"channel":  {"air", "quorum,election", "ALL"},
 	"error":    {"EBADF", "eio"},
+	"skew":     {"now", "-", "+", "--", "NaN"},
 	"rate":     {"fast", "0", "-1", "NaN", "Inf", "1XB", "1 MB/h", "1e30"},
 	"for":      {"godot", "healthy,leader"}, // of wait; the others are durations
 	"shell":    {"tcsh", "SH"},

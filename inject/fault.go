@@ -33,11 +33,13 @@ const (
 	Expire
 	// Disk is something wrong with members' disks.
 	Disk
+	// Clock is something wrong with members' clocks.
+	Clock
 )
 
 var kindWords = [...]string{
 	Kill: "kill", Pause: "pause", Cut: "partition", Slow: "slow", Reset: "reset", Refuse: "refuse",
-	Elect: "elect", Expire: "expire", Disk: "disk",
+	Elect: "elect", Expire: "expire", Disk: "disk", Clock: "clock",
 }
 
 func (k Kind) String() string {
@@ -56,7 +58,10 @@ func (k Kind) Process() bool { return k == Kill || k == Pause }
 
 // ofMembers reports whether a fault of this kind is about members, each of which can be whole again while others are not. The
 // other faults are about links.
-func (k Kind) ofMembers() bool { return k.Process() || k == Disk }
+func (k Kind) ofMembers() bool { return k.Process() || k.Own() }
+
+// Own reports whether a fault of this kind is one that a member has to do to itself.
+func (k Kind) Own() bool { return k == Disk || k == Clock }
 
 // MarshalText refuses a kind that does not exist.
 func (k Kind) MarshalText() ([]byte, error) {

@@ -253,6 +253,7 @@ func TestDrillRefusals(t *testing.T) {
 		{"at 1s elect", ""},
 		{"at 1s disk leader --fsync-latency 50ms --for 1s", ""},
 		{"at 1s disk 1 --bit-flip", "when it starts"},
+		{"at 1s clock all --skew 1h --rate 80%", ""},
 		{"at 1s expire client:1", ""},
 		{"at 1s elect 2 --force 1,3", "forges votes"},
 		{"on diff kill self", "the point diff"},

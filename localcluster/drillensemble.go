@@ -146,7 +146,7 @@ func (e *drillEnsemble) Inject(ctx context.Context, f scenario.Fault, seed uint6
 	act := ActRequest{Verb: string(f.Verb), Selector: f.Target, Seed: &seed, Signal: f.Signal, Lease: f.For.Seconds()}
 	switch f.Verb {
 	case scenario.Partition, scenario.Slow, scenario.Reset, scenario.Refuse, scenario.Elect, scenario.Expire,
-		scenario.Disk:
+		scenario.Disk, scenario.Clock:
 		r, err := e.client.Inject(ctx, InjectRequest{Line: f.String(), Seed: &seed})
 		record := faultRecord(r.Fault)
 		if r.Fault.Momentary() {

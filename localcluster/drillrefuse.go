@@ -20,7 +20,6 @@ var drillRefusals = []struct {
 	{scenario.Kill, func(f scenario.Fault) bool { return f.Lose != scenario.LoseNothing },
 		"a process that is killed loses nothing that it has written, as the operating system has it: only a simulation loses power"},
 	{scenario.Kill, func(f scenario.Fault) bool { return f.Wipe }, "zkctl keeps the data of a member that it kills"},
-	{scenario.Clock, nil, "zkctl cannot set the clock of a process"},
 	{scenario.Elect, func(f scenario.Fault) bool { return f.Forced != "" }, "no process can be made to vote for a member: only a simulation forges votes"},
 	{scenario.Damage, nil, "zkctl damages no files"},
 }
@@ -44,7 +43,7 @@ func refusal(spec *Spec, step scenario.Step) string {
 	if id, ok := stranger(spec, step.Fault); ok {
 		return fmt.Sprintf("there is no member %d in the ensemble %s", id, spec.Name)
 	}
-	if step.Fault.Verb == scenario.Disk {
+	if step.Fault.Verb == scenario.Disk || step.Fault.Verb == scenario.Clock {
 		return refusalOfOwn(spec, step.Fault)
 	}
 	for _, r := range drillRefusals {

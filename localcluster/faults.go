@@ -45,7 +45,7 @@ func (s *Supervisor) inject(ctx context.Context, f inject.Fault, lease time.Dura
 		err = joinErrors(s.each(f.Members, func(m *member) error { return s.kill(ctx, m, signal, why) }))
 	case inject.Pause:
 		err = joinErrors(s.each(f.Members, func(m *member) error { return s.pause(m, why) }))
-	case inject.Disk:
+	case inject.Disk, inject.Clock:
 		active := s.Faults()
 		err = joinErrors(s.each(f.Members, func(m *member) error { return s.applyOwn(ctx, m, active) }))
 	default:
@@ -77,7 +77,7 @@ func (s *Supervisor) retract(f inject.Fault) {
 	active := s.ledger.Active()
 	s.mu.Unlock()
 	_ = s.applyNetwork()
-	if f.Kind == inject.Disk {
+	if f.Kind.Own() {
 		ctx, cancel := context.WithTimeout(context.Background(), answerTime-actTime)
 		defer cancel()
 		s.each(f.Members, func(m *member) error { return s.applyOwn(ctx, m, active) }) // what fails has failed already

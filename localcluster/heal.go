@@ -177,7 +177,7 @@ func (s *Supervisor) heal(ctx context.Context, choose chosen, whole bool, why st
 				return s.startStopped(m, why)
 			}))
 			started = append(started, f.Members...)
-		case inject.Disk:
+		case inject.Disk, inject.Clock:
 			maps.Copy(failed, s.each(f.Members, func(m *member) error { return s.applyOwn(ctx, m, rest.Active()) }))
 		}
 	}

@@ -57,6 +57,8 @@ func (s *Supervisor) read(f scenario.Fault) (planned, error) {
 		}
 	case scenario.Disk:
 		return s.readOwn(f, inject.Disk)
+	case scenario.Clock:
+		return s.readOwn(f, inject.Clock)
 	case scenario.Expire:
 		if _, err := parseSession(f.Target); err != nil {
 			return p, err

@@ -1,10 +1,12 @@
 package localcluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"time"
 
 	"zkctl/inject"
 	"zkctl/inject/scenario"
@@ -12,7 +14,7 @@ import (
 	"zkctl/localcluster/storage"
 )
 
-// This file is about what an embedded member itself does to its surroundings: to its disk. The member is told all that
+// This file is about what an embedded member itself does to its surroundings: to its disk and its clock. The member is told all that
 // holds, whenever something begins or ends, and when its process begins.
 
 // readOwn is read for a fault that the member itself carries out.
@@ -72,35 +74,67 @@ func diskFaults(active []inject.Fault, id int64) []storage.DiskFault {
 	return list
 }
 
+// clockFault is what is wrong with a member's clock: of several faults the newest skew and the newest rate.
+func clockFault(active []inject.Fault, id int64) (skew time.Duration, rate int) {
+	for _, f := range active {
+		if f.Kind != inject.Clock || !slices.Contains(f.Members, id) {
+			continue
+		}
+		if read, err := scenario.ParseFault(f.Line); err == nil {
+			skew, rate = cmp.Or(read.Skew, skew), cmp.Or(read.Rate, rate)
+		}
+	}
+	return skew, rate
+}
+
+// ownOrders tell a member all that it has to do to itself.
+func ownOrders(active []inject.Fault, id int64) []embedded.Order {
+	skew, rate := clockFault(active, id)
+	return []embedded.Order{
+		{Do: embedded.OrderDisk, Disk: diskFaults(active, id)},
+		{Do: embedded.OrderClock, Skew: skew, Rate: rate},
+	}
+}
+
 // applyOwn tells a member what of the active faults it has to do to itself. One that is stopped needs to know nothing, and
 // one that is paused obeys when it goes on.
 func (s *Supervisor) applyOwn(ctx context.Context, m *member, active []inject.Fault) error {
 	s.mu.Lock()
 	state, connection := m.state, m.link
 	s.mu.Unlock()
-	o := embedded.Order{Do: embedded.OrderDisk, Disk: diskFaults(active, m.spec.ID)}
-	switch {
-	case state == stateStopped || connection == nil:
+	if state == stateStopped || connection == nil {
 		return nil
-	case state == statePaused:
-		return connection.send(o)
 	}
-	err := s.order(ctx, m, o)
-	if errors.Is(err, errMemberGone) {
-		return nil // it has just ended
+	for _, o := range ownOrders(active, m.spec.ID) {
+		if state == statePaused {
+			if err := connection.send(o); err != nil {
+				return err
+			}
+			continue
+		}
+		err := s.order(ctx, m, o)
+		if errors.Is(err, errMemberGone) {
+			return nil // it has just ended
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 // applyOwnAtStart does this for a process that has just begun. One that has ended again already is recorded as such.
 func (s *Supervisor) applyOwnAtStart(m *member, connection *memberLink) {
 	s.mu.Lock()
 	active := slices.DeleteFunc(s.ledger.Active(), func(f inject.Fault) bool {
-		return slices.ContainsFunc(s.ending, func(e inject.Fault) bool { return e.ID == f.ID })
+		ending := slices.ContainsFunc(s.ending, func(e inject.Fault) bool { return e.ID == f.ID })
+		return ending || !f.Kind.Own() || !slices.Contains(f.Members, m.spec.ID)
 	})
 	s.mu.Unlock()
-	if connection == nil || !slices.ContainsFunc(active, func(f inject.Fault) bool { return f.Kind == inject.Disk && slices.Contains(f.Members, m.spec.ID) }) {
+	if connection == nil || len(active) == 0 {
 		return
 	}
-	_ = connection.send(embedded.Order{Do: embedded.OrderDisk, Disk: diskFaults(active, m.spec.ID)})
+	for _, o := range ownOrders(active, m.spec.ID) {
+		_ = connection.send(o)
+	}
 }

@@ -2,6 +2,7 @@ package member
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -55,6 +56,9 @@ type Order struct {
 	ID   int64               `json:"id"` // from 1
 	Do   string              `json:"do"`
 	Disk []storage.DiskFault `json:"disk,omitempty"` // of OrderDisk: all that hold from now on
+	// Of OrderClock: how far the wall clock is off from now on, and how fast the server's time runs, in percent; 0 is 100.
+	Skew time.Duration `json:"skew_ns,omitempty"`
+	Rate int           `json:"rate,omitempty"`
 }
 
 const (
@@ -62,6 +66,8 @@ const (
 	OrderResign = "resign"
 	// OrderDisk sets what is wrong with the member's disk. It is obeyed also by a member that its disk holds up.
 	OrderDisk = "disk"
+	// OrderClock sets what is wrong with the member's clock.
+	OrderClock = "clock"
 )
 
 // controlVariable names the file descriptor of the member's end.
@@ -244,6 +250,10 @@ func (s *server) obey(o Order) error {
 			return errors.New("it has no role in an ensemble that it could leave")
 		}
 		s.replica.Step(zab.Resign{Reason: "the supervisor asked for it"})
+		return nil
+	case OrderClock:
+		s.clock.Skew = o.Skew
+		s.clock.SetRate(time.Since(s.began), float64(cmp.Or(o.Rate, 100))/100)
 		return nil
 	}
 	return fmt.Errorf("this server does not know the order %q", o.Do)

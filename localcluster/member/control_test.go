@@ -6,6 +6,8 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // line is the supervisor's end of a control connection.
@@ -108,4 +110,33 @@ func TestControlFromEnv(t *testing.T) {
 	var none *Control
 	none.report(Report{})
 	none.close()
+}
+
+// A server's time runs as its supervisor says from then on, and its wall clock jumps.
+func TestClockOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{cfg: &Config{}, began: time.Now()}
+		shows := func(now, skew time.Duration) {
+			t.Helper()
+			if got := s.Now(); got != now {
+				t.Errorf("it shows %v, want %v", got, now)
+			}
+			if got := s.Wall() - time.Now().UnixMilli(); got != skew.Milliseconds() {
+				t.Errorf("the wall clock is off by %dms, want %v", got, skew)
+			}
+		}
+		<-time.After(time.Second)
+		shows(time.Second, 0)
+		if err := s.obey(Order{Do: OrderClock, Rate: 200, Skew: -time.Hour}); err != nil {
+			t.Fatal(err)
+		}
+		shows(time.Second, -time.Hour)
+		<-time.After(time.Second)
+		shows(3*time.Second, -time.Hour)
+		if err := s.obey(Order{Do: OrderClock}); err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(time.Second)
+		shows(4*time.Second, 0)
+	})
 }

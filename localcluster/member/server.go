@@ -18,6 +18,7 @@ type server struct {
 	cfg   *Config
 	log   *slog.Logger
 	began time.Time // origin of Now()
+	clock replica.DriftClock
 
 	inbox     chan any      // from clients and the disk; see mailbox
 	fromPeers chan any      // from the other servers, so that they do not wait behind clients
@@ -66,6 +67,7 @@ func (s *server) postTo(inbox chan<- any, message any) bool {
 func (s *server) loop(ctx context.Context) error {
 	ticker := time.NewTicker(replica.TickInterval(s.cfg.Tick))
 	defer ticker.Stop()
+	rate := s.clock.Rate()
 	s.replica.Step(zab.Start{})
 	for {
 		if err := s.replica.Err(); err != nil {
@@ -86,6 +88,10 @@ func (s *server) loop(ctx context.Context) error {
 			s.replica.Handle(s.admitWaiting)
 		case o := <-s.orders:
 			s.replica.Handle(func() { s.ordered(o) })
+			if s.clock.Rate() != rate { // ticks come as often by this server's clock as before
+				rate = s.clock.Rate()
+				ticker.Reset(time.Duration(float64(replica.TickInterval(s.cfg.Tick)) / rate))
+			}
 		case message := <-s.fromPeers:
 			s.handle(message)
 			s.handleBatch()

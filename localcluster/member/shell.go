@@ -21,12 +21,12 @@ var _ replica.Shell = (*server)(nil)
 
 // Now implements replica.Clock. Only the event loop calls it.
 func (s *server) Now() time.Duration {
-	s.now = time.Since(s.began)
+	s.now = s.clock.At(time.Since(s.began))
 	return s.now
 }
 
 // Wall implements replica.Clock.
-func (s *server) Wall() int64 { return time.Now().UnixMilli() }
+func (s *server) Wall() int64 { return time.Now().Add(s.clock.Skew).UnixMilli() }
 
 // Chance implements replica.Clock.
 func (s *server) Chance(n int) int { return rand.IntN(n) }

@@ -24,7 +24,7 @@ func TestClientFromTheFuture(t *testing.T) {
 	s.await("the client has a session", func() bool { return c.connected })
 	s.commit(old, 1, 1, 2, 3)
 
-	old.clock.setRate(s.now, 0.1)
+	old.clock.SetRate(s.now, 0.1)
 	heal := s.isolate(int(old.id), Both)
 	var next *server
 	s.await("there is another leader", func() bool {

@@ -31,7 +31,7 @@ type server struct {
 	keptDown bool     // start has no effect
 	shut     int      // how many faults close its quorum port
 	deferred []func() // what arrived while it was paused
-	clock    clock
+	clock    replica.DriftClock
 	failures int // starts in a row that failed because of the disk
 
 	replica    *replica.Server
@@ -49,28 +49,11 @@ type linkEnd struct {
 	side int
 }
 
-// clock is a server's clock. Monotonic time runs at rate; the wall clock is off
-// by skew on top of that, and no server may depend on it.
-type clock struct {
-	since time.Duration // virtual time at which the rate changed last
-	read  time.Duration // what the clock showed then
-	rate  float64
-	skew  time.Duration
-}
-
-func (c *clock) at(now time.Duration) time.Duration {
-	return c.read + time.Duration(float64(now-c.since)*c.rate)
-}
-
-func (c *clock) setRate(now time.Duration, rate float64) {
-	c.since, c.read, c.rate = now, c.at(now), rate
-}
-
 // epochMillis is the wall clock at virtual time 0.
 const epochMillis = 1_700_000_000_000
 
 func newServer(w *World, id zab.ServerID) *server {
-	s := &server{w: w, id: id, rng: w.random(), clock: clock{rate: 1}}
+	s := &server{w: w, id: id, rng: w.random()}
 	s.fs = storage.NewMemFS(s.rng.Uint64())
 	s.disk.init(s)
 	return s
@@ -96,7 +79,7 @@ func (s *server) start() {
 	s.failures = 0
 	s.life++
 	s.up, s.silent, s.paused, s.deferred = true, false, false, nil
-	s.clock = clock{since: s.w.now, rate: s.clock.rate, skew: s.clock.skew}
+	s.clock.Restart(s.w.now)
 	s.links, s.conns, s.activity, s.unreported = map[zab.LinkID]linkEnd{}, nil, nil, nil
 	s.disk.open(store, found)
 	s.tree = found.Tree
@@ -222,7 +205,7 @@ func (s *server) resume() {
 
 func (s *server) scheduleTick() {
 	life := s.life
-	s.w.after(time.Duration(float64(replica.TickInterval(s.w.setup.Tick))/s.clock.rate), func() {
+	s.w.after(time.Duration(float64(replica.TickInterval(s.w.setup.Tick))/s.clock.Rate()), func() {
 		if s.life != life || !s.up {
 			return
 		}

@@ -20,10 +20,10 @@ import (
 var _ replica.Shell = (*server)(nil)
 
 // Now implements replica.Clock.
-func (s *server) Now() time.Duration { return s.clock.at(s.w.now) }
+func (s *server) Now() time.Duration { return s.clock.At(s.w.now) }
 
 // Wall implements replica.Clock.
-func (s *server) Wall() int64 { return epochMillis + (s.w.now + s.clock.skew).Milliseconds() }
+func (s *server) Wall() int64 { return epochMillis + (s.w.now + s.clock.Skew).Milliseconds() }
 
 // Chance implements replica.Clock.
 func (s *server) Chance(n int) int { return s.rng.IntN(n) }

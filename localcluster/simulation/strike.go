@@ -55,9 +55,9 @@ func (p *plan) strikeServer(f Fault, s *server) bool {
 	case FaultPower, FaultSlowDisk, FaultStuckDisk, FaultSync, FaultFull:
 		return p.strikeDisk(f, s)
 	case FaultClock:
-		s.clock.setRate(w.now, float64(f.N)/100)
-		s.clock.skew += f.Amount
-		p.endAfter(f.For, func() { s.clock.setRate(w.now, 1) })
+		s.clock.SetRate(w.now, float64(f.N)/100)
+		s.clock.Skew += f.Amount
+		p.endAfter(f.For, func() { s.clock.SetRate(w.now, 1) })
 	default:
 		return p.cut(f, s)
 	}
