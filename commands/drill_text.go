@@ -134,7 +134,10 @@ func drillProgress(p drill.Progress) string {
 	if p.Unknown > 0 {
 		text += fmt.Sprintf(", %d of unknown outcome", p.Unknown)
 	}
-	if p.Faults > 0 {
+	switch {
+	case p.Faults == 1:
+		text += ", 1 fault"
+	case p.Faults > 1:
 		text += fmt.Sprintf(", %d faults", p.Faults)
 	}
 	if p.Left > 0 {

@@ -93,27 +93,35 @@ func TestBuiltinDrills(t *testing.T) {
 	}
 }
 
-// TestLeaderKills kills one leader after another under load, and prints how long each stopped writes.
+// TestLeaderKills kills one leader after another under load, and prints how long each stopped writes, for both engines.
 func TestLeaderKills(t *testing.T) {
 	if *kills == 0 {
-		t.Skip("it runs for 1.5 seconds a kill: ask for it with -kills N")
+		t.Skip("it runs for seconds a kill: ask for it with -kills N")
 	}
-	const each = 1500 * time.Millisecond
-	e := at(t, t.TempDir())
+	t.Run("embedded", func(t *testing.T) { killLeaders(t, "embedded", 1500*time.Millisecond) })
+	t.Run("apache", func(t *testing.T) {
+		peers.Need(t, "the apache engine", localcluster.CheckApache(os.Getenv))
+		killLeaders(t, "apache", 4*time.Second) // a JVM takes longer to come back, and two of three must be there
+	})
+}
+
+func killLeaders(t *testing.T, engine string, each time.Duration) {
 	var outages []float64
 	for left := *kills; left > 0; {
-		n := min(left, 100) // a history of a hundred kills fits in memory and in the deadline of a test's command
+		n := min(left, 50) // a command of a test has five minutes
 		left -= n
 		file := filepath.Join(t.TempDir(), "kills.yaml")
-		text := fmt.Sprintf("name: leader-kills\nduration: %v\nfaults:\n  - every %v from=1s times=%d kill leader --for 700ms\n", time.Duration(n+2)*each, each, n)
+		text := fmt.Sprintf("name: leader-kills\nensemble: {engine: %s}\nduration: %v\nfaults:\n  - every %v from=1s times=%d kill leader --for 700ms\n",
+			engine, time.Duration(n+2)*each, each, n)
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		for _, f := range at(e, t.TempDir()).drill(file).Faults {
+		for _, f := range at(t, t.TempDir()).drill(file).Faults {
 			outages = append(outages, f.NoWrites)
 		}
 	}
 	slices.Sort(outages)
 	quantile := func(p float64) float64 { return outages[int(p*float64(len(outages)-1))] }
-	t.Logf("%d kills: writes stopped for %.3f s in the median, %.3f s at the 99th percentile, %.3f s at most", len(outages), quantile(0.5), quantile(0.99), quantile(1))
+	t.Logf("%s, %d kills: writes stopped for %.3f s in the median, %.3f s at the 99th percentile, %.3f s at most",
+		engine, len(outages), quantile(0.5), quantile(0.99), quantile(1))
 }

@@ -34,7 +34,7 @@ type Recovery struct {
 	WriteOutage, ReadOutage time.Duration
 	LostWork                float64       // seconds of the rate before the fault that were not done
 	Sampled                 time.Duration // how imprecise Detection, Election and Sync are
-	Unknown, UnknownApplied int           // operations under way whose outcome the clients did not learn
+	Unknown                 int           // operations under way whose outcome the clients did not learn
 }
 
 const (

@@ -109,14 +109,17 @@ func (r *recorder) mark(p Phase) {
 	r.timeline.Phases = append(r.timeline.Phases, Mark{p, r.now()})
 }
 
-// progress is how far the run is, with the time since the phase began as Left.
-func (r *recorder) progress() Progress {
+// progress is how far the run is whose faults strike for so long.
+func (r *recorder) progress(duration time.Duration) Progress {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p := Progress{Operations: r.ops, Unknown: r.unknown, Faults: len(r.timeline.Faults)}
 	if n := len(r.timeline.Phases); n > 0 {
 		last := r.timeline.Phases[n-1]
-		p.Phase, p.Left = last.Phase, time.Duration(r.now()-last.At)
+		p.Phase = last.Phase
+		if p.Phase == Injecting {
+			p.Left = max(0, duration-time.Duration(r.now()-last.At))
+		}
 	}
 	return p
 }

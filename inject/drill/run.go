@@ -201,11 +201,9 @@ func (r *run) showProgress() (stop func()) {
 		for {
 			select {
 			case <-ticker.C:
-				p := r.recorder.progress()
-				if p.Phase == Injecting {
-					p.Left = max(0, r.scenario.Duration-p.Left)
+				if p := r.recorder.progress(r.scenario.Duration); p.Phase != Starting { // whose steps the world tells itself
+					r.options.Progress(p)
 				}
-				r.options.Progress(p)
 			case <-over:
 				return
 			}

@@ -346,3 +346,31 @@ func TestCleanUp(t *testing.T) {
 		}
 	})
 }
+
+// TestProgress: what a user sees meanwhile, in the order of the phases, and how long the faults still strike.
+func TestProgress(t *testing.T) {
+	s := parsed(t, "at 2s kill leader --for 3s")
+	synctest.Test(t, func(t *testing.T) {
+		var phases []Phase
+		var left []time.Duration
+		_, err := Run(t.Context(), newFake(t).target(), s, Options{Seed: 7, Progress: func(p Progress) {
+			if len(phases) == 0 || phases[len(phases)-1] != p.Phase {
+				phases = append(phases, p.Phase)
+			}
+			if p.Phase == Injecting {
+				left = append(left, p.Left)
+			} else if p.Left != 0 {
+				t.Errorf("%v left in %s", p.Left, p.Phase)
+			}
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(phases) < 2 || phases[0] != Loading || phases[1] != Injecting {
+			t.Errorf("phases %q", phases)
+		}
+		if !slices.IsSortedFunc(left, func(a, b time.Duration) int { return int(b - a) }) || left[0] <= 7*time.Second || left[len(left)-1] >= time.Second {
+			t.Errorf("left: %v", left)
+		}
+	})
+}
