@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -105,6 +106,21 @@ func TestObserverStray(t *testing.T) {
 			seen.check(t, c.want...)
 		})
 	}
+}
+
+// TestObserverOfAGivenUpSession: an answer that comes when its operation was given up is not stray, since it was due.
+func TestObserverOfAGivenUpSession(t *testing.T) {
+	seen := new(notes)
+	s := open(t, &keeper{id: 1, timeout: 30000}, Options{Observe: seen.of})
+	s.Drop()
+	frame, err := wire.ReadFrame(bytes.NewReader(reply(1, 9, wire.OK, nil)), wire.DefaultMaxResponse)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.dispatch(frame); !errors.Is(err, ErrSessionClosed) {
+		t.Errorf("the answer is taken: %v", err)
+	}
+	seen.check(t, `session 1`, `gone `)
 }
 
 // TestFirstXid: the xids of a resumed session go on where those of the connection before ended.

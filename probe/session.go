@@ -315,6 +315,9 @@ func (s *Session) dispatch(frame []byte) error {
 	}
 	c := s.oldest(&s.state.pending, h.Zxid)
 	if c == nil {
+		if err := s.Err(); err != nil {
+			return err // what waited for this answer was given up meanwhile
+		}
 		s.observe.Stray(h)
 		return s.garbage("reply %d to nothing", h.Xid)
 	}
