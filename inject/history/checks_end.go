@@ -141,13 +141,6 @@ func difference(paths []string, a, b View) string {
 	return ""
 }
 
-func shown(data []byte, stat wire.Stat, found bool) string {
-	if !found {
-		return "missing"
-	}
-	return fmt.Sprintf("%q %+v", data, stat)
-}
-
 // ephemerals checks that a tree has no ephemeral node of a session that is over, and has those of the
 // sessions that are not.
 func (c *checker) ephemerals(member int64, v View, z wire.Zxid) {
@@ -171,7 +164,7 @@ func (c *checker) halves(paths []string, member int64, v View) {
 	for _, path := range paths {
 		_, stat, _, found := v.Node(path)
 		if found && (c.failed[stat.Czxid] || c.failed[stat.Mzxid] || c.failed[stat.Pzxid]) {
-			c.fail(Atomic, "member %d shows a change of a multi that failed: %s is %+v", member, path, stat)
+			c.fail(Atomic, "member %d shows a change of a multi that failed: %s is %s", member, path, shownStat(stat))
 		}
 	}
 }

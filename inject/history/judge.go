@@ -70,7 +70,8 @@ func (j *Judge) write(a *Answer) {
 	case e.err != op.Err:
 		j.fail(Result, "client %d: %v %s at %v is answered %v, and should be %v", op.Client, op.Code, op.Path, op.Zxid, op.Err, e.err)
 	case e.err == wire.OK && !a.NoBody && !bytes.Equal(e.reply, op.Reply):
-		j.fail(Result, "client %d: %v %s at %v is answered %x, and should be %x", op.Client, op.Code, op.Path, op.Zxid, op.Reply, e.reply)
+		j.fail(Result, "client %d: %v %s at %v is answered %s, and should be %s",
+			op.Client, op.Code, op.Path, op.Zxid, shownAnswer(op.Code, op.Reply), shownAnswer(op.Code, e.reply))
 	}
 	delete(j.Model.replies, op.Zxid)
 }
@@ -97,7 +98,8 @@ func (j *Judge) read(a *Answer) {
 	case code != op.Err:
 		j.fail(ReadAtZxid, "client %d: %v %s at %v is answered %v, and should be %v", op.Client, op.Code, op.Path, op.Zxid, op.Err, code)
 	case code == wire.OK && !a.NoBody && !sameAnswer(op, body):
-		j.fail(ReadAtZxid, "client %d: %v %s at %v is answered %x, and should be %x", op.Client, op.Code, op.Path, op.Zxid, op.Reply, wire.Marshal(body))
+		j.fail(ReadAtZxid, "client %d: %v %s at %v is answered %s, and should be %s",
+			op.Client, op.Code, op.Path, op.Zxid, shownAnswer(op.Code, op.Reply), shownRecord(body))
 	}
 }
 

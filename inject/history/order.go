@@ -166,7 +166,7 @@ func (m *merger) decide(acked func(wire.Zxid) bool) {
 
 // goesOn asks the logs that go on past an entry in committed transactions.
 func (m *merger) goesOn(e *merged, after []int) status {
-	with := false
+	with, without := -1, -1
 	for i := range m.logs {
 		log := &m.logs[i]
 		if after[i] < 0 || m.entries[after[i]].status != committed {
@@ -176,13 +176,19 @@ func (m *merger) goesOn(e *merged, after []int) status {
 		switch {
 		case e.has&(1<<i) == 0:
 			if log.Txns[0].Zxid < e.Zxid && !log.snapshotIn(e.Zxid, next) {
-				return orphan
+				without = i
 			}
 		case next.Follows(e.Zxid) && !log.snapshotIn(e.Zxid+1, next):
-			with = true
+			with = i
 		}
 	}
-	if with {
+	switch {
+	case with >= 0 && without >= 0:
+		m.find(e.Zxid, "the log of member %d goes on past %v with it, and that of member %d without it", m.logs[with].Member, e.Zxid, m.logs[without].Member)
+		return orphan
+	case without >= 0:
+		return orphan
+	case with >= 0:
 		return committed
 	}
 	return doubtful

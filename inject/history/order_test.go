@@ -37,6 +37,10 @@ func TestMerge(t *testing.T) {
 			name: "orphans under a snapshot, and the others were sent one, too", logs: []string{"1.1 1.2 snap2.1 2.2", "1.1 snap2.1 2.2", "snap2.1 2.2"},
 			acked: "2.2", committed: "1.1 2.2", gap: "1.2",
 		},
+		{
+			name: "a member has not truncated its orphan", logs: []string{"1.1 1.2 2.1", "1.1 2.1", "1.1 2.1"}, committed: "1.1 2.1", orphans: "1.2",
+			finding: "the log of member 1 goes on past 0x100000002 with it, and that of member",
+		},
 		{name: "a member was wiped", logs: []string{"1.1 1.2 1.3", "1.1 1.2 1.3", "snap1.2 1.3"}, committed: "1.1 1.2 1.3"},
 		{name: "all logs were purged", logs: []string{"snap1.5 1.6", "snap1.5 1.6", "snap1.5 1.6"}, committed: "1.6", gap: "1.1"},
 		{name: "a hole that a snapshot explains", logs: []string{"1.1 snap1.2 1.3", "1.1 1.2 1.3", "1.1 1.2 1.3"}, committed: "1.1 1.2 1.3"},

@@ -137,7 +137,7 @@ func (m *Model) sameAt(v View, z wire.Zxid) error {
 		case path == "/zookeeper":
 			continue // the view does not count it, and what is below is not modelled
 		case stat != n.stat() || string(data) != string(n.data):
-			return fmt.Errorf("%s is %q %+v, and should be %q %+v", path, data, stat, n.data, n.stat())
+			return fmt.Errorf("%s is %s, and should be %s", path, shown(data, stat, true), shown(n.data, n.stat(), true))
 		}
 		nodes++
 	}
