@@ -321,6 +321,9 @@ func (w *processWorld) windows(members []int64) []history.Window {
 	defer w.mu.Unlock()
 	var list []history.Window
 	for _, f := range w.faults {
+		if w.scenario.Steps[f.Step].Fault.Verb == scenario.Client {
+			continue // it disturbs no member
+		}
 		to := f.To
 		if to == 0 {
 			to = w.out.Now()
