@@ -24,6 +24,19 @@ var datatreeMutants = []mutant{
 		new: "paths := p.tree.Ephemerals(p.request.Session)",
 	},
 	{
+		name: "closing-a-session-leaves-nodes",
+		file: "datatree/mutate.go", runs: 20,
+		old: `		c, _ := t.delete(path, at) // missing ones: replay
+		changes = append(changes, c...)
+	}
+	for _, path := range t.Ephemerals(session) {`,
+		new: `		c, _ := t.delete(path, at) // missing ones: replay
+		changes = append(changes, c...)
+		break
+	}
+	for _, path := range t.Ephemerals(session)[:0] {`,
+	},
+	{
 		name: "closing-session-may-write",
 		file: "datatree/rules.go", runs: 500,
 		old: `		p.options.Sessions.MarkClosing(p.request.Session)

@@ -26,6 +26,15 @@ var servingMutants = []mutant{
 	if true {`,
 	},
 	{
+		name: "reply-is-sent-twice",
+		file: "replica/requests.go", runs: 20,
+		old: `	c.client.Reply(wire.ReplyHeader{Xid: r.Xid, Zxid: zxid, Err: a.Err}, a.Body)`,
+		new: `	c.client.Reply(wire.ReplyHeader{Xid: r.Xid, Zxid: zxid, Err: a.Err}, a.Body)
+	if r.Op == wire.OpSetData {
+		c.client.Reply(wire.ReplyHeader{Xid: r.Xid, Zxid: zxid, Err: a.Err}, a.Body)
+	}`,
+	},
+	{
 		name: "reads-overtake-writes",
 		file: "replica/requests.go", runs: 50,
 		old: `		r.sessionErr = s.checkSession(c)

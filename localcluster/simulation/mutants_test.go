@@ -202,7 +202,15 @@ func TestHunt(t *testing.T) {
 	if *mutantRuns == 0 {
 		t.Skip("for TestMutants")
 	}
-	tally, failure := Campaign{First: 1, Runs: *mutantRuns, AsFound: true}.Run(t.Context())
+	hunt := Campaign{First: 1, Runs: *mutantRuns, AsFound: true}
+	if *mutantScenario != "" {
+		text, err := os.ReadFile(*mutantScenario)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hunt.Scenario = mustScenario(t, string(text))
+	}
+	tally, failure := hunt.Run(t.Context())
 	if failure != nil {
 		t.Fatalf("FOUND seed %d in run %d of %d: %v", failure.Seed, tally.Runs, *mutantRuns, failure.Result.Violation)
 	}

@@ -369,6 +369,13 @@ var zabMutants = []mutant{
 	return true`,
 	},
 	{
+		name: "learner-ignores-trunc",
+		file: "zab/learner.go", runs: 250,
+		old: `		l.truncTo = p.Zxid
+		n.out.Rollback = &Rollback{To: p.Zxid}`,
+		new: `		l.truncTo = n.lastLogged`,
+	},
+	{
 		name: "snap-claims-what-is-outstanding",
 		file: "zab/broadcast.go", runs: 1000,
 		tests: []string{"TestZOOKEEPER3104"},
