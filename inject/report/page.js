@@ -42,6 +42,12 @@
     return element(parent, "rect", { x: a, y, width: Math.max(b - a, 1.5), height, ...attributes });
   }
 
+  // fitted is as much of a text as there is room for, in pixels; hovering shows all of it.
+  function fitted(text, room) {
+    const letters = Math.floor(room / 7);
+    return letters >= text.length ? text : letters < 3 ? "" : text.slice(0, letters - 1) + "…";
+  }
+
   function draw() {
     const w = width(), top = 18 + rows.count * 16 + 6, lanes = data.lanes.length * laneHeight;
     const opsTop = top + lanes + gap, latencyTop = opsTop + opsHeight + gap, height = latencyTop + latencyHeight + 20;
@@ -61,7 +67,10 @@
     data.faults.forEach((f, i) => {
       span(svg, f.from, f.to, 18, height - 38, { class: "band" });
       const label = span(svg, f.from, f.to, 18 + rows.row[i] * 16, 14, { fill: color("fault"), opacity: .75, rx: 2 });
-      if (label) element(svg, "text", { x: Math.max(x(f.from), left) + 4, y: 29 + rows.row[i] * 16 }, f.line);
+      if (!label) return;
+      const next = data.faults.find((g, k) => k > i && rows.row[k] === rows.row[i]);
+      const start = Math.max(x(f.from), left) + 4, end = Math.min(next ? x(next.from) : w, w);
+      element(svg, "text", { x: start, y: 29 + rows.row[i] * 16 }, fitted(f.line, end - start));
     });
     data.lanes.forEach((l, i) => {
       const y = top + i * laneHeight;
