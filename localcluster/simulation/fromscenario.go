@@ -12,6 +12,13 @@ import (
 	"zkctl/inject/scenario"
 )
 
+// startTime is for the servers of a scenario to start and to elect their first leader. The warmup of
+// the clients begins behind it, as on processes, where it waits until every member serves.
+const startTime = time.Second
+
+// timeZero is when the faults of a scenario begin to strike.
+func timeZero(s *scenario.Scenario) time.Duration { return startTime + s.Warmup }
+
 // FromScenario makes the schedule of a seed from a scenario. Its ensemble, its clients, their rate
 // and its steps are those of the scenario; what a scenario leaves to the machine, such as the
 // latency of links and disks, is drawn from the seed, so that a thousand runs differ. What clients
@@ -31,7 +38,7 @@ func FromScenario(s *scenario.Scenario, seed uint64) (Schedule, []scenario.Refus
 	setup.Wide = r.IntN(2) == 0
 	setup.Clients = s.Workload.Clients
 	setup.Think = time.Duration(float64(s.Workload.Clients) / s.Workload.Rate * float64(time.Second))
-	setup.Chaos = s.Warmup + s.Duration
+	setup.Chaos = timeZero(s) + s.Duration
 	if s.Ensemble.Tick != 0 {
 		setup.Tick = s.Ensemble.Tick
 	}
@@ -52,7 +59,7 @@ func FromScenario(s *scenario.Scenario, seed uint64) (Schedule, []scenario.Refus
 	}
 	for _, step := range s.Steps {
 		if step.When.Point == "" && step.When.Step == "" {
-			step.When.At += s.Warmup
+			step.When.At += timeZero(s)
 		}
 		faults, err := compile(&step, setup)
 		refuse(step, err)

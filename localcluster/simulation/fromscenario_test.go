@@ -36,7 +36,7 @@ faults:
 	}
 	x := schedule.Setup
 	if x.Voters != 5 || x.Observers != 1 || x.Tick != 100*time.Millisecond || x.SyncLimit != 3 || x.InitLimit != 7 || x.SnapCount != 50 || x.History != 9 ||
-		x.Clients != 4 || x.Think != 40*time.Millisecond || x.Chaos != 8*time.Second || schedule.Seed != 3 {
+		x.Clients != 4 || x.Think != 40*time.Millisecond || x.Chaos != 9*time.Second || schedule.Seed != 3 {
 		t.Errorf("the setup is %+v", x)
 	}
 	var lines []string
@@ -44,7 +44,7 @@ faults:
 		lines = append(lines, f.step(&x).String())
 	}
 	want := []string{
-		"first: at 3s kill leader --for 1s", "at 3s pause 2 --for 1s", "at 5s pause 2 --for 1s", "at 7s pause 2 --for 1s",
+		"first: at 4s kill leader --for 1s", "at 4s pause 2 --for 1s", "at 6s pause 2 --for 1s", "at 8s pause 2 --for 1s",
 		"on diff after=5ms kill self", "on first.ended after=1s kill 3",
 	}
 	if !slices.Equal(lines, want) {

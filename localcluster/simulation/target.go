@@ -79,7 +79,7 @@ func (d *drilled) pass(ctx context.Context, t time.Duration) error {
 func (d *drilled) Load(ctx context.Context) error {
 	d.w.begin(d.schedule.Faults)
 	d.number()
-	if err := d.pass(ctx, d.scenario.Warmup); err != nil {
+	if err := d.pass(ctx, timeZero(d.scenario)); err != nil {
 		return err
 	}
 	if least, n := d.scenario.Workload.MinAcked, d.recording.acked; n < least && d.w.violation == nil {
@@ -93,7 +93,7 @@ func (d *drilled) number() {
 	at := 0
 	for i, step := range d.scenario.Steps {
 		if step.When.Point == "" && step.When.Step == "" {
-			step.When.At += d.scenario.Warmup
+			step.When.At += timeZero(d.scenario)
 		}
 		faults, _ := compile(&step, &d.schedule.Setup)
 		for range faults {
