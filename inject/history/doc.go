@@ -24,5 +24,30 @@
 //   - finding: one piece of evidence against a promise.
 //   - outcome: of an operation. Unknown means sent and not answered: it may have happened.
 //
+// # What holds
+//
+//   - What is violated is proved by the evidence alone: a check that needs the order says unknown where
+//     the logs leave a gap, and one that needs clocks says nothing where a fault touched them.
+//   - The judge says the same of a run whether it is fed as things happen, as in package simulation, or
+//     from a file.
+//   - What Read reads and Writer writes again is the same history.
+//
+// # What it does not see
+//
+// ZooKeeper before 3.9 does not say of which transaction an event is: then the first change that is due must
+// be of the event's kind. A sync is judged at followers of the reply's epoch only. That a session ends too
+// late is judged with a whole timeout to spare, since a busy machine is no defect.
+//
+// # Files, in reading order
+//
+//	record.go, format.go, read.go     what clients saw, and its file
+//	evidence.go, verdict.go           what is judged, and what comes of it
+//	order.go                          which transactions are committed
+//	model.go, commit.go, reads.go, writes.go, foreign.go
+//	                                  the data tree, with all its versions
+//	judge.go, watches.go, persistent.go, sessionends.go
+//	                                  answers and events against the model
+//	check.go, replay.go, checks_*.go  a whole run
+//
 // The package is pure: time is what records say.
 package history

@@ -77,3 +77,18 @@ func shown(data []byte, stat wire.Stat, found bool) string {
 	}
 	return fmt.Sprintf("%q %s", data, shownStat(stat))
 }
+
+// ofZxid says of which transaction an event is, where its server tells.
+func ofZxid(z wire.Zxid) string {
+	if z <= 0 {
+		return ""
+	}
+	return fmt.Sprintf(" of %v", z)
+}
+
+func (c change) shown(found bool) string {
+	if !found {
+		return "nothing has changed"
+	}
+	return fmt.Sprintf("the first change is %v at %v", c.kind, c.zxid)
+}

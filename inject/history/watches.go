@@ -2,6 +2,7 @@ package history
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -291,8 +292,8 @@ func (b *Watches) Event(e Event) {
 		delete(w.table, e.Path)
 		first, ok := b.judge.Model.firstChange(e.Path, w.child, w.since)
 		if !ok || e.Zxid > 0 && first.zxid != e.Zxid || e.Zxid >= 0 && first.kind != e.Type {
-			b.judge.fail(WatchesFire, "client %d gets the event %v %s of %v; after %v, where it left its watch, the first change is %v at %v",
-				b.client, e.Type, e.Path, e.Zxid, w.since, first.kind, first.zxid)
+			b.judge.fail(WatchesFire, "client %d gets the event %v %s%s; after %v, where it left its watch, %s",
+				b.client, e.Type, e.Path, ofZxid(e.Zxid), w.since, first.shown(ok))
 		}
 	}
 }
@@ -310,8 +311,12 @@ func (b *Watches) persistentEvent(e Event) (any bool) {
 		}
 		any = true
 		if !w.report(b.judge.Model, event) {
-			b.judge.fail(WatchesFire, "client %d has a persistent watch on %s and gets the event %v %s of %v; the next one should be %+v",
-				b.client, w.path, event.kind, event.path, event.zxid, w.first(b.judge.Model))
+			next := "there is none that is due"
+			if due := w.first(b.judge.Model); due != nil {
+				next = fmt.Sprintf("the next one should be %v %s%s", due.kind, due.path, ofZxid(due.zxid))
+			}
+			b.judge.fail(WatchesFire, "client %d has a persistent watch on %s and gets the event %v %s%s; %s",
+				b.client, w.path, event.kind, event.path, ofZxid(event.zxid), next)
 		}
 	}
 	return any
