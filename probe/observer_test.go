@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -137,4 +139,64 @@ func TestFirstXid(t *testing.T) {
 	if got := []string{strings.Fields(seen.lines[1])[1], strings.Fields(seen.lines[3])[1]}; !slices.Equal(got, []string{"2147483647", "1"}) {
 		t.Errorf("xids %v", got)
 	}
+}
+
+// TestAnswerBehindTheEnd: an answer that the reader has in its hands when the session is given up is no stray one. It was due,
+// and what it answers has an unknown outcome.
+func TestAnswerBehindTheEnd(t *testing.T) {
+	seen := new(notes)
+	var late *lateConn
+	s := open(t, &keeper{id: 1, timeout: 30000}, Options{Observe: seen.of, Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dialTCP(ctx, network, addr)
+		late = &lateConn{Conn: conn, answer: reply(1, 9, wire.OK, nil), asked: make(chan struct{}), closed: make(chan struct{})}
+		return late, err
+	}})
+	failed := make(chan error)
+	go func() {
+		_, err := s.Delete(context.Background(), "/", 7)
+		failed <- err
+	}()
+	<-late.asked
+	s.Drop()
+	if last := s.Credentials().LastZxid; last != 0 {
+		t.Errorf("the session has seen %v", last)
+	}
+	if err := <-failed; !errors.Is(err, ErrUnknownOutcome) {
+		t.Errorf("the operation: %v", err)
+	}
+	seen.check(t, `session 1`, `sent 1 delete "\x00\x00\x00\x01/\x00\x00\x00\a"`, `gone `)
+}
+
+// lateConn is a connection on which the answer to the first operation is read at the moment when it is closed.
+type lateConn struct {
+	net.Conn
+	answer        []byte
+	writes, reads int
+	asked, closed chan struct{}
+	once          sync.Once
+}
+
+func (c *lateConn) Write(b []byte) (int, error) {
+	if c.writes++; c.writes == 2 {
+		close(c.asked)
+		return len(b), nil
+	}
+	return c.Conn.Write(b)
+}
+
+func (c *lateConn) Read(b []byte) (int, error) {
+	if c.reads++; c.reads <= 2 { // the length and the body of the handshake
+		return c.Conn.Read(b)
+	}
+	<-c.closed
+	n := copy(b, c.answer)
+	if c.answer = c.answer[n:]; n == 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+func (c *lateConn) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return c.Conn.Close()
 }

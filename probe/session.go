@@ -344,10 +344,14 @@ func (s *Session) dispatch(frame []byte) error {
 	return err
 }
 
-// oldest removes the oldest of the calls in flight, and notes how far the server is.
+// oldest removes the oldest of the calls in flight, and notes how far the server is. There are none in flight once the
+// session is given up, and what comes then counts as not seen.
 func (s *Session) oldest(calls *[]*call, seen wire.Zxid) *call {
 	s.state.Lock()
 	defer s.state.Unlock()
+	if s.state.err != nil {
+		return nil
+	}
 	s.state.last = max(s.state.last, seen)
 	if len(*calls) == 0 {
 		return nil
