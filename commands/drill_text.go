@@ -41,6 +41,9 @@ func drawnVerdict(pg *page, verdict string) string {
 
 func operationsText(d drill.Document) string {
 	text := fmt.Sprintf("%d, of which %d acknowledged writes; %d sessions lost", d.Operations, d.Acked, d.SessionsLost)
+	if d.Skipped > 0 {
+		text += fmt.Sprintf("; %d were due and not sent", d.Skipped)
+	}
 	if n := d.Unknown.Applied + d.Unknown.Not; n > 0 {
 		text += fmt.Sprintf("; of %d unknown outcomes %d were applied", n, d.Unknown.Applied)
 	}

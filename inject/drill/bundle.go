@@ -112,6 +112,15 @@ func createBundle(dir string, m Manifest, s *scenario.Scenario) (*bundle, error)
 	return b, nil
 }
 
+// discard takes back what createBundle made: there was no run, and the next one may use the name.
+func (b *bundle) discard() error {
+	errs := []error{b.history.Close()}
+	for _, name := range []string{historyFile, scenarioFile, manifestFile, ""} {
+		errs = append(errs, os.Remove(filepath.Join(b.dir, name)))
+	}
+	return errors.Join(errs...)
+}
+
 // begin has the history written as it happens.
 func (b *bundle) begin(r *recorder, root string) {
 	b.writer = history.NewWriter(b.history, r.began, root)

@@ -16,6 +16,7 @@ type Document struct {
 	World        string     `json:"world"`
 	Operations   int        `json:"operations"`
 	Acked        int        `json:"acknowledged_writes"`
+	Skipped      int        `json:"skipped"` // operations that came due and were not sent
 	Unknown      unknownDoc `json:"unknown"`
 	Checks       []checkDoc `json:"checks"`
 	LostAcks     int        `json:"lost_acks"`
@@ -82,8 +83,8 @@ func NewDocument(r *Result) Document {
 	d := Document{
 		Verdict: r.Verdict.String(), Seed: r.Seed, Scenario: r.Scenario.Name, World: r.World,
 		Operations: r.Stats.Ops, Acked: r.Stats.Acked, LostAcks: r.Stats.LostAcks, SessionsLost: r.Stats.SessionsLost,
-		Unknown: unknownDoc{r.Stats.UnknownApplied, r.Stats.UnknownNot},
-		Checks:  []checkDoc{}, Faults: []faultDoc{}, Limits: []limitDoc{}, Reasons: append([]string{}, r.Reasons...),
+		Skipped: r.Timeline.Skipped, Unknown: unknownDoc{r.Stats.UnknownApplied, r.Stats.UnknownNot},
+		Checks: []checkDoc{}, Faults: []faultDoc{}, Limits: []limitDoc{}, Reasons: append([]string{}, r.Reasons...),
 	}
 	for _, c := range r.Checks {
 		d.Checks = append(d.Checks, newCheckDoc(c))

@@ -81,6 +81,9 @@ func Run(ctx context.Context, t Target, s *scenario.Scenario, o Options) (*Resul
 	defer stop()
 	r.recorder.mark(Starting)
 	w, err := t.Start(ctx, s, o.Seed, r.recorder)
+	if err != nil && r.bundle != nil {
+		err = errors.Join(err, r.bundle.discard())
+	}
 	switch {
 	case ctx.Err() != nil && err != nil:
 		return nil, fmt.Errorf("interrupted while %s was starting", t.Describe())

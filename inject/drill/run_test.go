@@ -3,6 +3,8 @@ package drill
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -373,4 +375,54 @@ func TestProgress(t *testing.T) {
 			t.Errorf("left: %v", left)
 		}
 	})
+}
+
+// TestOpenLoop: operations become due during an outage as before, and are sent behind it with the time at which they were due.
+func TestOpenLoop(t *testing.T) {
+	r, _ := drilled(t, nil, "at 2s pause all --for 3s")
+	r.check(t, history.VerdictOK, "")
+	fault := r.Faults[0].Fault
+	due, late := 0, time.Duration(0)
+	for _, one := range r.History.Records {
+		if op := one.Op; op != nil && !isHousekeeping(op.Code) && op.Intend >= fault.From && op.Intend < fault.To {
+			due++
+			late = max(late, time.Duration(op.Invoke-op.Intend))
+		}
+	}
+	if due < 450 || due > 750 || late < 2*time.Second { // at 200 a second
+		t.Errorf("%d operations were due in the outage, and sent up to %v later", due, late)
+	}
+	if r.Timeline.Skipped != 0 {
+		t.Errorf("%d were skipped", r.Timeline.Skipped)
+	}
+}
+
+// TestSkipped: what a client could never catch up with is not sent, and counted.
+func TestSkipped(t *testing.T) {
+	s := parsed(t, "at 100ms pause all --for 500ms")
+	s.Workload.Rate, s.Warmup, s.Duration = 20_000, 0, time.Second
+	synctest.Test(t, func(t *testing.T) {
+		r, err := Run(t.Context(), newFake(t).target(), s, Options{Seed: 7})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if skipped := NewDocument(r).Skipped; skipped == 0 {
+			t.Error("none was skipped")
+		}
+	})
+}
+
+// TestStartFails: nothing is left of a drill that did not begin, the bundle included.
+func TestStartFails(t *testing.T) {
+	dir := t.TempDir() + "/bundle"
+	p := Processes("broken", nil, func(context.Context, *scenario.Scenario) (Ensemble, error) { return nil, errors.New("no port is free") })
+	for range 2 {
+		r, err := Run(t.Context(), p, parsed(t, "at 2s kill leader"), Options{Bundle: dir})
+		if r != nil || err == nil || err.Error() != "start broken: no port is free" {
+			t.Errorf("%v, %v", r, err)
+		}
+		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the bundle: %v", err)
+		}
+	}
 }
