@@ -32,11 +32,17 @@ type DrillOptions struct {
 // drillStartTime is how long the members of a fresh ensemble may take until all serve.
 const drillStartTime = 30 * time.Second
 
+// purgeKey is how often members delete old logs and snapshots, in hours; they also do when they start.
+const purgeKey = "autopurge.purgeInterval"
+
 // drillRequest is the ensemble that a scenario asks for.
 func drillRequest(e scenario.Ensemble) (Request, error) {
 	r := Request{Nodes: e.Nodes, Observers: e.Observers, Tick: e.Tick}
 	for key, value := range e.Settings {
 		r.Settings = append(r.Settings, key+"="+value)
+	}
+	if _, given := e.Settings[purgeKey]; !given {
+		r.Settings = append(r.Settings, purgeKey+"=0") // the logs are the evidence
 	}
 	slices.Sort(r.Settings)
 	var err error

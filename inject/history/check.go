@@ -215,7 +215,19 @@ func (c *checker) merge() {
 		c.doubt = "there are no logs"
 	case c.order.Gap != 0:
 		c.doubt = fmt.Sprintf("the logs lack %v", c.order.Gap)
+	case len(c.order.Txns) > 0 && c.seenBefore(c.order.Txns[0].Zxid):
+		c.doubt = fmt.Sprintf("the logs begin at %v, behind what clients were answered: older ones were purged", c.order.Txns[0].Zxid)
 	}
+}
+
+// seenBefore tells whether a client was answered at a transaction before one.
+func (c *checker) seenBefore(first wire.Zxid) bool {
+	for _, z := range c.newest { // in any order: one suffices
+		if z.Counter() != 0 && z < first {
+			return true
+		}
+	}
+	return false
 }
 
 // nanoseconds is a wall clock in milliseconds as time since the history began.
