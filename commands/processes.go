@@ -50,6 +50,7 @@ const selectorHelp = "\n\nSELECTOR is " + inject.SelectorGrammar + "."
 type processOptions struct {
 	*program
 	selector, signal string
+	wipe             bool
 	lease            time.Duration
 	seed             seedFlag
 	dryRun           bool
@@ -64,7 +65,8 @@ func newProcessCommand(p *program, v processVerb) *cli.Command {
 	}
 	if v.signal {
 		p.completeFlag("signal", constant("KILL", "TERM", "INT", "HUP", "QUIT", "ABRT", "SEGV"))
-		flags = append(flags, &cli.StringFlag{Name: "signal", Usage: "the signal to send", Value: "KILL", Destination: &o.signal})
+		flags = append(flags, &cli.StringFlag{Name: "signal", Usage: "the signal to send", Value: "KILL", Destination: &o.signal},
+			&cli.BoolFlag{Name: "wipe", Usage: "remove the members' data, as if they came back with new disks", Destination: &o.wipe})
 	}
 	return &cli.Command{
 		Name: v.name, Category: categoryFaults, Usage: v.usage, UsageText: v.examples,
@@ -98,7 +100,7 @@ func (o *processOptions) run(ctx context.Context, verb string) error {
 		return err
 	}
 	request := localcluster.ActRequest{
-		Verb: verb, Selector: o.selector, Signal: o.signal, Lease: o.lease.Seconds(), Seed: o.seed.value(), DryRun: o.dryRun,
+		Verb: verb, Selector: o.selector, Signal: o.signal, Wipe: o.wipe, Lease: o.lease.Seconds(), Seed: o.seed.value(), DryRun: o.dryRun,
 	}
 	report, err := client.Act(ctx, request)
 	if err != nil {
@@ -112,6 +114,9 @@ func (o *processOptions) run(ctx context.Context, verb string) error {
 		pg.para("%s matched %s.", report.Selector, idList(report.Members))
 		for _, r := range report.Results {
 			pg.line("- member %d: %s", r.Member, r.Outcome)
+		}
+		if o.wipe && !o.dryRun && report.Fault != nil {
+			pg.line("- the data of %s was removed", idList(report.Fault.Members))
 		}
 		if report.Fault != nil && report.Fault.Until != nil {
 			pg.line("- fault %s, %s", report.Fault.ID, untilText(*report.Fault))

@@ -75,6 +75,9 @@ func (s *Supervisor) Act(ctx context.Context, r ActRequest) (ActReport, error) {
 			return ActReport{}, err
 		}
 	}
+	if r.Wipe && r.Verb != "kill" {
+		return ActReport{}, fail(CodeUsage, "", "%s: only kill removes data", r.Verb)
+	}
 	if err := checkLease(seconds(r.Lease)); err != nil {
 		return ActReport{}, err
 	}
@@ -133,6 +136,9 @@ func (s *Supervisor) act(ctx context.Context, r ActRequest, v verb, selector inj
 	}
 	if r.Verb == "kill" {
 		err = s.killAll(ctx, affected, survivors, signal, seconds(r.Lease), r.Verb+" "+report.Selector, &report)
+		if err == nil && r.Wipe && report.Fault != nil {
+			err = joinErrors(s.each(report.Fault.Members, (*member).wipe)) // no lease starts one before: acting is held
+		}
 	} else {
 		err = s.do(ctx, r.Verb, affected, seconds(r.Lease), r.Verb+" "+report.Selector, &report)
 	}

@@ -44,6 +44,7 @@ type ActRequest struct {
 	Selector string  `json:"selector"`
 	Seed     *uint64 `json:"seed,omitempty"` // chosen when nil
 	Signal   string  `json:"signal,omitempty"`
+	Wipe     bool    `json:"wipe,omitempty"`          // of kill: remove the data of the members that it ends
 	Lease    float64 `json:"lease_seconds,omitempty"` // of kill and pause
 	DryRun   bool    `json:"dry_run,omitempty"`
 }

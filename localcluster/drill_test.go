@@ -251,6 +251,7 @@ func TestDrillRefusals(t *testing.T) {
 		{"at 1s partition leader --channel client", ""},
 		{"at 1s refuse leader --for 1s", ""},
 		{"at 1s elect", ""},
+		{"at 1s kill follower --wipe --for 1s", ""},
 		{"at 1s disk leader --fsync-latency 50ms --for 1s", ""},
 		{"at 1s disk 1 --bit-flip", "when it starts"},
 		{"at 1s clock all --skew 1h --rate 80%", ""},

@@ -149,7 +149,7 @@ func (e *drillEnsemble) Clients(ctx context.Context) (map[int64]string, error) {
 
 // Inject causes a fault. What the members are made to do is on record when it returns.
 func (e *drillEnsemble) Inject(ctx context.Context, f scenario.Fault, seed uint64) (drill.FaultRecord, error) {
-	act := ActRequest{Verb: string(f.Verb), Selector: f.Target, Seed: &seed, Signal: f.Signal, Lease: f.For.Seconds()}
+	act := ActRequest{Verb: string(f.Verb), Selector: f.Target, Seed: &seed, Signal: f.Signal, Wipe: f.Wipe, Lease: f.For.Seconds()}
 	switch f.Verb {
 	case scenario.Partition, scenario.Slow, scenario.Reset, scenario.Refuse, scenario.Elect, scenario.Expire,
 		scenario.Disk, scenario.Clock:

@@ -19,7 +19,6 @@ var drillRefusals = []struct {
 		"the kernel closes the connections of a process that ends: to lose a member without a word, pause it"},
 	{scenario.Kill, func(f scenario.Fault) bool { return f.Lose != scenario.LoseNothing },
 		"a process that is killed loses nothing that it has written, as the operating system has it: only a simulation loses power"},
-	{scenario.Kill, func(f scenario.Fault) bool { return f.Wipe }, "zkctl keeps the data of a member that it kills"},
 	{scenario.Elect, func(f scenario.Fault) bool { return f.Forced != "" }, "no process can be made to vote for a member: only a simulation forges votes"},
 	{scenario.Damage, nil, "zkctl damages no files"},
 }

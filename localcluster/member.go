@@ -94,6 +94,14 @@ func (m *member) checkData() error {
 		"member %d: its data folder %s is gone", m.spec.ID, m.folder.DataDir())
 }
 
+// wipe removes what the member has stored. Its data directory stays, so that it is started as one with a new disk.
+func (m *member) wipe() error {
+	if err := os.RemoveAll(filepath.Join(m.folder.DataDir(), "version-2")); err != nil {
+		return fmt.Errorf("member %d: remove its data: %w", m.spec.ID, err)
+	}
+	return nil
+}
+
 // writeID makes the myid file where it is missing. A file with another id means that the directory is
 // another member's, whose history this member must not take for its own.
 func (m *member) writeID() error {
