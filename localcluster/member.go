@@ -99,13 +99,13 @@ func (m *member) checkData() error {
 func (m *member) writeID() error {
 	path := filepath.Join(m.folder.DataDir(), "myid")
 	want := strconv.FormatInt(m.spec.ID, 10)
-	text, err := os.ReadFile(path)
+	text, err := readRegular(path)
 	if err == nil && strings.TrimSpace(string(text)) != want {
 		return fail(CodeFailed, "if the data is this member's, put "+want+" into the file; if it is another's, remove the directory",
 			"%s says %q, but this is member %s", path, strings.TrimSpace(string(text)), want)
 	}
-	if err == nil {
-		return nil
+	if err == nil || isDirectory(path) {
+		return err
 	}
 	return writeAtomically(path, []byte(want+"\n"))
 }

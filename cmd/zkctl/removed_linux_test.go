@@ -49,6 +49,9 @@ func TestTheTimelineComesBack(t *testing.T) {
 	if last := events[len(events)-1]; last.Kind != "exited" || last.Member != 2 || !last.Expected {
 		t.Errorf("it ends with %+v", last)
 	}
+	if out := e.zkctl("events"); strings.Contains(out, `"0001-`) {
+		t.Errorf("an event has no time:\n%s", out)
+	}
 	e.remove("events.jsonl")
 	e.zkctl("down")
 	e.zkctl("up")
