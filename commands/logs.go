@@ -164,7 +164,7 @@ func newEventsCommand(p *program) *cli.Command {
 		Category: categoryEnsemble,
 		Usage:    "print an ensemble's timeline, a JSON object a line",
 		Description: "Every line has a time and a kind: up, down, started, exited, signal, paused, resumed, role, election, fault, " +
-			"heal, overdue, lost, continued, data-gone. The newest 4 to 8 MB are kept. With -f it goes on until the ensemble stops.",
+			"heal, overdue, lost, continued, data-gone, blocked. The newest 4 to 8 MB are kept. With -f it goes on until the ensemble stops.",
 		UsageText: "zkctl events\nzkctl events -f --since 10s\nzkctl events | jq 'select(.kind == \"role\")'",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "go on as things happen", Destination: &o.follow},

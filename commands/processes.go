@@ -26,7 +26,8 @@ var processVerbs = []processVerb{
 		"Starts members that were killed or have died, on their old ports with their old data.",
 		"zkctl start 2\nzkctl start all", false, false},
 	{"restart", "end members in order and start them again",
-		"Ends the members chosen with TERM, and starts them again as soon as they have ended.",
+		"Ends the members chosen with TERM, one after the other, and starts each again as soon as it has ended. What keeps a member from " +
+			"starting is found before it ends, as far as possible; where one does not start, the others run on.",
 		"zkctl restart leader\nzkctl restart followers", false, false},
 	{"pause", "stop members' processes without killing them",
 		"Sends STOP: a paused member keeps its connections and answers nothing, as a machine that hangs would.",

@@ -48,17 +48,23 @@ func newServeCommand(p *program) *cli.Command {
 
 func (o *serveOptions) run(ctx context.Context) error {
 	config, err := member.LoadConfig(o.file)
-	if err == nil {
-		config.Control, err = member.ControlFromEnv(o.getenv)
+	if err != nil {
+		// Nothing was done, and ZooKeeper's own start has the same code. That ZooKeeper would refuse the file is the
+		// answer of `quorum`, and not of a start.
+		return configError(err, exitUsage)
 	}
-	if err == nil {
-		config.WordSocket = o.words
-		err = member.Run(ctx, config, slog.New(member.Throttled(slog.NewTextHandler(o.Err, nil))))
+	if config.Control, err = member.ControlFromEnv(o.getenv); err != nil {
+		return err
 	}
+	config.WordSocket = o.words
+	return configError(member.Run(ctx, config, slog.New(member.Throttled(slog.NewTextHandler(o.Err, nil)))), exitFailed)
+}
+
+// configError gives what is wrong with a configuration a code and its hint. Other errors stay as they are.
+func configError(err error, code int) error {
 	var bad *member.ConfigError
 	if errors.As(err, &bad) {
-		// Also of a file that ZooKeeper would refuse, which is the answer of `quorum` and a failure here.
-		return &exitError{code: exitFailed, err: err, hint: bad.Hint}
+		return &exitError{code: code, err: err, hint: bad.Hint}
 	}
 	return err
 }

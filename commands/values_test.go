@@ -197,7 +197,7 @@ func TestEmptyConfigurations(t *testing.T) {
 		{"quorum plan --to 3 --from", exitUnhealthy},
 		{"quorum plan --from 3 --to", exitUnhealthy},
 		{"quorum recovery --config", exitUnhealthy},
-		{"serve", exitFailed},
+		{"serve", exitUsage},
 	} {
 		for _, file := range []string{empty, comment, "-"} {
 			if file == "-" && c.line == "serve" {

@@ -15,7 +15,7 @@ func (f Folder) supervisorPID() int {
 	if pid, _ := processesOf(f); pid != 0 {
 		return pid
 	}
-	text, err := os.ReadFile(f.LockFile())
+	text, err := readRegular(f.LockFile())
 	if err != nil {
 		return 0
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"syscall"
@@ -256,14 +257,46 @@ func (s *Supervisor) do(ctx context.Context, verb string, ids []int64, lease tim
 	case "start":
 		return joinErrors(s.each(ids, func(m *member) error { return s.startStopped(m, why) }))
 	default: // restart
-		return joinErrors(s.each(ids, func(m *member) error {
-			if err := m.checkData(); err != nil {
-				return err // it runs on, with what it has in memory
-			}
-			s.endMember(m, askToEnd, restartGrace, why) // this ends its pause, too
-			return s.startStopped(m, why)
-		}))
+		return s.restartInTurn(ctx, ids, why)
 	}
+}
+
+// restartInTurn restarts one member after the other, so that what keeps one from starting costs no other. A member ends
+// when what it needs to start is written, and the next follows when it has answered, or has used up its share of the
+// time that ctx has.
+func (s *Supervisor) restartInTurn(ctx context.Context, ids []int64, why string) error {
+	end := time.Now().Add(actTime)
+	if deadline, ok := ctx.Deadline(); ok {
+		end = deadline
+	}
+	for i, id := range ids {
+		share := max(0, time.Until(end)) / time.Duration(len(ids)-i)
+		err := s.restart(ctx, id, share, why)
+		if left := ids[i+1:]; err != nil && len(left) > 0 {
+			return fmt.Errorf("%w (not restarted: %d)", err, left)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Supervisor) restart(ctx context.Context, id int64, share time.Duration, why string) error {
+	ctx, cancel := context.WithTimeout(ctx, share)
+	defer cancel()
+	m, err := s.member(id)
+	if err != nil {
+		return err
+	}
+	if err := m.prepare(s.spec); err != nil {
+		return err // it runs on, with what it has in memory
+	}
+	s.endMember(m, askToEnd, min(restartGrace, share), why) // this ends its pause, too
+	if err := s.startStopped(m, why); err != nil {
+		return err
+	}
+	return s.awaitAnswers(ctx, []int64{id})[id]
 }
 
 func (s *Supervisor) injectFault(ctx context.Context, report *ActReport, f inject.Fault, lease time.Duration, why string) error {

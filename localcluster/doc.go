@@ -46,8 +46,11 @@
 //   - There is at most one supervisor for a folder: it holds the lock, which the kernel drops when
 //     it dies. It reads the spec under the lock, and up changes the spec only under the lock.
 //   - A supervisor can be reached as long as it runs: within a second it makes a lock, a socket, a
-//     spec.json or a timeline that was removed anew (a member's log when the member prints again), and it ends when its folder is gone. Data is deleted only when
-//     no process of the ensemble is left.
+//     spec.json or a timeline anew that was removed, replaced or, as for the spec, changed (a member's log when the
+//     member prints again), and it ends when its folder is gone. Data is deleted only when no process of the ensemble
+//     is left.
+//   - Files are regular files: nothing else is opened, since a FIFO would keep its reader waiting, and their writer
+//     removes it. A directory in a file's place stays; status and the timeline say blocked, and down does not mind.
 //   - Every call of a Client has a deadline, so that no command hangs with a supervisor that is
 //     stopped. While it is stopped the links carry nothing, and the members may lose their quorum. A supervisor
 //     that ends in order empties its lock file, and so does a down that kills one, which ends its timeline, too. A process number in a lock that

@@ -20,9 +20,18 @@ type DownResult struct {
 }
 
 // Down stops an ensemble, and with purge deletes all its data. An ensemble that does not exist is no error;
-// one that may not be looked at is an error, since it may be running.
+// one that may not be looked at is an error, since it may be running. What is in the place of the folder's own files keeps
+// no ensemble from ending.
 func Down(ctx context.Context, home Home, name string, purge, dryRun bool) (DownResult, error) {
 	folder := home.Folder(name)
+	result, err := down(ctx, folder, name, purge, dryRun)
+	if _, gone := os.Lstat(string(folder)); err != nil && errors.Is(gone, fs.ErrNotExist) {
+		err = nil // another `down --purge` was faster
+	}
+	return result, err
+}
+
+func down(ctx context.Context, folder Folder, name string, purge, dryRun bool) (DownResult, error) {
 	if _, err := os.Stat(folder.SpecFile()); errors.Is(err, fs.ErrNotExist) {
 		return DownResult{}, nil
 	} else if err != nil {
@@ -56,12 +65,15 @@ func Down(ctx context.Context, home Home, name string, purge, dryRun bool) (Down
 // that ends in order. When a supervisor runs again the record is its own. Events that cannot be written are the next
 // supervisor's to add.
 func recordKilled(folder Folder, forced string) error {
+	if isDirectory(folder.LockFile()) || isDirectory(folder.EventsFile()) {
+		return nil
+	}
 	lock, err := takeFreeLock(folder.LockFile())
 	if err != nil || lock == nil {
 		return err
 	}
 	defer lock.unlock()
-	before, err := ReadEvents(folder)
+	before, err := readOwnEvents(folder)
 	if err != nil {
 		return err
 	}
@@ -78,14 +90,16 @@ func recordKilled(folder Folder, forced string) error {
 // purgeEnsemble deletes a stopped ensemble, and holds its lock meanwhile, so that no supervisor starts on
 // data that is being deleted.
 func purgeEnsemble(ctx context.Context, folder Folder, name string) error {
-	lock, err := takeFreeLock(folder.LockFile())
-	if err != nil {
-		return err
+	if !isDirectory(folder.LockFile()) { // a supervisor does not start without a lock
+		lock, err := awaitFile(folder.LockFile(), killTime) // another `down --purge` may hold it
+		if err != nil {
+			return err
+		}
+		if lock == nil {
+			return fail(CodeFailed, "", "the ensemble %s was started again meanwhile", name)
+		}
+		defer lock.unlock()
 	}
-	if lock == nil {
-		return fail(CodeFailed, "", "the ensemble %s was started again meanwhile", name)
-	}
-	defer lock.unlock()
 	if err := awaitGone(ctx, folder, name); err != nil {
 		return err
 	}
@@ -117,13 +131,18 @@ func awaitGone(ctx context.Context, folder Folder, name string) error {
 func removeEnsemble(folder Folder) error {
 	sockets := folder.sockets() // while the spec says which members there are
 	// The spec is removed first: a folder without one is no ensemble, so a removal that is interrupted leaves none.
-	if err := os.Remove(folder.SpecFile()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.RemoveAll(folder.SpecFile()); err != nil {
 		return err
 	}
 	for _, socket := range sockets {
 		_ = os.Remove(socket) // it may lie outside the folder
 	}
-	return os.RemoveAll(string(folder))
+	for {
+		// Another `down` may open the lock meanwhile, which makes the file again, and removes the folder then.
+		if err := os.RemoveAll(string(folder)); !errors.Is(err, syscall.ENOTEMPTY) {
+			return err
+		}
+	}
 }
 
 const (
@@ -159,6 +178,9 @@ func stopSupervisor(ctx context.Context, folder Folder) (forced string, err erro
 		if pid, _ = processesOf(folder); pid == 0 {
 			return "", nil
 		}
+	}
+	if pid == 0 && awaitEnd(ctx, folder, 0, killTime) == nil {
+		return "", nil // the lock was another zkctl's, which deletes the ensemble for example
 	}
 	if pid == 0 {
 		return forced, fail(CodeFailed, "see which process has it open, and end it: `fuser "+folder.LockFile()+"`",

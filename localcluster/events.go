@@ -30,6 +30,7 @@ const (
 	EventLost      EventKind = "lost"      // events could not be written, because the disk is full, for example; how many
 	EventContinued EventKind = "continued" // the file before this one was full, or why says what became of it; open is what had begun in it or before
 	EventDataGone  EventKind = "data-gone" // a member's data folder was removed or moved
+	EventBlocked   EventKind = "blocked"   // a directory is in the place of a file that the supervisor writes; why names it
 	EventOverdue   EventKind = "overdue"   // a fault's time is up, and it could not be ended yet; why says the reason
 )
 
@@ -99,10 +100,10 @@ func (l *eventLog) add(e Event) {
 	defer l.mu.Unlock()
 	l.restore()
 	l.recordLost()
-	l.open.note(e)
-	if !l.write(e) {
+	if !l.write(&e) {
 		l.lost++
 	}
+	l.open.note(e) // with its time
 }
 
 // retry makes a timeline that was removed anew, and records how many events were lost, if some were and there is
@@ -122,7 +123,7 @@ func (l *eventLog) restore() {
 	l.torn = !l.file.endsLine()
 	e := l.continued()
 	e.Why = "the file of the timeline was removed or replaced: the events in it are gone"
-	if line, err := l.stamp(e); err != nil || !l.append(line) {
+	if line, err := l.stamp(&e); err != nil || !l.append(line) {
 		l.lost++
 	}
 }
@@ -133,20 +134,21 @@ func (l *eventLog) continued() Event {
 }
 
 func (l *eventLog) recordLost() {
-	if l.lost > 0 && l.write(Event{Kind: EventLost, Lost: l.lost}) {
+	if l.lost > 0 && l.write(&Event{Kind: EventLost, Lost: l.lost}) {
 		l.lost = 0
 	}
 }
 
 // write stamps and writes. Times ascend strictly, whatever the wall clock does, so that sorting a timeline
 // never changes it.
-func (l *eventLog) write(e Event) bool {
+func (l *eventLog) write(e *Event) bool {
 	line, err := l.stamp(e)
 	if err != nil {
 		return false
 	}
 	if !l.torn && l.file.full(len(line)) && l.file.rotate() == nil {
-		top, err := l.stamp(l.continued())
+		first := l.continued()
+		top, err := l.stamp(&first)
 		if err != nil || !l.append(top) {
 			return false
 		}
@@ -157,7 +159,7 @@ func (l *eventLog) write(e Event) bool {
 	return l.append(line)
 }
 
-func (l *eventLog) stamp(e Event) ([]byte, error) {
+func (l *eventLog) stamp(e *Event) ([]byte, error) {
 	e.Time = l.now().UTC()
 	if !e.Time.After(l.last) {
 		e.Time = l.last.Add(time.Nanosecond)
@@ -180,6 +182,17 @@ func (l *eventLog) append(line []byte) bool {
 }
 
 func (l *eventLog) close() error { return l.file.Close() }
+
+// readOwnEvents is ReadEvents for what goes on with the timeline. What is no file of a timeline is removed first, as
+// when the file is opened to be written to.
+func readOwnEvents(folder Folder) ([]Event, error) {
+	for _, path := range []string{folder.EventsFile(), older(folder.EventsFile())} {
+		if err := removeIntruder(path); err != nil {
+			return nil, err
+		}
+	}
+	return ReadEvents(folder)
+}
 
 // ReadEvents reads the timeline so far, oldest first, as far back as it is kept. A torn last line, which a
 // crash or a full disk can leave, is left out.

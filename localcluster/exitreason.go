@@ -50,7 +50,7 @@ func (o *memberOutput) lastError() string {
 
 // readEnd reads the end of a text file, at most maxReason of it.
 func readEnd(path string) (string, error) {
-	file, err := os.Open(path)
+	file, err := openRegular(path, os.O_RDONLY)
 	if err != nil {
 		return "", err
 	}

@@ -60,8 +60,8 @@ type member struct {
 	reason   string    // why it ended, when it ended by itself with an error
 }
 
-// prepare makes what a member's process needs in its directory: its data directory with a myid, and its
-// configuration. Data that is there is kept, and a member that had a data directory before is not started
+// prepare makes what a member's process needs in its directory: its data directory with a myid, its
+// configuration, and its log. Data that is there is kept, and a member that had a data directory before is not started
 // without it: it would serve an empty history, and so many of them lose what they have acknowledged.
 func (m *member) prepare(s *Spec) error {
 	if err := m.checkData(); err != nil {
@@ -76,7 +76,11 @@ func (m *member) prepare(s *Spec) error {
 	if err := writeAtomically(m.folder.ConfigFile(), []byte(s.configText(m.spec, m.folder))); err != nil {
 		return fmt.Errorf("member %d: %w", m.spec.ID, err)
 	}
-	return nil
+	log, err := openRotating(m.folder.LogFile(), logBound)
+	if err != nil {
+		return fmt.Errorf("member %d: %w", m.spec.ID, err)
+	}
+	return log.Close()
 }
 
 // lostData tells whether the member's data directory is gone: it is made before the configuration.
@@ -107,13 +111,13 @@ func (m *member) wipe() error {
 func (m *member) writeID() error {
 	path := filepath.Join(m.folder.DataDir(), "myid")
 	want := strconv.FormatInt(m.spec.ID, 10)
-	text, err := os.ReadFile(path)
+	text, err := readRegular(path)
 	if err == nil && strings.TrimSpace(string(text)) != want {
 		return fail(CodeFailed, "if the data is this member's, put "+want+" into the file; if it is another's, remove the directory",
 			"%s says %q, but this is member %s", path, strings.TrimSpace(string(text)), want)
 	}
-	if err == nil {
-		return nil
+	if err == nil || isDirectory(path) {
+		return err
 	}
 	return writeAtomically(path, []byte(want+"\n"))
 }

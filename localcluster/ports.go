@@ -172,7 +172,7 @@ func openRegister(home Home) (*register, error) {
 func readRegister(home Home) (*register, error) {
 	r := &register{path: filepath.Join(registerDir(home), ".ports.json")}
 	// An unreadable register counts as empty: it only prevents clashes that binding would show.
-	if text, err := os.ReadFile(r.path); err == nil {
+	if text, err := readRegular(r.path); err == nil {
 		_ = json.Unmarshal(text, &r.entries)
 	}
 	r.prune()

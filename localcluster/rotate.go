@@ -27,7 +27,7 @@ type rotatingFile struct {
 }
 
 func openRotating(path string, bound int64) (*rotatingFile, error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	file, err := openOwn(path, os.O_RDWR|os.O_CREATE|os.O_APPEND)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func (r *rotatingFile) endsLine() bool {
 // room for it nothing changes.
 func (r *rotatingFile) rotate() error {
 	fresh := r.path + ".new"
-	file, err := os.OpenFile(fresh, os.O_RDWR|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o600)
+	file, err := openOwn(fresh, os.O_RDWR|os.O_CREATE|os.O_TRUNC|os.O_APPEND)
 	if err != nil {
 		return err
 	}

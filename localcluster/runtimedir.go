@@ -96,7 +96,7 @@ type fileLock struct{ file *os.File }
 
 // lockFile takes the lock; ok is false when another holds it.
 func lockFile(path string) (lock *fileLock, ok bool, err error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	file, err := openOwn(path, os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return nil, false, err
 	}
@@ -114,10 +114,10 @@ func awaitFile(path string, patience time.Duration) (*fileLock, error) {
 }
 
 // lockHeld tells whether a process holds the lock. It takes the lock shared for an instant, so that two callers
-// do not see each other, and makes no file.
+// do not see each other, and makes no file. What is not a regular file is no lock, and so no process holds it.
 func lockHeld(path string) (bool, error) {
-	file, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	file, err := openRegular(path, os.O_RDONLY)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNotRegular) {
 		return false, nil
 	}
 	if err != nil {

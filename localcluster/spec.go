@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 )
@@ -153,21 +152,33 @@ func (s *Spec) save(folder Folder) error {
 
 // LoadSpec reads an ensemble's spec.json. An ensemble that is not there is CodeMissing.
 func LoadSpec(folder Folder) (*Spec, error) {
-	text, err := os.ReadFile(folder.SpecFile())
+	text, err := readRegular(folder.SpecFile())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fail(CodeMissing, "`zkctl up` makes one, `zkctl ls` lists them", "there is no ensemble %s", filepath.Base(string(folder)))
+	}
+	if errors.Is(err, errNotRegular) {
+		return nil, damaged(folder, err)
 	}
 	if err != nil {
 		return nil, fail(CodeFailed, "make the state directory readable, or set ZKCTL_HOME to another", "ensemble %s: %w", filepath.Base(string(folder)), err)
 	}
 	var s Spec
-	if err := json.Unmarshal(text, &s); err != nil {
-		return nil, fail(CodeFailed, "repair the file, or remove its folder to start over", "%s: %w", folder.SpecFile(), err)
+	err = json.Unmarshal(text, &s)
+	if err == nil {
+		err = s.check()
 	}
-	if err := s.check(); err != nil {
-		return nil, fail(CodeFailed, "repair the file, or remove its folder to start over", "%s: %w", folder.SpecFile(), err)
+	if err != nil {
+		return nil, damaged(folder, fmt.Errorf("%s is damaged: %w", folder.SpecFile(), err))
 	}
 	return &s, nil
+}
+
+// damaged is the error for a spec that cannot be read, which no supervisor mends at this moment. It must not cost the
+// user the data, which needs only members of the same ids.
+func damaged(folder Folder, err error) error {
+	return fail(CodeFailed, fmt.Sprintf("the data is whole, in %s: put a copy of the file back; or move %s away, make the ensemble anew with the flags "+
+		"of its first `zkctl up`, stop it with `zkctl down`, replace its data folders by the old ones, and start it again",
+		filepath.Join(string(folder), "members", "*", "data"), folder), "%w", err)
 }
 
 // check refuses a spec that a supervisor could not run.

@@ -3,7 +3,6 @@ package localcluster
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -99,8 +98,14 @@ func (s *Supervisor) Status(ctx context.Context) (Status, error) {
 			status.Health = min(status.Health, probe.HealthDegraded)
 		}
 	}
+	for _, path := range s.blockedFiles() {
+		status.Reasons = append(status.Reasons, probe.Finding{Code: CodeBlocked, Members: []int64{}, Text: blockedText(path)})
+	}
 	return status, ctx.Err()
 }
+
+// CodeBlocked is the finding that a directory is in the place of a file that the supervisor writes.
+const CodeBlocked probe.Code = "blocked"
 
 // CodeDataGone is the finding that a member's data folder is gone.
 const CodeDataGone probe.Code = "data-gone"
@@ -157,7 +162,7 @@ func (m MemberSpec) status(s *Spec, folder MemberFolder) MemberStatus {
 // currentEpoch is the epoch that a member last joined: both engines keep it in a file of its own,
 // which may be newer than the epoch of the last transaction.
 func currentEpoch(folder MemberFolder) int64 {
-	text, err := os.ReadFile(filepath.Join(folder.DataDir(), "version-2", "currentEpoch"))
+	text, err := readRegular(filepath.Join(folder.DataDir(), "version-2", "currentEpoch"))
 	if err != nil {
 		return 0
 	}

@@ -35,6 +35,8 @@ type Supervisor struct {
 	mesh     *link.Mesh
 	listener *net.UnixListener // the control socket
 	socket   os.FileInfo       // its file, as it was made
+	specFile os.FileInfo       // spec.json when it last held spec; only watchFolder uses it
+	blocked  []string          // files in whose places directories are; only watchFolder uses it
 	server   *http.Server      // of the control socket
 
 	// acting is held while something is changed: one change at a time, so that a restart and the end of a
@@ -154,7 +156,7 @@ func (s *Supervisor) findEngines() (err error) {
 
 // openEvents goes on with the timeline where an earlier supervisor left it.
 func (s *Supervisor) openEvents() error {
-	before, err := ReadEvents(s.folder)
+	before, err := readOwnEvents(s.folder)
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ type tail struct {
 
 // before opens what was moved aside before the file began, nil when there is nothing.
 func (t *tail) before() (*os.File, error) {
-	before, err := os.Open(older(t.path))
+	before, err := openRegular(older(t.path), os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -78,7 +78,7 @@ func sameFile(a, b *os.File) bool {
 
 // next opens the file that goes on where this one was moved aside, nil when it was not.
 func (t *tail) next() *os.File {
-	file, err := os.Open(t.path)
+	file, err := openRegular(t.path, os.O_RDONLY)
 	if err != nil {
 		return nil // it is being moved at this moment, or the ensemble was deleted
 	}
@@ -86,7 +86,7 @@ func (t *tail) next() *os.File {
 		file.Close()
 		return nil
 	}
-	aside, err := os.Open(older(t.path))
+	aside, err := openRegular(older(t.path), os.O_RDONLY)
 	switch {
 	case err != nil:
 	case sameFile(aside, t.file):
@@ -185,7 +185,7 @@ func seekBack(file *os.File, wanted func(line []byte) bool) (all bool, err error
 // did not appear.
 func openGrowing(ctx context.Context, path string, more func() bool) (*os.File, error) {
 	for {
-		file, err := os.Open(path)
+		file, err := openRegular(path, os.O_RDONLY)
 		if err == nil || !errors.Is(err, fs.ErrNotExist) {
 			return file, err
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -168,4 +169,29 @@ func fill(t testing.TB, dir string) string {
 		}
 	}
 	return file.Name()
+}
+
+// TestRestartThatCannotStart restarts members that cannot be started again, since the disk is full, or one's data is
+// damaged: what is not found out before a member ends ends no more than that one.
+func TestRestartThatCannotStart(t *testing.T) {
+	e := at(t, smallDisk(t, 4<<20))
+	e.up()
+	before := e.processes()
+	filler := fill(t, e.home)
+	e.expect("restart all", answer{1, noRoom})
+	if after := e.processes(); !slices.Equal(before, after) {
+		t.Errorf("processes %v became %v", before, after)
+	}
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	epoch := filepath.Join(e.home, "default/members/2/data/version-2/currentEpoch")
+	if err := os.WriteFile(epoch, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	e.expect("restart all", answer{1, `member 2 ended at once (.|\n)*\(not restarted: \[3\]\)`})
+	after := e.processes()
+	if after[1] == before[1] || after[2] != 0 || after[3] != before[3] {
+		t.Errorf("processes %v became %v", before, after)
+	}
 }

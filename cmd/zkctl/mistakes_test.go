@@ -139,7 +139,7 @@ func TestServeNamesTheLine(t *testing.T) {
 			t.Fatal(err)
 		}
 		out, errs, code := e.run("serve", config)
-		if code != 1 || out != "" || !strings.Contains(errs, config+":3: ") || !strings.Contains(errs, says) {
+		if code != 2 || out != "" || !strings.Contains(errs, config+":3: ") || !strings.Contains(errs, says) {
 			t.Errorf("%s: exit %d\n%s%s", line, code, out, errs)
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/go-zookeeper/zk"
@@ -36,5 +37,20 @@ func TestClientOfDeletedData(t *testing.T) {
 	out := e.zkctl("status", "-o", "json") // the ensemble is healthy all the same
 	if !strings.Contains(out, `"clients_ahead": 1`) || !strings.Contains(out, `"code": "clients-ahead"`) {
 		t.Errorf("%s", out)
+	}
+}
+
+// TestDownsAtOnce deletes an ensemble three times at once: each finds it gone in the end, which is what was asked for.
+func TestDownsAtOnce(t *testing.T) {
+	for range 5 {
+		e := up(t, "--nodes", "1")
+		var all sync.WaitGroup
+		for _, command := range []string{"down --purge", "down", "down --purge", "down --purge"} {
+			all.Go(func() { e.expect(command, answer{0, ""}) })
+		}
+		all.Wait()
+		if left := e.glob("default"); len(left) != 0 {
+			t.Errorf("%v is left", left)
+		}
 	}
 }

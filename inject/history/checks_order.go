@@ -159,7 +159,7 @@ func (c *checker) registers() map[string]int {
 			}
 		}
 	}
-	for path := range mortal {
+	for path := range mortal { // deletions are the same in any order
 		if mortal[path] {
 			delete(last, path)
 		}
@@ -191,7 +191,7 @@ func (c *checker) values(registers map[string]int) {
 
 // exists tells whether some member has a node: one that other clients have deleted is in no tree.
 func (c *checker) exists(path string) bool {
-	for _, v := range c.Trees {
+	for _, v := range c.Trees { // one is enough, whichever it is
 		if _, _, _, found := v.Node(path); found {
 			return true
 		}

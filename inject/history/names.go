@@ -41,7 +41,7 @@ func init() {
 
 func inverse(names map[wire.ErrCode]string) map[string]wire.ErrCode {
 	codes := map[string]wire.ErrCode{}
-	for code, name := range names {
+	for code, name := range names { // names are distinct, so the order does not matter
 		codes[name] = code
 	}
 	return codes

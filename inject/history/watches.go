@@ -144,7 +144,7 @@ func (b *Watches) Restored(op *Op, epoch int64) {
 			b.judge.fail(WatchesFire, "client %d, which had seen %v, gets at %v the missed event %v %s; expected one of %v", b.client, b.seen, z, e.Type, e.Path, kinds)
 		}
 	}
-	for path, since := range b.exist {
+	for path, since := range b.exist { // each by itself, so the order does not matter
 		if m.asOf(path, z) == nil {
 			b.exist[path] = max(since, z)
 		}

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -174,12 +175,7 @@ func labelNames(labelled map[string]*Step) string {
 	if len(labelled) == 0 {
 		return "a step gets a label in front of it, as in: first: at 1s kill leader"
 	}
-	names := make([]string, 0, len(labelled))
-	for name := range labelled {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return "the labels are " + strings.Join(names, ", ")
+	return "the labels are " + strings.Join(slices.Sorted(maps.Keys(labelled)), ", ")
 }
 
 // endless tells whether the fault lasts until everything is healed.

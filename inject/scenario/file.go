@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -127,12 +128,7 @@ func (r *reader) fields(what string, n *yaml.Node, known map[string]func(*yaml.N
 	r.pairs(what, n, func(key, value *yaml.Node) {
 		read, ok := known[key.Value]
 		if !ok {
-			names := make([]string, 0, len(known))
-			for name := range known {
-				names = append(names, name)
-			}
-			slices.Sort(names)
-			r.wrong(key, "%s has no field %q; its fields are %s", what, key.Value, strings.Join(names, ", "))
+			r.wrong(key, "%s has no field %q; its fields are %s", what, key.Value, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
 			return
 		}
 		read(value)

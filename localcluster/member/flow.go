@@ -89,7 +89,7 @@ func (s *server) admit(c *conn, r *replica.Request) bool {
 func (s *server) admitWaiting() {
 	turns, until := s.waiting, s.batchEnd()
 	s.waiting = nil
-	for ; len(turns) > 0 && s.inBatch(until); s.Now() {
+	for len(turns) > 0 && s.inBatch(until) {
 		c := turns[0]
 		turns = turns[1:]
 		c.replies.want() // before admit looks at what is unread, so that no progress is missed

@@ -48,7 +48,10 @@ func newHandLoop(t *testing.T) *handLoop {
 func (l *handLoop) persist() {
 	l.flush()
 	<-l.writer.progress
-	l.handle(nodeInput{zab.Persisted{Seq: l.writer.durable.Load()}})
+	l.turn(nodeInput{zab.Persisted{Seq: l.writer.durable.Load()}})
+	for l.replica.Behind() {
+		l.turn(nil)
+	}
 	l.flush()
 }
 

@@ -38,7 +38,6 @@ type server struct {
 
 	stats        serverStats
 	servingSince time.Duration
-	now          time.Duration // the latest result of Now
 }
 
 // inboxSize is the number of messages that may wait for the event loop before post
@@ -80,7 +79,7 @@ func (s *server) loop(ctx context.Context) error {
 		case err := <-s.writer.failed:
 			return err
 		case <-s.writer.progress:
-			s.handle(nodeInput{zab.Persisted{Seq: s.writer.durable.Load()}})
+			s.turn(nodeInput{zab.Persisted{Seq: s.writer.durable.Load()}})
 		case <-ticker.C:
 			s.replica.Tick()
 			s.admitWaiting()
@@ -93,33 +92,64 @@ func (s *server) loop(ctx context.Context) error {
 				ticker.Reset(time.Duration(float64(replica.TickInterval(s.cfg.Tick)) / rate))
 			}
 		case message := <-s.fromPeers:
-			s.handle(message)
-			s.handleBatch()
+			s.turn(message)
 		case message := <-s.inbox:
-			s.handle(message)
-			s.handleBatch()
+			s.turn(message)
+		case <-s.behind():
+			s.turn(nil)
 		}
 	}
 }
 
-// handleBatch handles the messages that already wait, from servers and clients in turn,
-// until the batch is full.
-func (s *server) handleBatch() {
+// turn carries on with what earlier turns have left, and then handles a message, which may
+// be nil, and those that already wait, from servers and clients alternately. The time of
+// each part is bounded, so that ticks and other servers get theirs. When a batch is full,
+// the messages of servers, which are all short, do not wait for those of clients.
+func (s *server) turn(message any) {
+	s.replica.Handle(s.replica.CarryOn)
+	if message != nil {
+		s.handle(message)
+	}
+	full := s.handleBatch(func() bool {
+		peers := s.handleNext(s.fromPeers)
+		clients := s.handleNext(s.inbox)
+		return peers || clients
+	})
+	if full {
+		s.handleBatch(func() bool { return s.handleNext(s.fromPeers) })
+	}
+}
+
+// behind is ready while earlier turns have left something.
+func (s *server) behind() <-chan struct{} {
+	if s.replica.Behind() {
+		return ready
+	}
+	return nil
+}
+
+var ready = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+// handleBatch calls next until it finds no message, or the batch is full.
+func (s *server) handleBatch(next func() bool) (full bool) {
 	until := s.batchEnd()
 	for n := 1; n < batchSize && s.inBatch(until) && s.replica.Err() == nil; n++ {
-		peers := s.handleNext(s.fromPeers)
-		if clients := s.handleNext(s.inbox); !peers && !clients {
-			return
+		if !next() {
+			return false
 		}
 	}
+	return true
 }
 
 // batchEnd is the time at which a batch that begins now must end, because a tick is due.
 func (s *server) batchEnd() time.Duration { return s.Now() + replica.TickInterval(s.cfg.Tick) }
 
-// inBatch tells whether the batch may go on: it is not too large, and was not at its end
-// when the clock was last read, which is done for each message.
-func (s *server) inBatch(until time.Duration) bool { return s.made < batchBytes && s.now <= until }
+// inBatch tells whether the batch may go on: it is not too large, and not at its end.
+func (s *server) inBatch(until time.Duration) bool { return s.made < batchBytes && s.Now() <= until }
 
 // handleNext handles a message if there is one.
 func (s *server) handleNext(inbox <-chan any) bool {

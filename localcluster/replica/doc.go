@@ -32,7 +32,9 @@
 //   - The zxid of the replies on one connection never goes back.
 //   - A server without a leader answers nothing: when it stops serving, it closes
 //     all connections of clients. The outcome of their requests is then unknown.
-//   - An Output of the core is carried out in the order that zab.Output requires.
+//   - An Output of the core is carried out in the order that zab.Output requires. What
+//     takes long waits for its turn (turns.go): the tree may be older than what is
+//     committed, but never while it is sent, replaced, or used in another role.
 //
 // # Terms
 //
@@ -60,5 +62,5 @@
 //	session.go    handshake, sessions              learning.go   the state of a learner
 //	snapshots.go  when to write one                forward.go    what learners forward
 //	mismatch.go   digests that differ              ended.go      how sessions ended, for the log
-//	ahead.go      clients with a later zxid
+//	ahead.go      clients with a later zxid        turns.go      work that is done in turns
 package replica

@@ -80,7 +80,7 @@ func (l *leading) applied(h *wire.TxnHeader, body wire.Record, now time.Duration
 // syncAfterOutstanding answers the sync of this server's own client once all that is
 // proposed now is applied, and before anything later is.
 func (s *Server) syncAfterOutstanding(r *Request) {
-	if s.status.Applied >= s.status.LastLogged {
+	if s.tree.LastZxid() >= s.status.LastLogged {
 		s.answerSync(r)
 		return
 	}
@@ -126,8 +126,9 @@ func (s *Server) sendAfterCommit(link zab.LinkID, committed wire.Zxid) {
 	}
 }
 
-// forgetLink drops the packets for a link that has ended.
+// forgetLink drops the packets for a link that has ended, and those that came through it and wait.
 func (s *Server) forgetLink(link zab.LinkID) {
+	s.dropForwards(link)
 	if s.leading != nil {
 		delete(s.leading.afterCommit, link)
 	}

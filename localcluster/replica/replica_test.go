@@ -43,6 +43,12 @@ func (w *testShell) Truncate(wire.Zxid) (*datatree.Tree, []wire.Proposal, error)
 	return nil, nil, ErrTooFar
 }
 
+// Step begins a turn for every input.
+func (w *testShell) Step(in zab.Input) {
+	w.CarryOn()
+	w.Server.Step(in)
+}
+
 // sync makes all writes durable, also those that follow from it.
 func (w *testShell) sync() {
 	for len(w.disk) > 0 {

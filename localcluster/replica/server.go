@@ -68,10 +68,13 @@ type Server struct {
 	watches   *datatree.Watches
 	ids       *datatree.SessionIDs
 
-	pending  pending
-	leading  *leading   // not nil while this server leads and serves
-	learning *learning  // not nil while it follows or observes, and serves
-	leader   zab.LinkID // the latest link that was dialed to a leader
+	pending   pending
+	postponed []postponed   // oldest first
+	carrying  bool          // carryOn is running
+	turnEnd   time.Duration // of the turn that CarryOn has begun
+	leading   *leading      // not nil while this server leads and serves
+	learning  *learning     // not nil while it follows or observes, and serves
+	leader    zab.LinkID    // the latest link that was dialed to a leader
 
 	mismatches mismatches
 	ended      endedSessions
@@ -178,6 +181,9 @@ func (s *Server) Tick() {
 	// for one tick before any session expires.
 	late := s.paused() && !s.wasPaused
 	s.lastTick, s.wasPaused = s.shell.Now(), late
+	if s.leading != nil && s.status.NextZxid == 0 && !late {
+		s.applyAll() // the epoch is used up, and the core may step down: answer what it has committed
+	}
 	s.Step(zab.Tick{})
 	if s.leading != nil && s.status.NextZxid != 0 && !late {
 		s.expireSessions()
@@ -205,32 +211,44 @@ func (s *Server) Step(in zab.Input) {
 	// not see what happens to the tree from here on.
 	if before.Serving && !s.status.Serving {
 		s.stopServing()
+		s.applyAll() // without any answer
 	}
 	s.changeTree(&out)
 	for _, p := range out.Deliver {
-		s.deliver(p)
+		s.postponed = append(s.postponed, postponed{proposal: p})
+	}
+	applied := s.carryOn(false)
+	starts := s.status.Serving && !before.Serving
+	if starts {
+		s.applyAll() // the client of a former leader may have seen all of it
 	}
 	if s.broken != nil {
 		return // the server has failed: send nothing
 	}
-	if s.status.Serving && !before.Serving {
+	if starts {
 		s.startServing()
 	}
 	s.shell.Persist(out.Persist)
 	s.send(&out)
 	for _, f := range out.Forward {
-		s.forwarded(f)
+		s.postpone(f)
+	}
+	if len(out.Forward) > 0 {
+		applied = s.carryOn(false) || applied
 	}
 	if trace := s.o.Tracer.Stepped; trace != nil {
 		trace(&out)
 	}
-	if len(out.Deliver) > 0 {
+	if applied {
 		s.snapshotIfDue()
 	}
 }
 
 // changeTree carries out Install, Rollback and FastForward.
 func (s *Server) changeTree(out *zab.Output) {
+	if out.Install != nil || out.Rollback != nil || len(out.FastForward) > 0 {
+		s.applyAll() // what comes now follows it
+	}
 	if out.Install != nil {
 		s.tree, s.received = s.received, nil
 		s.exactFrom = math.MaxInt64
@@ -288,6 +306,7 @@ func (s *Server) send(out *zab.Output) {
 
 func (s *Server) sendOne(o *zab.Send) {
 	if o.Snapshot {
+		s.applyAll()
 		s.shell.SendSnapshot(o.Link, o.Packet, s.tree.Snapshot())
 		return
 	}
@@ -323,6 +342,7 @@ func (s *Server) startServing() {
 func (s *Server) stopServing() {
 	s.leading, s.learning = nil, nil
 	s.pending = pending{}
+	s.dropForwards(0)
 	open := slices.SortedFunc(maps.Values(s.conns), func(a, b *ServerCnxn) int { return cmp.Compare(a.id, b.id) })
 	for _, c := range open {
 		s.closeAfterReplies(c)

@@ -21,7 +21,7 @@ var servingMutants = []mutant{
 		name: "own-sync-ahead-of-commits",
 		file: "replica/leading.go", runs: 300,
 		old: `func (s *Server) syncAfterOutstanding(r *Request) {
-	if s.status.Applied >= s.status.LastLogged {`,
+	if s.tree.LastZxid() >= s.status.LastLogged {`,
 		new: `func (s *Server) syncAfterOutstanding(r *Request) {
 	if true {`,
 	},

@@ -165,7 +165,7 @@ func (s *server) handle(do func()) {
 	case s.paused:
 		s.deferred = append(s.deferred, do)
 	default:
-		s.replica.Handle(do)
+		s.replica.Handle(func() { s.replica.CarryOn(); do() })
 		s.afterMessage()
 	}
 }

@@ -34,6 +34,11 @@ func TestDamageComesWithAdvice(t *testing.T) {
 			if n := strings.Count(err.Error(), "copies everything from the leader"); n != 1 {
 				t.Errorf("advice %d times in: %v", n, err)
 			}
+			// A server without peers would lose its data by the same advice.
+			_, _, err = Open(aloneOptions(m))
+			if !isDamage(err) || strings.Contains(err.Error(), "leader") || strings.Count(err.Error(), "no other server has this data: copy ") != 1 {
+				t.Errorf("a standalone server says: %v", err)
+			}
 		})
 	}
 }

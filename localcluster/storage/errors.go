@@ -76,10 +76,16 @@ func (e *DigestError) Error() string {
 // rejoinHint says how to recover from damage. acceptedEpoch stays, because it is a promise and not data: an
 // empty server without it could follow a deposed leader. currentEpoch must go: an empty server with a late
 // currentEpoch would win elections.
-func (l layout) rejoinHint() string {
-	where := l.dataDir
-	if l.logDir != l.dataDir {
-		where += " and " + l.logDir
+//
+// A standalone server has no leader to copy from: it would start empty.
+func (r *reader) rejoinHint() string {
+	where := r.dataDir
+	if r.logDir != r.dataDir {
+		where += " and " + r.logDir
+	}
+	if r.options.Standalone {
+		return fmt.Sprintf("no other server has this data: copy %s before you change anything, then put a backup of the damaged file there; "+
+			"to move it out and start without it gives up the transactions in it", where)
 	}
 	return fmt.Sprintf("while a quorum of the other members serves, move %s*, %s*, %s* and %s (but not %s) out of %s "+
 		"and start again: this member then copies everything from the leader",
@@ -87,16 +93,16 @@ func (l layout) rejoinHint() string {
 }
 
 // withHint adds rejoinHint to an error that has no hint.
-func (l layout) withHint(err error) error {
+func (r *reader) withHint(err error) error {
 	var d *Damage
 	var e *DigestError
 	hint := ""
 	if errors.As(err, &d) {
-		d.Hint = cmp.Or(d.Hint, l.rejoinHint())
+		d.Hint = cmp.Or(d.Hint, r.rejoinHint())
 		hint = d.Hint
 	}
 	if errors.As(err, &e) {
-		e.Hint = cmp.Or(e.Hint, l.rejoinHint())
+		e.Hint = cmp.Or(e.Hint, r.rejoinHint())
 		hint = e.Hint
 	}
 	if !strings.Contains(err.Error(), hint) {
