@@ -191,7 +191,7 @@ func (c *checker) values(registers map[string]int) {
 
 // exists tells whether some member has a node: one that other clients have deleted is in no tree.
 func (c *checker) exists(path string) bool {
-	for _, v := range c.Trees { // one is enough, whichever it is
+	for _, v := range c.Trees { // one is enough, so the order does not matter
 		if _, _, _, found := v.Node(path); found {
 			return true
 		}
