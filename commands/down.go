@@ -53,7 +53,7 @@ func (o *downOptions) run(ctx context.Context) error {
 		o.hint("the supervisor of %s was killed, and its members with it: %s", name, result.Forced)
 	}
 	doc := downDoc{Name: name, Existed: result.Existed, Stopped: result.Running, Forced: result.Forced, Purged: result.Purged, DryRun: o.dryRun}
-	return o.print(doc, func(pg *page) {
+	return o.printDone("down", o.dryRun, doc, func(pg *page) {
 		switch {
 		case !result.Existed:
 			pg.para("There is no ensemble %s.", name)

@@ -17,7 +17,7 @@ import (
 // reportFault shows a fault that began, or that would begin without --dry-run.
 func (p *program) reportFault(r localcluster.FaultReport) error {
 	p.tellSeed(r.Seed)
-	return p.print(r, func(pg *page) {
+	return p.printDone("the fault", r.DryRun, r, func(pg *page) {
 		if len(r.Fault.Members) > 0 {
 			pg.para("matched %s", idList(r.Fault.Members))
 		}

@@ -66,7 +66,7 @@ func (o *healOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return o.print(report, func(pg *page) {
+	return o.printDone("heal", o.dryRun, report, func(pg *page) {
 		if len(report.Healed) == 0 && len(report.Results) == 0 {
 			pg.para("There was nothing to heal.")
 		}

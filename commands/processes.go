@@ -111,7 +111,7 @@ func (o *processOptions) run(ctx context.Context, verb string) error {
 	if o.selector == "all" {
 		o.tellOfObservers(verb)
 	}
-	return o.print(report, func(pg *page) {
+	return o.printDone(verb+" "+report.Selector, o.dryRun, report, func(pg *page) {
 		pg.para("%s matched %s.", report.Selector, idList(report.Members))
 		for _, r := range report.Results {
 			pg.line("- member %d: %s", r.Member, r.Outcome)

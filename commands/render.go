@@ -130,11 +130,22 @@ func marshal(doc any) ([]byte, error) {
 	return bytes.TrimRight(b.Bytes(), "\n"), nil
 }
 
+// wrapOutput says that the result could not be written. The cause is not kept: a full disk behind stdout is not that of
+// the state directory, which the advice for it is about.
 func wrapOutput(err error) error {
 	if err != nil {
-		return fmt.Errorf("write the result: %w", err)
+		return fmt.Errorf("write the result to standard output: %v", err)
 	}
 	return nil
+}
+
+// printDone is print for the report of what has been done already, which an output that fails does not take back.
+func (p *program) printDone(what string, dryRun bool, doc any, draw func(*page)) error {
+	err := p.print(doc, draw)
+	if err != nil && !dryRun {
+		return fmt.Errorf("%s is done, but not its report: %w", what, err)
+	}
+	return err
 }
 
 // progress tells the human on stderr what is going on.

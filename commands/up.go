@@ -116,7 +116,7 @@ type upDoc struct {
 
 func (o *upOptions) report(r localcluster.UpResult) error {
 	doc := upDoc{Status: r.Status, Already: r.Already, Created: r.Created, Started: append([]int64{}, r.Started...)}
-	err := o.print(doc, func(pg *page) {
+	err := o.printDone("up", false, doc, func(pg *page) {
 		if r.Already {
 			pg.para("%s is already running.", r.Status.Name)
 		}
