@@ -18,7 +18,6 @@ func TestMalformedSelectors(t *testing.T) {
 	e := at(t, t.TempDir())
 	for _, test := range []struct{ verb, selector, says string }{
 		{"kill", "zebra", `"zebra" is neither an id nor a known word`},
-		{"kill", "", "is empty"},
 		{"kill", "1,,2", "an id or a role is missing"},
 		{"pause", "leader,", "an id or a role is missing"},
 		{"restart", "all,1", `the size "all" stands alone`},

@@ -418,13 +418,18 @@ func (e *ensemble) awaitGone(pids []int) {
 	}
 }
 
-// processState is the letter in /proc for what a process is doing; 0 when there is none.
+// processState is the letter in /proc for what a process is doing; 0 when there is none. The first thread of
+// a process that was killed can be a zombie while others still hold its files and sockets: that is x here.
 func processState(pid int) byte {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0
 	}
-	return text[bytes.LastIndexByte(text, ')')+2]
+	state := text[bytes.LastIndexByte(text, ')')+2]
+	if threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid)); state == 'Z' && err == nil && len(threads) > 1 {
+		return 'x'
+	}
+	return state
 }
 
 // remove removes a file of the ensemble's folder, or the folder. It moves the folder first: the
