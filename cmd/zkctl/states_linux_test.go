@@ -37,6 +37,8 @@ var matrix = []string{
 	"status", "ls", "faults", "wait --timeout 100ms", "wait --for down --timeout 100ms", "env", "exec -- true",
 	"logs 1", "logs leader", "events", "kill 1 --dry-run", "partition 1 --dry-run", "heal --all --dry-run",
 	"up --wait 1s --dry-run", "down --dry-run",
+	"reset 1 --dry-run", "refuse 1 --dry-run", "elect --dry-run", "expire 0x1 --dry-run", "disk 1 --stuck --dry-run",
+	"clock 1 --skew 1s --dry-run", "reset 1", "refuse 1", "clock 1 --skew 1s",
 	"kill 1", "start 1", "pause 1", "resume 1", "restart 1", "partition 1", "slow 1 --latency 1ms", "heal", "heal --all",
 	"up --wait 1s", "down",
 }
