@@ -33,6 +33,7 @@ type connection struct {
 	next    intention // of the request that is being encoded
 	arena   arena
 	closing bool // the client has asked for the end of its session
+	closed  bool // … and it was granted
 }
 
 // request is an operation that is to be sent.
@@ -133,6 +134,9 @@ func (c *connection) Answered(h wire.ReplyHeader, body []byte) {
 	c.client.answered(one)
 	c.client.out.Record(history.Record{Op: one})
 	if one.Code == wire.OpCloseSession && one.Err == wire.OK {
+		c.mu.Lock()
+		c.closed = true
+		c.mu.Unlock()
 		c.link(history.Closed, 0, "")
 	}
 }
@@ -151,18 +155,19 @@ func (c *connection) Stray(h wire.ReplyHeader) {
 	c.link(history.Stray, 0, fmt.Sprintf("a reply that was not due: xid %d at %v", h.Xid, h.Zxid))
 }
 
-// Gone implements probe.Observer. The outcome of what was not answered stays unknown.
+// Gone implements probe.Observer. The outcome of what was not answered stays unknown. A connection whose session the
+// client has closed is not lost, though a ping that went out behind the close is never answered.
 func (c *connection) Gone(err error) {
 	c.mu.Lock()
 	left := append(c.sent, c.pings...)
 	c.sent, c.pings = nil, nil
-	closing := c.closing
+	closing, closed := c.closing, c.closed
 	c.mu.Unlock()
 	for _, one := range left {
 		one.Return, one.Outcome = math.MaxInt64, history.Unknown
 		c.client.out.Record(history.Record{Op: one})
 	}
-	if !closing || len(left) > 0 {
+	if !closing || len(left) > 0 && !closed {
 		c.link(history.Lost, 0, reason(err))
 	}
 }
