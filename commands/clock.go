@@ -32,13 +32,10 @@ func newClockCommand(p *program) *cli.Command {
 			if err := oneArg(c, "SELECTOR", &o.fault.Target); err != nil {
 				return err
 			}
-			if err := checkLease(c, o.fault.For); err != nil {
-				return err
-			}
 			if err := o.setClock(skew, rate); err != nil {
 				return err
 			}
-			return o.run(c.Context)
+			return o.run(c)
 		},
 	}
 }

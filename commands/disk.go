@@ -32,13 +32,10 @@ func newDiskCommand(p *program) *cli.Command {
 			if err := oneArg(c, "SELECTOR", &o.fault.Target); err != nil {
 				return err
 			}
-			if err := checkLease(c, o.fault.For); err != nil {
-				return err
-			}
 			if c.IsSet("nth") && o.fault.Disk.Nth < 1 {
 				return usagef("--nth %d: want a number from 1", o.fault.Disk.Nth)
 			}
-			return o.run(c.Context)
+			return o.run(c)
 		},
 	}
 }

@@ -23,7 +23,7 @@ func newElectCommand(p *program) *cli.Command {
 				return usagef("elect wants one argument at most, SELECTOR; got %d", c.NArg())
 			}
 			o.fault.Target = c.Args().First()
-			return o.run(c.Context)
+			return o.run(c)
 		},
 	}
 }

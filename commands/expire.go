@@ -22,7 +22,7 @@ func newExpireCommand(p *program) *cli.Command {
 			if err := oneArg(c, "SESSION", &o.fault.Target); err != nil {
 				return err
 			}
-			return o.run(c.Context)
+			return o.run(c)
 		},
 	}
 }

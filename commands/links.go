@@ -1,8 +1,6 @@
 package commands
 
 import (
-	"context"
-
 	"github.com/urfave/cli/v2"
 
 	"zkctl/inject/scenario"
@@ -36,7 +34,10 @@ const channelHelp = "\n\nWith --channel client it is about the clients that conn
 	"status -o json): a selector, or clients>1 and 1>clients for one direction. Clients on the members' own ports are not concerned."
 
 // run causes the fault. What makes no sense is refused whether or not there is an ensemble.
-func (o *faultOptions) run(ctx context.Context) error {
+func (o *faultOptions) run(c *cli.Context) error {
+	if err := checkLease(c, o.fault.For); err != nil {
+		return err
+	}
 	if o.fault.Channel == "all" {
 		o.fault.Channel = "" // the default
 	}
@@ -47,7 +48,7 @@ func (o *faultOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	report, err := client.Inject(ctx, localcluster.InjectRequest{Line: o.fault.String(), Seed: o.seed.value(), DryRun: o.dryRun})
+	report, err := client.Inject(c.Context, localcluster.InjectRequest{Line: o.fault.String(), Seed: o.seed.value(), DryRun: o.dryRun})
 	if err != nil {
 		return err
 	}
@@ -80,11 +81,8 @@ func newPartitionCommand(p *program) *cli.Command {
 			if c.NArg() > 1 {
 				return usagef("partition wants one argument, GROUPS; got %d (quote a | for the shell)", c.NArg())
 			}
-			if err := checkLease(c, o.fault.For); err != nil {
-				return err
-			}
 			o.fault.Target = c.Args().First()
-			return o.run(c.Context)
+			return o.run(c)
 		},
 	}
 }
@@ -113,15 +111,12 @@ func newSlowCommand(p *program) *cli.Command {
 			if err := oneArg(c, "LINKS", &o.fault.Target); err != nil {
 				return err
 			}
-			if err := checkLease(c, o.fault.For); err != nil {
-				return err
-			}
 			if rate != "" {
 				if o.fault.Shape.Rate, err = scenario.ParseRate(rate); err != nil {
 					return usagef("--rate: %w", err)
 				}
 			}
-			return o.run(c.Context)
+			return o.run(c)
 		},
 	}
 }
@@ -142,7 +137,7 @@ func newResetCommand(p *program) *cli.Command {
 			if err := oneArg(c, "LINKS", &o.fault.Target); err != nil {
 				return err
 			}
-			return o.run(c.Context)
+			return o.run(c)
 		},
 	}
 }
@@ -163,10 +158,7 @@ func newRefuseCommand(p *program) *cli.Command {
 			if err := oneArg(c, "SELECTOR", &o.fault.Target); err != nil {
 				return err
 			}
-			if err := checkLease(c, o.fault.For); err != nil {
-				return err
-			}
-			return o.run(c.Context)
+			return o.run(c)
 		},
 	}
 }

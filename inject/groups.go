@@ -92,14 +92,10 @@ func (g Groups) String() string {
 	return strings.Join(words, "|")
 }
 
-// Resolve returns the groups in the order they were named. Where a selector
+// resolve returns the groups in the order they were named. Where a selector
 // leaves a choice, it falls on members that no other group has: one|one is two
-// different members. Members not named are not in the result; see Rest.
-func (g Groups) Resolve(members []Member, rng *rand.Rand) ([][]int64, error) {
-	return g.resolve(members, nil, rng)
-}
-
-// resolve is Resolve where members that are taken belong to no group.
+// different members. Members that are taken belong to no group; those not named
+// are not in the result (see Rest).
 func (g Groups) resolve(members []Member, taken []int64, rng *rand.Rand) ([][]int64, error) {
 	groups := make([][]int64, len(g.selectors))
 	taken = slices.Clone(taken)

@@ -85,13 +85,11 @@ func Actions() []string {
 
 // next is the client's next operation, drawn from its own random source.
 func (a *actions) next(c *client) request {
-	n := c.random.IntN(a.total)
-	for _, one := range a.mix {
-		if n -= one.weight; n < 0 {
-			return one.next(a, c, c.random)
-		}
+	n, i := c.random.IntN(a.total), 0
+	for ; n >= a.mix[i].weight; i++ { // it ends: total is the sum of the weights
+		n -= a.mix[i].weight
 	}
-	panic("unreachable: n is below the sum of the weights")
+	return a.mix[i].next(a, c, c.random)
 }
 
 // last is the client's last write, which every watch that it has left must be reported before.

@@ -36,7 +36,7 @@ type Writer struct {
 	line []byte
 }
 
-// NewWriter begins a history. An error of w comes back from Write, Flush and Close.
+// NewWriter begins a history. An error of w comes back from Write and Close.
 func NewWriter(w io.Writer, began time.Time, root string) *Writer {
 	out := &Writer{out: bufio.NewWriterSize(w, 64<<10)}
 	out.begin("zkctl", formatName)
@@ -59,9 +59,6 @@ func (w *Writer) Write(r Record) error {
 	}
 	return w.end()
 }
-
-// Flush hands on what was written.
-func (w *Writer) Flush() error { return w.out.Flush() }
 
 // Close flushes. It does not close the file below.
 func (w *Writer) Close() error { return w.out.Flush() }

@@ -107,7 +107,7 @@ func (f Fault) normal(s *Setup) Fault {
 		f.Server = Self
 		all := 1<<(s.Voters+s.Observers) - 1
 		if f.N &= all; f.N == 0 {
-			f.N = all // the same: nobody is on the other side
+			f.N = all // the same: no server is on the other side
 		}
 	case FaultForceElection:
 		f.Server = Self

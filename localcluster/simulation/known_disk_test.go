@@ -25,7 +25,7 @@ func untilLate(t *testing.T, least int, early func(op int) bool) {
 }
 
 // ZOOKEEPER-2307 and 4269. The write of an epoch file fails, and memory has the new
-// epoch already, so nobody writes it again: currentEpoch overtakes acceptedEpoch,
+// epoch already, so it is not written again: currentEpoch overtakes acceptedEpoch,
 // and the server refuses to start. Or the rename fails, and leaves a temporary file
 // behind. Here acceptedEpoch is durable before anything that comes after it, a
 // failed write ends the server, and what it has left is recognised. Every
@@ -122,8 +122,8 @@ func TestZOOKEEPER4882(t *testing.T) {
 	}
 }
 
-// queued makes a follower with a proposal in front of its disk and on nobody
-// else's; its leader is gone. release lets the disk go on.
+// queued makes a follower with a proposal in front of its disk and on no
+// other; its leader is gone. release lets the disk go on.
 func queued(t *testing.T) (s *script, follower, other int, leader *server, release, heal func()) {
 	t.Helper()
 	s = newScript(t, base(3, 0))

@@ -22,8 +22,8 @@ import (
 //	4537               a commit is matched with the oldest request of its session and
 //	                   xid (replica.Server.claim); all runs have such clients
 //	4787               a text between servers was in the platform's charset; ours go as
-//	                   the bytes they are, in UTF-8, as zoocfg reads them, and nobody
-//	                   here reads the configuration in a vote
+//	                   the bytes they are, in UTF-8, as zoocfg reads them, and no
+//	                   server here reads the configuration in a vote
 //	4886               who dials a smaller observer back leaves the SASL handshake out;
 //	                   there is no SASL here, and a smaller server is dialled back
 //	                   alike, whether it votes or not (peer.Election, admit)
