@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -51,11 +50,12 @@ func (o *faultOptions) setClock(skew, rate string) (err error) {
 		}
 	}
 	if rate != "" {
-		n, err := strconv.Atoi(strings.TrimSuffix(rate, "%"))
-		if err != nil || n < 1 || n > 1000 {
-			return usagef("--rate %q: want a speed from 1%% to 1000%%", rate)
+		if o.fault.Rate, err = scenario.ParsePercent(rate); err != nil {
+			return usagef("--rate: %w", err)
 		}
-		o.fault.Rate = n
+		if o.fault.Rate == 0 {
+			return usagef("--rate %s: a clock of this speed is right; zkctl heal ends a fault", rate)
+		}
 	}
 	return nil
 }

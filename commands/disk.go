@@ -32,6 +32,9 @@ func newDiskCommand(p *program) *cli.Command {
 			if err := oneArg(c, "SELECTOR", &o.fault.Target); err != nil {
 				return err
 			}
+			if o.fault.Disk == (scenario.DiskFault{Nth: o.fault.Disk.Nth}) {
+				return usagef("disk takes one of --fsync-latency, --stuck, --full, --error and --torn-write")
+			}
 			if c.IsSet("nth") && o.fault.Disk.Nth < 1 {
 				return usagef("--nth %d: want a number from 1", o.fault.Disk.Nth)
 			}

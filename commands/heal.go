@@ -3,7 +3,6 @@ package commands
 import (
 	"context"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -31,7 +30,7 @@ func newHealCommand(p *program) *cli.Command {
 		Category:  categoryFaults,
 		Usage:     "end faults",
 		ArgsUsage: "[FAULT…|SELECTOR]",
-		Description: "Ends the faults of links, or just those that were aimed at the members of SELECTOR, or just the faults named, of " +
+		Description: "Ends all faults but those of members that were killed or paused, or just those that were aimed at the members of SELECTOR, or just the faults named, of " +
 			"whatever kind. With --all it also resumes and starts members, so that the ensemble is whole again. That there is nothing " +
 			"to heal is fine." + selectorHelp,
 		UsageText: "zkctl heal\nzkctl heal f3\nzkctl heal leader\nzkctl heal --all",
@@ -75,11 +74,7 @@ func (o *healOptions) run(ctx context.Context) error {
 			done = "would heal"
 		}
 		for _, f := range report.Healed {
-			what := strings.Join(f.Links.Strings(), " ")
-			if what == "" {
-				what = "member " + idList(f.Members)
-			}
-			pg.line("- %s %s: %s %s", done, f.ID, f.Kind, what)
+pg.line("- %s %s: %s %s", done, f.ID, f.Kind, faultTarget(f))
 		}
 		for _, r := range report.Results {
 			pg.line("- member %d: %s", r.Member, r.Outcome)

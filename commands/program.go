@@ -48,7 +48,6 @@ const (
 	categoryEnsemble = "A local ensemble"
 	categoryFaults   = "Faults"
 	categoryRecovery = "Recovery, proven"
-	categoryAny      = "Any ensemble"
 	categoryZkctl    = "zkctl"
 )
 

@@ -24,5 +24,8 @@
 //   - lease: how long a fault lasts. The supervisor ends the fault when its lease
 //     is over, even if the process that asked for it is gone.
 //
+// The packages below have the rest: link is a TCP link that can be cut, scenario the language of
+// faults, drill runs a scenario, history judges what clients saw in it, and report draws it.
+//
 // The package is pure: time and randomness are parameters.
 package inject

@@ -56,8 +56,7 @@ func (k Kind) valid() bool { return k > 0 && int(k) < len(kindWords) }
 // when links are healed.
 func (k Kind) Process() bool { return k == Kill || k == Pause }
 
-// ofMembers reports whether a fault of this kind is about members, each of which can be whole again while others are not. The
-// other faults are about links.
+// ofMembers reports whether a fault of this kind is about members, each of which can be whole again while others are not.
 func (k Kind) ofMembers() bool { return k.Process() || k.Own() }
 
 // Own reports whether a fault of this kind is one that a member has to do to itself.

@@ -65,7 +65,7 @@ func (s *Supervisor) order(ctx context.Context, m *member, o embedded.Order) err
 	var err error
 	switch {
 	case state != stateRunning:
-		err = fmt.Errorf("it is %s", state)
+		err = fmt.Errorf("it is %s: `zkctl resume %d` or `zkctl start %d` first", state, m.spec.ID, m.spec.ID)
 	case connection == nil:
 		err = fmt.Errorf("its engine %s takes no orders", m.spec.Engine)
 	default:

@@ -22,7 +22,7 @@
 //
 // The terms:
 //
-//   - verb: the command that causes the fault (package commands has one of this name).
+//   - verb: the command that causes the fault (package commands has one of this name, but for client and damage).
 //   - target: the members, links, session or client that it strikes. Members are named by
 //     selectors (package inject), which are resolved when the fault strikes and not here.
 //   - point: a moment of the protocol that a member reaches, see [Points]. In a step with a point

@@ -78,7 +78,7 @@ var flags = []flag{
 	{"silent", "", []Verb{Kill}, "the machine is gone, so its connections are not closed", toggle(func(f *Fault) *bool { return &f.Silent })},
 	{"skew", "D", []Verb{Clock}, "how far the wall clock jumps, also back", duration(func(f *Fault) *time.Duration { return &f.Skew })},
 	{"rate", "PERCENT", []Verb{Clock}, "how fast the clock runs, such as 80%", codec{
-		func(f *Fault, value string) (err error) { f.Rate, err = parsePercent(value); return err },
+		func(f *Fault, value string) (err error) { f.Rate, err = ParsePercent(value); return err },
 		func(f *Fault) string {
 			if f.Rate == 0 {
 				return ""
@@ -169,7 +169,8 @@ func number(n int) string {
 	return strconv.Itoa(n)
 }
 
-func parsePercent(text string) (int, error) {
+// ParsePercent reads a speed, such as 50%; 0 is 100%, the default.
+func ParsePercent(text string) (int, error) {
 	n, err := strconv.Atoi(strings.TrimSuffix(text, "%"))
 	if err != nil || n < 1 || n > 1000 {
 		return 0, fmt.Errorf("%q is not a speed from 1%% to 1000%%", text)

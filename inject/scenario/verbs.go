@@ -10,7 +10,7 @@ import (
 	"zkctl/inject/link"
 )
 
-// Verb is the command that causes a fault.
+// Verb is the command that causes a fault. Client and Damage are in scenarios only.
 type Verb string
 
 const (

@@ -15,8 +15,8 @@
 //	                                    ▼
 //	               oracle: sees the histories of all servers at once;
 //	               model: a second implementation of ZooKeeper's data
-//	               model, which takes requests and not transactions;
-//	               watchModel: the events that each client must get
+//	               model, which takes requests and not transactions, and
+//	               the events that each client must get (package history)
 //
 // The simulation tests the code that ships: a server is a replica.Server, as it is in
 // package member, with its protocol, its tree, its sessions and requests, on a
