@@ -74,7 +74,7 @@ func (o *healOptions) run(ctx context.Context) error {
 			done = "would heal"
 		}
 		for _, f := range report.Healed {
-pg.line("- %s %s: %s %s", done, f.ID, f.Kind, faultTarget(f))
+			pg.line("- %s %s: %s %s", done, f.ID, f.Kind, faultTarget(f))
 		}
 		for _, r := range report.Results {
 			pg.line("- member %d: %s", r.Member, r.Outcome)

@@ -30,7 +30,7 @@ type Recovery struct {
 	LastClient *time.Duration // from the fault until every client has had an answer to what it sent after it
 	Throughput *time.Duration // from the fault until half a second with 95 % of the rate before it is over
 	Predicted  *time.Duration // the worst case of the outage by calculation
-	// The longest time without the acknowledgement of a write, and without the answer to a read, that ends after the fault.
+	// The longest time behind the fault without the acknowledgement of a write, and without the answer to a read.
 	WriteOutage, ReadOutage time.Duration
 	LostWork                float64       // seconds of the rate before the fault that were not done
 	Sampled                 time.Duration // how imprecise Detection, Election and Sync are
@@ -80,6 +80,9 @@ func isHousekeeping(op wire.OpCode) bool {
 	return false
 }
 
+// isWrite reports whether an operation is a transaction that a user has asked for.
+func isWrite(op wire.OpCode) bool { return op.IsWrite() && !isHousekeeping(op) }
+
 func newAnalysis(h *history.History, tl Timeline) *analysis {
 	a := &analysis{timeline: tl, clients: map[int]bool{}}
 	for _, r := range h.Records {
@@ -125,19 +128,16 @@ func (a *analysis) recovery(f FaultRecord, end int64) Recovery {
 	return r
 }
 
-// outage is the longest time without any of the moments that ends after from and not after the first moment behind end.
+// outage is the longest time between from and end without any of the moments.
 func outage(moments []int64, from, end int64) time.Duration {
 	i, _ := slices.BinarySearch(moments, from+1)
 	last, longest := from, int64(0)
-	if i > 0 {
-		last = moments[i-1]
-	}
 	for ; ; i++ {
 		next := end
 		if i < len(moments) {
 			next = min(moments[i], end)
 		}
-		longest = max(longest, next-max(last, from))
+		longest = max(longest, next-last)
 		if next >= end {
 			return time.Duration(longest)
 		}

@@ -7,10 +7,10 @@ type arena struct{ free []byte }
 
 const arenaChunk = 64 << 10
 
-// copy is nil for an empty slice.
+// copy keeps nil apart from a slice that is empty: nil is what was not recorded.
 func (a *arena) copy(b []byte) []byte {
 	switch {
-	case len(b) == 0:
+	case b == nil:
 		return nil
 	case len(b) > arenaChunk/4:
 		return slices.Clone(b)

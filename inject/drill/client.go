@@ -171,15 +171,6 @@ func (c *client) answered(op *history.Op) {
 	}
 }
 
-// isWrite reports whether a workload's operation is a transaction of the ensemble.
-func isWrite(op wire.OpCode) bool {
-	switch op {
-	case wire.OpCreate, wire.OpDelete, wire.OpSetData, wire.OpMulti:
-		return true
-	}
-	return false
-}
-
 // connect goes through the members until one takes the client, and sets the watches again on a session that goes on.
 // It returns nil when ctx ends.
 func (c *client) connect(ctx context.Context) *connection {

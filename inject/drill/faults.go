@@ -50,7 +50,7 @@ func newAgenda(steps []scenario.Step) *agenda {
 func (w *processWorld) Inject(ctx context.Context) error {
 	for i, s := range w.scenario.Steps {
 		if s.When.Point != "" {
-			if err := w.ensemble.Plant(ctx, s, w.seedOf(i)); err != nil {
+			if err := w.ensemble.Plant(ctx, s, w.nextSeed(i)); err != nil {
 				return fmt.Errorf("%s: %w", s, err)
 			}
 		}
@@ -99,8 +99,8 @@ func (w *processWorld) follows(todo *agenda, step int, ended bool, now time.Dura
 	}
 }
 
-// seedOf is the seed for the choices of a step's next strike.
-func (w *processWorld) seedOf(step int) uint64 {
+// nextSeed is the seed for the choices of a step's next strike.
+func (w *processWorld) nextSeed(step int) uint64 {
 	w.struck++
 	return rand.New(rand.NewPCG(w.seed, uint64(step)<<32|uint64(w.struck))).Uint64N(1_000_000)
 }
@@ -112,7 +112,7 @@ func (w *processWorld) strike(ctx context.Context, step int) error {
 	from := w.out.Now()
 	var f FaultRecord
 	var err error
-	seed := w.seedOf(step)
+	seed := w.nextSeed(step)
 	if s.Fault.Verb == scenario.Client {
 		f, err = w.strikeClients(s.Fault, seed)
 	} else if fault, unnamed := w.withSession(s.Fault); unnamed != nil {

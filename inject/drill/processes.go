@@ -152,11 +152,11 @@ func (w *processWorld) Load(ctx context.Context) error {
 		return w.startCommand(ctx, members)
 	}
 	goal := w.scenario.Workload.MinAcked
-	w.enough.init(goal)
 	w.used = true
 	if err := w.setUp(ctx, members); err != nil {
 		return fmt.Errorf("create the nodes of the workload: %w", err)
 	}
+	w.enough.init(goal) // what was written to set the workload up is no work
 	for n := 1; n <= w.scenario.Workload.Clients; n++ {
 		c := w.newClient(n, members)
 		w.clients = append(w.clients, c)

@@ -138,6 +138,9 @@ func TestGates(t *testing.T) {
 		"too few writes": {[]string{"at 1s kill 1"}, func(_ *fake, s *scenario.Scenario) {
 			s.Workload.MinAcked = 1_000_000
 		}, "did not write enough in time"},
+		"nothing but the setup is written": {[]string{"at 1s kill 1"}, func(_ *fake, s *scenario.Scenario) {
+			s.Workload.Mix = map[string]int{"get": 1}
+		}, "did not write enough in time"},
 		"a member does not come back": {[]string{"at 1s kill 1"}, func(f *fake, _ *scenario.Scenario) {
 			f.wait = func(condition string) error {
 				if condition == "healthy" {

@@ -28,6 +28,9 @@ func (w *processWorld) Verify(ctx context.Context) (history.Evidence, error) {
 	last, problem := w.finish(ctx)
 	problems := []error{problem}
 	if w.command != nil {
+		if w.command.over() {
+			problems = append(problems, errors.New("the workload had ended before the drill was over: nothing shows what the ensemble did under load behind that"))
+		}
 		w.workload = &WorkloadEnd{Command: w.scenario.Workload.Command, Wrong: w.command.stop(ctx)}
 		problems = append(problems, w.command.records(w.out))
 	}
@@ -35,7 +38,7 @@ func (w *processWorld) Verify(ctx context.Context) (history.Evidence, error) {
 		problems = append(problems, fmt.Errorf("the members did not reach the same transaction: %w", err))
 	}
 	logs, trees, err := w.disks(ctx, last)
-	w.effects()
+	w.checkEffects()
 	problems = append(problems, err)
 	return history.Evidence{
 		History: &history.History{Root: w.root}, Logs: logs, Trees: trees, Faults: w.windows(sortedIDs(trees)),
@@ -100,8 +103,8 @@ func (w *processWorld) disks(ctx context.Context, last wire.Zxid) ([]history.Mem
 	}
 }
 
-// effects are the faults that left no mark on the members' processes although they should have.
-func (w *processWorld) effects() {
+// checkEffects takes the effect from faults that left no mark on the members' processes although they should have.
+func (w *processWorld) checkEffects() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, id := range slices.Sorted(maps.Keys(w.faults)) {

@@ -32,7 +32,6 @@ const (
 type workload struct {
 	dir   string // of its history and its output
 	cmd   *exec.Cmd
-	began time.Time
 	ended chan struct{}
 
 	mu   sync.Mutex
@@ -47,10 +46,10 @@ func startWorkload(command, hosts string) (*workload, error) {
 	if err != nil {
 		return nil, fmt.Errorf("workload: %w", err)
 	}
-	w := &workload{dir: dir, began: time.Now(), ended: make(chan struct{})}
+	w := &workload{dir: dir, ended: make(chan struct{})}
 	output, err := os.Create(w.outputFile())
 	if err != nil {
-		return nil, fmt.Errorf("workload: %w", err)
+		return nil, errors.Join(fmt.Errorf("workload: %w", err), os.RemoveAll(dir))
 	}
 	defer output.Close()
 	w.cmd = exec.Command("sh", "-c", command)
@@ -73,11 +72,19 @@ func startWorkload(command, hosts string) (*workload, error) {
 func (w *workload) historyFile() string { return filepath.Join(w.dir, historyFile) }
 func (w *workload) outputFile() string  { return filepath.Join(w.dir, "output") }
 
-// stop has the program end, and says what is wrong with how it did: "" is nothing.
-func (w *workload) stop(ctx context.Context) string {
+// over tells whether the program has ended by itself.
+func (w *workload) over() bool {
 	select {
 	case <-w.ended:
+		return true
 	default:
+		return false
+	}
+}
+
+// stop has the program end, and says what is wrong with how it did: "" is nothing.
+func (w *workload) stop(ctx context.Context) string {
+	if !w.over() {
 		w.mu.Lock()
 		w.told = true
 		w.mu.Unlock()
@@ -177,9 +184,7 @@ func passHistory(from io.Reader, out Recorder) error {
 
 // close forgets its files.
 func (w *workload) close() error {
-	select {
-	case <-w.ended:
-	default:
+	if !w.over() {
 		w.kill()
 	}
 	return os.RemoveAll(w.dir)

@@ -70,7 +70,7 @@ func (c *checker) doubtful(format string, args ...any) {
 func (c *checker) note(z wire.Zxid, txn *wire.Txn) {
 	switch body := txn.Body.(type) {
 	case *wire.CreateTxn:
-		c.noteCreate(z, txn.Header.ClientID, body)
+		c.noteCreate(body)
 	case *wire.CreateContainerTxn:
 		c.paths[body.Path] = true
 	case *wire.MultiTxn:
@@ -81,7 +81,7 @@ func (c *checker) note(z wire.Zxid, txn *wire.Txn) {
 		for _, sub := range body.Txns {
 			var create wire.CreateTxn
 			if (sub.Type == wire.OpCreate || sub.Type == wire.OpCreate2) && wire.Unmarshal(sub.Data, &create) == nil {
-				c.noteCreate(z, txn.Header.ClientID, &create)
+				c.noteCreate(&create)
 			}
 		}
 	}
@@ -92,9 +92,9 @@ func (c *checker) note(z wire.Zxid, txn *wire.Txn) {
 	}
 }
 
-func (c *checker) noteCreate(z wire.Zxid, session int64, create *wire.CreateTxn) {
+func (c *checker) noteCreate(create *wire.CreateTxn) {
 	c.paths[create.Path] = true
 	if create.Ephemeral {
-		c.owned[create.Path] = append(c.owned[create.Path], ephemeral{session, z})
+		c.owned[create.Path] = true
 	}
 }

@@ -58,19 +58,13 @@ type checker struct {
 	applied  map[*Op]wire.Zxid       // of operations whose client got no answer
 	failed   map[wire.Zxid]bool      // multis that failed
 	paths    map[string]bool         // that some transaction names
-	owned    map[string][]ephemeral  // the ephemeral nodes of each path
+	owned    map[string]bool         // paths at which some session made an ephemeral node
 	closing  map[int64]closedSession // by session
 	judge    *Judge
 	clients  map[int]*observer
 	floors   floors // of all answers
 	writes   floors // of writes
 	stats    Stats
-}
-
-// ephemeral is a node that a session has made.
-type ephemeral struct {
-	session int64
-	zxid    wire.Zxid
 }
 
 // closedSession is the transaction that ended a session.
@@ -89,7 +83,7 @@ func newChecker(e Evidence) *checker {
 	}
 	c := &checker{
 		Evidence: e, results: map[Promise]*CheckResult{}, sessions: map[int64]*ops{}, newest: map[int64]wire.Zxid{},
-		applied: map[*Op]wire.Zxid{}, failed: map[wire.Zxid]bool{}, paths: map[string]bool{}, owned: map[string][]ephemeral{},
+		applied: map[*Op]wire.Zxid{}, failed: map[wire.Zxid]bool{}, paths: map[string]bool{}, owned: map[string]bool{},
 		closing: map[int64]closedSession{}, clients: map[int]*observer{},
 	}
 	for _, p := range Promises() {

@@ -85,7 +85,6 @@ func (c *checker) writesInTime() {
 
 // acknowledged checks that what a client was told is done is still there.
 func (c *checker) acknowledged() {
-	kept := c.registers()
 	for i, r := range c.History.Records {
 		op := r.Op
 		if op == nil || op.Outcome != OK || op.Err != wire.OK || !op.Code.IsWrite() {
@@ -110,7 +109,7 @@ func (c *checker) acknowledged() {
 			c.stats.LostAcks++
 		}
 	}
-	c.values(kept)
+	c.values(c.registers())
 }
 
 func (c *checker) spans(member int64, z wire.Zxid) bool {
@@ -146,8 +145,13 @@ func (c *checker) registers() map[string]int {
 				continue
 			}
 			for _, sub := range multi.Ops {
-				mortal[pathOf(sub.Request)] = mortal[pathOf(sub.Request)] || sub.Op == wire.OpDelete
+				create, isCreate := sub.Request.(*wire.CreateRequest)
+				if sub.Op == wire.OpDelete || isCreate && create.Flags != wire.FlagPersistent {
+					mortal[pathOf(sub.Request)] = true
+				}
 			}
+		case wire.OpCreateContainer, wire.OpCreateTTL, wire.OpDeleteContainer:
+			mortal[op.Path] = true
 		case wire.OpCreate, wire.OpCreate2:
 			var create wire.CreateRequest
 			if wire.Unmarshal(op.Request, &create) != nil || create.Flags != wire.FlagPersistent {
@@ -160,9 +164,7 @@ func (c *checker) registers() map[string]int {
 		}
 	}
 	for path := range mortal { // deletions are the same in any order
-		if mortal[path] {
-			delete(last, path)
-		}
+		delete(last, path)
 	}
 	return last
 }

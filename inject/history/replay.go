@@ -24,7 +24,7 @@ type observer struct {
 
 // replay goes through the history and judges each record.
 func (c *checker) replay() {
-	for _, promise := range []Promise{Result, ReadAtZxid, Ephemerals, WatchesFire, Digest} {
+	for _, promise := range []Promise{Result, ReadAtZxid, SessionsHold, Ephemerals, WatchesFire, Digest} {
 		if c.doubt != "" {
 			c.unknown(promise, "%s", c.doubt)
 		}
