@@ -110,6 +110,9 @@ func newChecker(e Evidence) *checker {
 	c.judge.Model.over = func(int64, int64) bool { return true }
 	if e.Foreign {
 		c.judge.Model.SetForeign(e.History.Root)
+		if e.History.Root == "/" {
+			c.doubtful("the ensemble was in use before, and the history is about all of it: what was there at first is not known")
+		}
 	}
 	return c
 }
